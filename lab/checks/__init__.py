@@ -1,0 +1,1 @@
+"""Checks: a guide's pytest-testinfra tests, run on every student's machine at once."""

@@ -1,0 +1,49 @@
+"""A testinfra backend over one live connection to a guest: no process and no login for each command."""
+
+from __future__ import annotations
+
+import shlex
+from typing import Any
+
+from testinfra.backend.base import BaseBackend, CommandResult
+from testinfra.host import Host
+
+from lab.machines.ssh import Shell
+
+COMMAND_TIMEOUT_S = 60.0
+
+
+class LiveBackend(BaseBackend):
+    """Runs commands in a guest as root, or in a fresh login of `login`.
+
+    A fresh login has the groups that the account has now: a session that stays would keep the old ones.
+    """
+
+    NAME = "lab"
+
+    def __init__(self, shell: Shell, machine: str, *, login: str = "") -> None:
+        super().__init__(machine)
+        self._shell = shell
+        self._login = login
+        # Asked for by testinfra with a command a host; every box of ours speaks it.
+        self._encoding = "UTF-8"
+
+    def run(self, command: str, *args: str, **_kwargs: Any) -> CommandResult:  # noqa: ANN401 (testinfra's signature)
+        """Run a command; testinfra's own signature."""
+        command = self.get_command(command, *args)
+        if self._login:
+            command = f"cd / && exec runuser --login {shlex.quote(self._login)} --command {shlex.quote(command)}"
+        answer = self._shell.run(command, timeout_s=COMMAND_TIMEOUT_S)
+        return self.result(answer.exit_code, command.encode(), answer.stdout, answer.stderr)
+
+    def decode(self, data: bytes) -> str:
+        """Text of the guest's, whatever bytes it holds."""
+        return data.decode(errors="replace")
+
+
+def connect(shell: Shell, machine: str, *, login: str = "") -> Host:
+    """A testinfra host on a guest: as root, or as `login`."""
+    backend = LiveBackend(shell, machine, login=login)
+    host = Host(backend)
+    backend.set_host(host)
+    return host

@@ -1,0 +1,144 @@
+"""The fixtures that a guide's checks are given: the guest, its student, and the view from outside."""
+
+from __future__ import annotations
+
+import http.client
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import pytest
+from testinfra.host import Host
+
+from lab.checks.backend import connect
+from lab.checks.request import Target
+from lab.errors import ConnectionLost
+from lab.machines.ssh import Shell
+
+T = TypeVar("T")
+REBOOT_TIMEOUT_S = 120.0
+_RETRY_S = 0.3
+
+
+@dataclass(frozen=True)
+class CheckedStudent:
+    """Whose machine is checked, as checks see it."""
+
+    login: str
+    name: str
+    email: str
+    vhost: str
+    vars: dict[str, str]
+
+    @property
+    def home(self) -> str:
+        """The folder that the account step gives the student."""
+        return f"/home/{self.login}"
+
+
+@dataclass(frozen=True)
+class Response:
+    """An HTTP response; `status` is 0 when nothing answered, and `body` then says why."""
+
+    status: int
+    body: str
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+class LabHost:
+    """This computer, on which lab runs: sees the guest as a browser would."""
+
+    def __init__(self, address: str, vhost: str) -> None:
+        self._address = address
+        self._vhost = vhost
+
+    def get(self, path: str = "/", host: str | None = None, timeout_s: float = 5) -> Response:
+        """Ask the guest's web server for a path, by the student's virtual host or by another name."""
+        connection = http.client.HTTPConnection(self._address, 80, timeout=timeout_s)
+        try:
+            connection.request("GET", path, headers={"Host": host or self._vhost})
+            response = connection.getresponse()
+            body = response.read(1_000_000).decode(errors="replace")
+            return Response(response.status, body, dict(response.getheaders()))
+        except (OSError, http.client.HTTPException) as error:
+            return Response(0, str(error))
+        finally:
+            connection.close()
+
+
+class MachineFixtures:
+    """The fixtures of the machine that this process checks.
+
+    pytest binds them while it collects, before there is a machine: `point_at` comes later, in the machine's fork.
+    """
+
+    _target: Target
+    _shell: Shell
+
+    def point_at(self, target: Target, shell: Shell) -> None:
+        """Say which machine it is."""
+        self._target = target
+        self._shell = shell
+
+    @pytest.fixture
+    def student(self) -> CheckedStudent:
+        """Whose machine it is."""
+        target = self._target
+        return CheckedStudent(target.login, target.name, target.email, target.vhost, dict(target.vars))
+
+    @pytest.fixture
+    def host(self) -> Host:
+        """The guest, as root."""
+        return connect(self._shell, self._target.machine)
+
+    @pytest.fixture
+    def as_student(self) -> Host:
+        """The guest, as the student: each command in a fresh login."""
+        return connect(self._shell, self._target.machine, login=self._target.login)
+
+    @pytest.fixture
+    def from_lab_host(self) -> LabHost:
+        """The computer that lab runs on."""
+        return LabHost(self._target.address, self._target.vhost)
+
+    @pytest.fixture
+    def wait_until(self) -> Callable[..., object]:
+        """Ask again and again until the answer is true, or time is up."""
+        return wait_until
+
+    @pytest.fixture
+    def reboot(self) -> Callable[[], None]:
+        """Reboot the guest, and wait until it lets lab in again."""
+
+        def reboot() -> None:
+            before = _boot_mark(self._shell)
+            self._shell.run("(sleep 0.2; systemctl reboot) >/dev/null 2>&1 &", timeout_s=10)
+            deadline = time.monotonic() + REBOOT_TIMEOUT_S
+            while True:
+                time.sleep(_RETRY_S)
+                self._shell.close()
+                try:
+                    if _boot_mark(self._shell) != before:
+                        return
+                except ConnectionLost:
+                    if time.monotonic() > deadline:
+                        raise
+
+        return reboot
+
+
+def wait_until(predicate: Callable[[], T], timeout_s: float = 10, every_s: float = 0.2) -> T:
+    """The predicate's first true value, or its last one when time is up."""
+    deadline = time.monotonic() + timeout_s
+    while True:
+        value = predicate()
+        if value or time.monotonic() > deadline:
+            return value
+        time.sleep(every_s)
+
+
+def _boot_mark(shell: Shell) -> bytes:
+    # The kernel's boot id tells a virtual machine's boots apart, the start of process 1 a container's.
+    answer = shell.run("cat /proc/sys/kernel/random/boot_id; cut -d' ' -f22 /proc/1/stat", timeout_s=10)
+    return answer.stdout

@@ -1,0 +1,72 @@
+"""What the checks process is asked, and the events that it answers with: one JSON document a line."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from lab.classroom.results import CheckResult, Outcome
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """One machine to check. `unreachable` says why when it is known beforehand that it cannot be."""
+
+    machine: str
+    address: str
+    login: str
+    name: str
+    email: str
+    vhost: str
+    vars: dict[str, str]
+    unreachable: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """A guide's checks on machines of one project.
+
+    Attributes:
+        project: the folder of labs.yaml.
+        checks: the folder of the guide's checks.
+        steps: the names of the guide's steps in order.
+        targets: the machines.
+        jobs: how many machines at a time.
+        language: of titles and hints.
+    """
+
+    project: str
+    checks: str
+    steps: tuple[str, ...]
+    targets: tuple[Target, ...]
+    jobs: int
+    language: str
+
+    def to_json(self) -> str:
+        """The request as one line."""
+        return json.dumps(dataclasses.asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> Request:
+        """What `to_json` wrote."""
+        data = json.loads(text)
+        data["targets"] = tuple(Target(**target) for target in data["targets"])
+        data["steps"] = tuple(data["steps"])
+        return cls(**data)
+
+
+def result_event(machine: str, result: CheckResult) -> str:
+    """The event that a check has ended on a machine."""
+    return json.dumps({"machine": machine, "result": dataclasses.asdict(result)})
+
+
+def done_event(machine: str) -> str:
+    """The event that a machine has had all its checks."""
+    return json.dumps({"machine": machine, "done": True})
+
+
+def read_result(data: dict[str, Any]) -> CheckResult:
+    """A check's result from its event."""
+    return CheckResult(**{**data, "outcome": Outcome(data["outcome"])})

@@ -1,0 +1,59 @@
+"""Asks the checks process, and makes results of its answers."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from lab.checks.request import Request, read_result
+from lab.classroom.results import CheckResult
+from lab.errors import ProcessError
+from lab.system import process
+
+_TIMEOUT_S = 3600.0
+
+
+def run_checks(
+    request: Request, *, log: Path, tell: Callable[[str, CheckResult | None], None]
+) -> dict[str, tuple[CheckResult, ...]]:
+    """Run a guide's checks on machines.
+
+    Args:
+        request: the checks and the machines.
+        log: gets what the checks process says beside its results.
+        tell: told of a machine's name and each result, and of None when the machine is through; from another thread.
+
+    Returns:
+        Each machine's results, in the order in which they were run.
+
+    Raises:
+        ProcessError: the checks process itself failed before it could say anything.
+    """
+    found: dict[str, list[CheckResult]] = {target.machine: [] for target in request.targets}
+
+    def hear(line: str) -> None:
+        event = json.loads(line)
+        if event.get("done"):
+            tell(event["machine"], None)
+            return
+        result = read_result(event["result"])
+        found[event["machine"]].append(result)
+        tell(event["machine"], result)
+
+    completed = process.run(
+        [sys.executable, "-m", "lab.checks.session"],
+        stdin=request.to_json().encode(),
+        log=None,
+        on_line=hear,
+        timeout_s=_TIMEOUT_S,
+        check=False,
+    )
+    if completed.stderr.strip():
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("a", encoding="utf-8") as file:
+            file.write(completed.stderr)
+    if request.targets and not any(found.values()) and not completed.ok:
+        raise ProcessError("The checks could not be run", details=completed.tail(), log=log)
+    return {machine: tuple(results) for machine, results in found.items()}

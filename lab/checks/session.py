@@ -1,0 +1,233 @@
+"""The checks process: collects a guide's checks once with pytest, then runs them on many machines, a fork each.
+
+Started by `lab.checks.runner` as `python -m lab.checks.session`, with a `Request` on stdin; answers with events on
+stdout. A fork costs milliseconds where a process that imports pytest anew would cost half a second of CPU.
+"""
+
+from __future__ import annotations
+
+import os
+import selectors
+import signal
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import IO
+
+import pytest
+from _pytest.runner import runtestprotocol
+
+from lab.checks import outcomes
+from lab.checks.fixtures import MachineFixtures
+from lab.checks.request import Request, Target, done_event, result_event
+from lab.checks.spec import CheckSpec, problems_of, read_spec
+from lab.classroom.results import CheckResult, Outcome
+from lab.machines.ssh import Shell
+from lab.system.files import LabFolder
+
+# No check takes longer than a reboot and a few waits; a machine that says nothing for so long says nothing more.
+SILENCE_S = 300.0
+_MARK = "check"
+
+
+class ChecksPlugin:
+    """Collects the checks, and runs them on every machine instead of once."""
+
+    def __init__(self, request: Request, events: IO[str]) -> None:
+        self._request = request
+        self._events = events
+        self._fixtures = MachineFixtures()
+        self._specs: dict[str, CheckSpec] = {}
+        self._broken: list[tuple[str, str]] = []
+        self._error: BaseException | None = None
+
+    def pytest_configure(self, config: pytest.Config) -> None:
+        """Make the mark and the fixtures known."""
+        config.pluginmanager.register(self._fixtures, "lab-machine-fixtures")
+        config.addinivalue_line("markers", f"{_MARK}(id, step, title, points, hint, after): a check of the guide")
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Note a file that could not be read; its checks are unknown, the others go on."""
+        if report.failed:
+            lines = [line for line in str(report.longrepr).strip().splitlines() if line.strip()]
+            self._broken.append((report.nodeid, lines[-1] if lines else "it could not be read"))
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Read every check's mark; put them into the order of the guide's steps, as written within a step."""
+        steps = self._request.steps
+        for item in list(items):
+            try:
+                marker = item.get_closest_marker(_MARK)
+                if marker is None:
+                    raise ValueError(f"{item.nodeid} has no mark `check`")
+                self._specs[item.nodeid] = read_spec(marker.kwargs, where=item.nodeid, steps=steps)
+            except ValueError as error:
+                self._broken.append((item.nodeid, str(error)))
+                items.remove(item)
+        items.sort(key=lambda item: steps.index(self._specs[item.nodeid].step))
+        for problem in problems_of([self._specs[item.nodeid] for item in items]):
+            self._broken.append(("checks", problem))
+
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        """Run the checks of each machine in a fork of this process, as many at a time as were asked for."""
+        waiting = list(self._request.targets)
+        pipes = selectors.DefaultSelector()
+        running: dict[int, _Fork] = {}
+        while waiting or running:
+            while waiting and len(running) < self._request.jobs:
+                fork = _Fork(self, session.items, waiting.pop(0))
+                running[fork.pipe.fileno()] = fork
+                pipes.register(fork.pipe, selectors.EVENT_READ)
+            for key, _ in pipes.select(timeout=1.0):
+                running[key.fd].read()
+            for descriptor, fork in list(running.items()):
+                if fork.ended():
+                    pipes.unregister(fork.pipe)
+                    del running[descriptor]
+                    self._finish(fork, session.items)
+        return True
+
+    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> None:
+        """Keep the exception itself: a report holds only its text."""
+        if call.excinfo is not None and self._error is None:
+            self._error = call.excinfo.value
+
+    def check_machine(self, items: Sequence[pytest.Item], target: Target) -> Iterator[CheckResult]:
+        """All results of one machine, in order."""
+        language = self._request.language
+        yield from self._unreadable()
+        shell = Shell(LabFolder(Path(self._request.project)), target.machine)
+        self._fixtures.point_at(target, shell)
+        known: dict[str, Outcome] = {}
+        for index, item in enumerate(items):
+            spec = self._specs[item.nodeid]
+            if target.unreachable:
+                result = outcomes.unknown(spec, target.unreachable, language=language)
+            else:
+                following = items[index + 1] if index + 1 < len(items) else None
+                result = outcomes.blocked_by(spec, known, language=language) or self._run(
+                    item, following, spec
+                )
+            known[spec.id] = result.outcome
+            yield result
+        shell.close()
+
+    def _run(self, item: pytest.Item, following: pytest.Item | None, spec: CheckSpec) -> CheckResult:
+        self._error = None
+        started = time.monotonic()
+        runtestprotocol(item, log=False, nextitem=following)
+        return outcomes.result_of(
+            spec, self._error, language=self._request.language, seconds=time.monotonic() - started
+        )
+
+    def _unreadable(self) -> Iterator[CheckResult]:
+        for where, why in self._broken:
+            spec = CheckSpec(id=where, step="", title={"en": f"{where} could not be read"}, points=0.0)
+            yield outcomes.unknown(spec, why, language=self._request.language)
+
+    def _finish(self, fork: _Fork, items: Sequence[pytest.Item]) -> None:
+        """Tell all that a fork found; what it did not get to is unknown."""
+        for item in items:
+            spec = self._specs[item.nodeid]
+            if spec.id not in fork.found:
+                lost = outcomes.unknown(spec, fork.why_it_ended(), language=self._request.language)
+                self.tell(result_event(fork.target.machine, lost))
+        self.tell(done_event(fork.target.machine))
+
+    def tell(self, event: str) -> None:
+        """Send an event to the process that asked."""
+        self._events.write(event + "\n")
+        self._events.flush()
+
+
+class _Fork:
+    """A child process that checks one machine, and the pipe on which it tells what it found."""
+
+    def __init__(self, plugin: ChecksPlugin, items: Sequence[pytest.Item], target: Target) -> None:
+        self.target = target
+        self.found: set[str] = set()
+        self._plugin = plugin
+        self._buffer = b""
+        self._closed = False
+        self._heard = time.monotonic()
+        self._silenced = False
+        reader, writer = os.pipe()
+        self._pid = os.fork()
+        if self._pid == 0:
+            os.close(reader)
+            _be_the_child(plugin, items, target, writer)
+        os.close(writer)
+        self.pipe = os.fdopen(reader, "rb", buffering=0)
+
+    def read(self) -> None:
+        """Take in what the child has written, and hand on its whole lines."""
+        chunk = os.read(self.pipe.fileno(), 65536)
+        self._heard = time.monotonic()
+        self._closed = not chunk
+        *lines, self._buffer = (self._buffer + chunk).split(b"\n")
+        for line in lines:
+            check_id, event = line.decode().split("\t", 1)
+            self.found.add(check_id)
+            self._plugin.tell(event)
+
+    def ended(self) -> bool:
+        """Whether the child is through, or has been silent for too long and was ended."""
+        if not self._closed and time.monotonic() - self._heard > SILENCE_S:
+            self._silenced = True
+            os.kill(self._pid, signal.SIGKILL)
+            self._closed = True
+        if self._closed:
+            os.waitpid(self._pid, 0)
+            self.pipe.close()
+        return self._closed
+
+    def why_it_ended(self) -> str:
+        """Why some checks have no result."""
+        if self._silenced:
+            return f"the machine's checks were silent for {SILENCE_S:.0f} s and were stopped"
+        return "the process that checked this machine died"
+
+
+def _be_the_child(plugin: ChecksPlugin, items: Sequence[pytest.Item], target: Target, writer: int) -> None:
+    """Check one machine, write the results to the pipe, and end without ever returning into pytest."""
+    try:
+        quiet = os.open(os.devnull, os.O_RDWR)
+        for descriptor in (0, 1):
+            os.dup2(quiet, descriptor)
+        with os.fdopen(writer, "w", encoding="utf-8") as pipe:
+            for result in plugin.check_machine(items, target):
+                pipe.write(f"{result.id}\t{result_event(target.machine, result)}\n")
+                pipe.flush()
+    except BaseException as error:  # noqa: BLE001 (a fork must not return: its parent's work would be done twice)
+        print(f"{target.machine}: {error!r}", file=sys.stderr)
+    finally:
+        os._exit(0)
+
+
+def main() -> int:
+    """Answer the request on stdin; pytest's exit code."""
+    request = Request.from_json(sys.stdin.read())
+    # Events have the real stdout to themselves; what a check's file prints while it is read goes to stderr.
+    events = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+    os.environ.pop("PYTEST_ADDOPTS", None)
+    sys.dont_write_bytecode = True
+    arguments = [
+        request.checks,
+        f"--rootdir={request.checks}",
+        "--confcutdir=" + request.checks,
+        "-c", os.devnull,
+        "--import-mode=importlib",
+        "--continue-on-collection-errors",
+        "-p", "no:cacheprovider",
+        "-p", "no:terminal",
+        "-s",
+    ]  # fmt: skip
+    return int(pytest.main(arguments, plugins=[ChecksPlugin(request, events)]))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

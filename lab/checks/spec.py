@@ -1,0 +1,82 @@
+"""What a check says about itself in its `@pytest.mark.check(...)`, and the order in which checks are run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+KNOWN = ("id", "step", "points", "title", "hint", "after")
+FALLBACK_LANGUAGE = "en"
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckSpec:
+    """One check: `after` holds the ids of the checks that it means nothing without."""
+
+    id: str
+    step: str
+    title: Mapping[str, str]
+    points: float = 1.0
+    hint: Mapping[str, str] = field(default_factory=dict)
+    after: tuple[str, ...] = ()
+
+
+def in_language(texts: Mapping[str, str], language: str) -> str:
+    """The text in a language, else in English, else in whichever there is."""
+    return texts.get(language) or texts.get(FALLBACK_LANGUAGE) or next(iter(texts.values()), "")
+
+
+def read_spec(values: Mapping[str, Any], *, where: str, steps: Sequence[str]) -> CheckSpec:
+    """A check's own words, checked.
+
+    Args:
+        values: the keywords of the mark.
+        where: the test, for messages.
+        steps: the names of the guide's steps.
+
+    Raises:
+        ValueError: what is wrong with it, in a sentence.
+    """
+    unknown = [name for name in values if name not in KNOWN]
+    if unknown:
+        raise ValueError(f"{where}: the mark `check` knows no {unknown[0]!r}; it takes {', '.join(KNOWN)}")
+    missing = [name for name in ("id", "step", "title") if not values.get(name)]
+    if missing:
+        raise ValueError(f"{where}: the mark `check` lacks {missing[0]!r}")
+    if values["step"] not in steps:
+        raise ValueError(f"{where}: there is no step {values['step']!r} in the guide; it has {', '.join(steps)}")
+    points = values.get("points", 1)
+    if isinstance(points, bool) or not isinstance(points, int | float) or points < 0:
+        raise ValueError(f"{where}: points must be a number that is not negative, not {points!r}")
+    return CheckSpec(
+        id=str(values["id"]),
+        step=str(values["step"]),
+        title=_texts(values["title"]),
+        points=float(points),
+        hint=_texts(values.get("hint", {})),
+        after=tuple(values.get("after", ())),
+    )
+
+
+def problems_of(specs: Sequence[CheckSpec]) -> list[str]:
+    """What is wrong with checks taken together: an id given twice, an `after` that names none or comes later."""
+    problems = []
+    seen: set[str] = set()
+    ids = {spec.id for spec in specs}
+    for spec in specs:
+        if spec.id in seen:
+            problems.append(f"two checks have the id {spec.id}")
+        for other in spec.after:
+            if other not in ids:
+                problems.append(f"{spec.id} comes after {other}, and there is no such check")
+            elif other not in seen:
+                problems.append(f"{spec.id} comes after {other}, which is run later: write it further down")
+        seen.add(spec.id)
+    return problems
+
+
+def _texts(value: Any) -> dict[str, str]:  # noqa: ANN401 (whatever the guide's author wrote)
+    if isinstance(value, str):
+        return {FALLBACK_LANGUAGE: value}
+    return {str(language): str(text) for language, text in dict(value).items()}

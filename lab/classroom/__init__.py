@@ -1,0 +1,1 @@
+"""What a class is: its labs, its students, its guides, and what was found out about them."""

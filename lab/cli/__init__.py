@@ -1,0 +1,41 @@
+"""The command line: each command parses, calls a workflow, shows what came of it, and exits with its code."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+
+from lab.errors import BUG, INTERRUPTED, LabError
+
+
+def main() -> None:
+    """Run `lab` with this process's arguments, and exit."""
+    from lab.cli.app import app
+
+    try:
+        app()
+    except LabError as error:
+        _show(error)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        print("\nInterrupted. What was done stands; the same command goes on from there.", file=sys.stderr)
+        sys.exit(INTERRUPTED)
+    except BrokenPipeError:
+        # Whoever read our output has had enough of it (`lab status | head`).
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        sys.exit(0)
+    except Exception:  # the top handler: whatever comes here is a bug of lab's
+        traceback.print_exc()
+        print(
+            "\nThis is a bug in lab, not something that you did. Please report it with the lines above.",
+            file=sys.stderr,
+        )
+        sys.exit(BUG)
+
+
+def _show(error: LabError) -> None:
+    from lab.report.console import console_for
+    from lab.report.errors import show_error
+
+    show_error(error, console=console_for(sys.stderr, os.environ))

@@ -1,0 +1,74 @@
+"""Commands for the teacher's computer: the boxes that machines are made of."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lab.cli import options
+from lab.cli.options import Format
+
+box_app = typer.Typer(no_args_is_help=True, help="The boxes that machines are clones of.")
+
+
+@box_app.command("build")
+def build(
+    profile: Annotated[str, typer.Argument(help="debian-12, debian-11 or ubuntu-18.04.")],
+    mirror: Annotated[str | None, typer.Option(envvar="LAB_MIRROR", help="The archive to take it from.")] = None,
+    keyring: Annotated[
+        Path | None, typer.Option(envvar="LAB_KEYRING", help="The keys that the archive is signed with.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Build it although nothing has changed.")] = False,
+) -> None:
+    """Build a box from the distribution's archive, and give it to Vagrant.
+
+    Example: lab box build debian-12
+    """
+    from lab.workflow.boxes import build_box
+
+    log = Path("lab-box-build.log").absolute()
+    with options.progress() as live:
+        changed = build_box(profile, observer=live, log=log, mirror=mirror, keyring=keyring, force=force)
+    typer.echo(f"The box lab/{profile} is {'built' if changed else 'up to date'}.", err=True)
+    log.unlink(missing_ok=True)
+
+
+@box_app.command("list")
+def list_boxes(output: options.Output = Format.TABLE) -> None:
+    """List the boxes that Vagrant has.
+
+    Example: lab box list
+    """
+    from lab.workflow.boxes import list_boxes as find_boxes
+
+    rows = find_boxes()
+    if output is Format.JSON:
+        from lab.report.boxes_json import boxes_json
+
+        typer.echo(boxes_json(rows))
+    else:
+        from lab.report.boxes_table import boxes_table
+
+        boxes_table(rows, console=options.stdout_console())
+
+
+@box_app.command("add")
+def add(
+    name: Annotated[str, typer.Argument(help="What labs.yaml will call it.")],
+    source: Annotated[str, typer.Argument(metavar="FILE_OR_URL", help="Where the box is.")],
+) -> None:
+    """Give Vagrant a box of your own.
+
+    Example: lab box add school/base ./base.box
+    """
+    from lab.workflow.boxes import add_box
+
+    add_box(name, source)
+    typer.echo(f"Vagrant has the box {name} now; name it in labs.yaml with `box: {name}`.", err=True)
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands to `lab`."""
+    app.add_typer(box_app, name="box")

@@ -1,0 +1,52 @@
+"""Commands for marks: what works on whose machine."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from lab.cli import options
+from lab.cli.options import DEFAULT_JOBS, LABS_YAML, Format
+from lab.errors import NOT_ALL_WELL, NOTHING_EVALUATED
+
+
+def verify(
+    targets: options.Targets = None,
+    file: options.File = LABS_YAML,
+    jobs: options.Jobs = DEFAULT_JOBS,
+    lang: Annotated[str, typer.Option(envvar="LAB_LANG", help="Language of titles and hints: en or es.")] = "en",
+    output: options.Output = Format.TABLE,
+    wait: options.Wait = "0s",
+) -> None:
+    """Run the guide's checks on every machine, and say what works and what does not.
+
+    Checks that stop, kill or reboot something leave the machine as it was.
+
+    Example: lab verify
+    Example: lab verify ana --lang es --format json
+    """
+    from lab.workflow.project import select
+    from lab.workflow.verify import exit_code_of
+    from lab.workflow.verify import verify as run_verify
+
+    project = options.project_of(file)
+    machines = select(project.machines, targets or ())
+    with options.locked(file, "verify", wait), options.progress() as live:
+        results = run_verify(project, machines, observer=live, jobs=jobs, language=lang)
+    if output is Format.JSON:
+        from lab.report.verify_json import verify_json
+
+        typer.echo(verify_json(results))
+    else:
+        from lab.report.verify_table import verify_table
+
+        verify_table(results, console=options.stdout_console())
+    code = exit_code_of(results)
+    if code in {NOT_ALL_WELL, NOTHING_EVALUATED}:
+        raise typer.Exit(code)
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands to `lab`."""
+    app.command()(verify)

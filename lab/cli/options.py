@@ -1,0 +1,105 @@
+"""The options that several commands share, each with its twin in the environment."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lab.errors import UsageError
+
+if TYPE_CHECKING:
+    from lab.report.progress import LiveProgress
+    from lab.workflow.project import Project
+
+
+class Format(StrEnum):
+    """How data is written to stdout."""
+
+    TABLE = "table"
+    JSON = "json"
+
+
+Targets = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[TARGET]...", help="LAB, LOGIN, LAB/LOGIN or a pattern such as 'a*'; all machines by default."
+    ),
+]
+File = Annotated[
+    Path, typer.Option("--file", "-f", envvar="LAB_FILE", help="The labs.yaml to work with.", show_default=True)
+]
+Jobs = Annotated[
+    int, typer.Option("--jobs", "-j", envvar="LAB_JOBS", min=1, max=256, help="How many machines at a time.")
+]
+Output = Annotated[Format, typer.Option("--format", envvar="LAB_FORMAT", help="How results are written to stdout.")]
+Wait = Annotated[
+    str,
+    typer.Option("--wait", envvar="LAB_WAIT", help="How long to wait for another lab on this project, such as 60s or 5m."),
+]
+Yes = Annotated[bool, typer.Option("--yes", "-y", envvar="LAB_YES", help="Do not ask.")]
+
+LABS_YAML = Path("labs.yaml")
+DEFAULT_JOBS = max(4, 2 * (os.cpu_count() or 1))
+_UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+def seconds(text: str) -> float:
+    """A span of time such as `30s`, `5m` or `0`, in seconds.
+
+    Raises:
+        UsageError: it is none.
+    """
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", text.strip())
+    if match is None:
+        raise UsageError(f"{text!r} is not a span of time", hint="Write it as 30s, 5m or 1h.")
+    return float(match[1]) * _UNITS[match[2] or "s"]
+
+
+@contextmanager
+def progress() -> Iterator[LiveProgress]:
+    """The live display on stderr, gone when the block ends."""
+    import sys
+
+    from lab.report.console import console_for
+    from lab.report.progress import LiveProgress
+
+    with LiveProgress(console_for(sys.stderr, os.environ)) as live:
+        yield live
+
+
+@contextmanager
+def locked(file: Path, operation: str, wait: str) -> Iterator[None]:
+    """Hold the project's lock while the block runs.
+
+    Raises:
+        LockedError: another lab holds it.
+    """
+    from lab.system import lock
+    from lab.system.files import LabFolder
+
+    folder = LabFolder(file.absolute().parent)
+    with lock.hold(folder.lock, operation=operation, wait_s=seconds(wait)):
+        yield
+
+
+def project_of(file: Path, *, for_boot: bool = False) -> Project:
+    """The project of a labs.yaml; see `lab.workflow.project.open_project`."""
+    from lab.workflow.project import open_project
+
+    return open_project(file, for_boot=for_boot)
+
+
+def stdout_console():  # type: ignore[no-untyped-def]  # noqa: ANN201 (rich is the report's)
+    """The console for tables."""
+    import sys
+
+    from lab.report.console import console_for
+
+    return console_for(sys.stdout, os.environ)

@@ -1,0 +1,1 @@
+"""Machines: what they are, the Vagrantfile that describes them, Vagrant, SSH, steps, providers and boxes."""

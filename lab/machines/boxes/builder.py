@@ -1,0 +1,186 @@
+"""Builds a box from the distribution's archive: debootstrap, finishing touches, packing, and into Vagrant."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from lab.errors import HostError
+from lab.machines.boxes import catalog, lxc
+from lab.machines.boxes.profiles import Profile
+from lab.machines.host_apt import host_mirror
+from lab.machines.vagrant import Vagrant
+from lab.system import process
+
+_HERE = Path(__file__).parent
+
+_SCRIPTS = (_HERE / "finish-root", lxc.TEMPLATE, lxc.CONFIG)
+_PHASES = {"Retrieving": "downloading packages", "Unpacking": "unpacking", "Configuring": "configuring"}
+_DEBOOTSTRAP_TIMEOUT_S = 1800.0
+_PACK_TIMEOUT_S = 900.0
+_FREE_GB = 2.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """All that decides what a box holds; the same recipe is not built twice.
+
+    Attributes:
+        profile: the release.
+        mirror: the archive to take it from, None for the suite's own default in debootstrap.
+        keyring: the keys that its signatures are checked with, None for the profile's usual file.
+    """
+
+    profile: Profile
+    mirror: str | None = None
+    keyring: Path | None = None
+
+    @property
+    def digest(self) -> str:
+        """The first 16 hex digits of the SHA-256 of all of it."""
+        digest = hashlib.sha256(repr((self.profile, self.mirror)).encode())
+        for script in _SCRIPTS:
+            digest.update(script.read_bytes())
+        return digest.hexdigest()[:16]
+
+
+def recipe_for(profile: Profile, *, mirror: str | None = None, keyring: Path | None = None) -> Recipe:
+    """The recipe of a profile's box on this computer: its own mirror, when it serves that distribution."""
+    return Recipe(
+        profile=profile, mirror=mirror or host_mirror(profile.distribution), keyring=keyring
+    )
+
+
+def built(recipe: Recipe, *, provider: str) -> bool:
+    """Whether Vagrant has the box of exactly this recipe."""
+    box = catalog.find(recipe.profile.box, provider=provider)
+    return box is not None and box.recipe == recipe.digest
+
+
+def build(recipe: Recipe, *, vagrant: Vagrant, log: Path, note: Callable[[str], None]) -> None:
+    """Build the box for lxc and give it to Vagrant.
+
+    Args:
+        recipe: what to build.
+        vagrant: takes the box.
+        log: gets the output of all commands.
+        note: told of each phase; may be called from another thread.
+
+    Raises:
+        HostError: debootstrap, the keyring or disk space is missing.
+        ProcessError: a command failed; the archive may be out of reach.
+    """
+    keyring = _require(recipe)
+    name = recipe.profile.name
+    work = Path(tempfile.mkdtemp(prefix=f"lab-box-{name}-", dir="/var/tmp"))  # noqa: S108 (large: not in a tmpfs)
+    try:
+        root = work / "root"
+        _debootstrap(recipe, root, keyring, log=log, note=note)
+        note(f"box {name}: finishing")
+        _add_suites(recipe, root, log=log)
+        process.run(
+            process.as_root([str(_HERE / "finish-root"), str(root)]), log=log, timeout_s=_PACK_TIMEOUT_S
+        )
+        note(f"box {name}: packing")
+        box = _pack(recipe, root, work, log=log)
+        vagrant.add_box(recipe.profile.box, str(box), provider="lxc")
+    finally:
+        # One file system only: should something still be mounted in there, it is not followed.
+        process.run(process.as_root(["rm", "-rf", "--one-file-system", str(work)]), check=False)
+
+
+def _require(recipe: Recipe) -> Path | None:
+    profile = recipe.profile
+    if shutil.which("debootstrap", path="/usr/sbin:/usr/bin:/sbin:/bin") is None:
+        raise HostError(
+            "`debootstrap`, which builds boxes, is not installed",
+            hint="sudo apt-get install --no-install-recommends debootstrap",
+        )
+    keyring = recipe.keyring or (Path(profile.keyring) if profile.keyring else None)
+    if keyring is not None and not keyring.is_file():
+        raise HostError(
+            f"The keys of the {profile.distribution} archive are not here: {keyring}",
+            details="Without them nobody can tell whether what is downloaded is what its makers signed.",
+            hint=f"Install the package {profile.keyring_package}, or name a keyring file: "
+            f"lab box build {profile.name} --keyring FILE. To go on without: --box debian-12.",
+        )
+    free_gb = shutil.disk_usage("/var/tmp").free / 1e9  # noqa: S108
+    if free_gb < _FREE_GB:
+        raise HostError(
+            f"Building a box needs {_FREE_GB:.0f} GB in /var/tmp, and {free_gb:.1f} GB are free",
+            hint="Free some space and run the same command again.",
+        )
+    return keyring
+
+
+def _debootstrap(
+    recipe: Recipe, root: Path, keyring: Path | None, *, log: Path, note: Callable[[str], None]
+) -> None:
+    profile = recipe.profile
+    phase = ""
+
+    def hear(line: str) -> None:
+        nonlocal phase
+        words = line.split()
+        now = _PHASES.get(words[1], "") if len(words) > 1 and words[0] == "I:" else ""
+        if now and now != phase:
+            phase = now
+            note(f"box {profile.name}: {phase}")
+
+    command = [
+        "debootstrap",
+        "--variant=minbase",
+        f"--components={','.join(profile.components)}",
+        f"--include={','.join(profile.packages)}",
+        *([f"--keyring={keyring}"] if keyring else []),
+        profile.suite,
+        str(root),
+        *([recipe.mirror] if recipe.mirror else []),
+    ]
+    process.run(process.as_root(command), log=log, on_line=hear, timeout_s=_DEBOOTSTRAP_TIMEOUT_S)
+
+
+def _add_suites(recipe: Recipe, root: Path, *, log: Path) -> None:
+    """Let the guests install from the release's further suites too, at the archive that debootstrap used."""
+    if not recipe.profile.more_suites:
+        return
+    sources = root / "etc/apt/sources.list"
+    lines = process.run(process.as_root(["cat", str(sources)])).stdout.splitlines()
+    archive = next(line.split()[1] for line in lines if line.startswith("deb "))
+    suites = [recipe.profile.suite + suffix for suffix in ("", *recipe.profile.more_suites)]
+    text = "".join(f"deb {archive} {suite} {' '.join(recipe.profile.components)}\n" for suite in suites)
+    process.run(process.as_root(["tee", str(sources)]), stdin=text.encode(), log=log)
+
+
+def _pack(recipe: Recipe, root: Path, work: Path, *, log: Path) -> Path:
+    """The box file: metadata, LXC's configuration and template, and the root as a tar archive."""
+    folder = work / "box"
+    folder.mkdir()
+    tarball = folder / "rootfs.tar.gz"
+    process.run(
+        process.as_root(
+            [
+                "tar", "--create", "--file", str(tarball), "--use-compress-program", "gzip -1 -n",
+                "--numeric-owner", "--sort=name", "--xattrs", "--xattrs-include=*",
+                "--transform", "s,^root,rootfs,", "--directory", str(work), "root",
+            ]
+        ),
+        log=log,
+        timeout_s=_PACK_TIMEOUT_S,
+    )  # fmt: skip
+    for script in (lxc.TEMPLATE, lxc.CONFIG):
+        shutil.copy(script, folder)
+    with tarball.open("rb") as file:
+        root_id = hashlib.file_digest(file, "sha256").hexdigest()[:16]
+    (folder / "root-id").write_text(f"{recipe.profile.name}-{root_id}\n", encoding="utf-8")
+    metadata = {"provider": "lxc", "version": "1.0.0", "lab_recipe": recipe.digest}
+    (folder / "metadata.json").write_text(json.dumps(metadata) + "\n", encoding="utf-8")
+    box = work / f"{recipe.profile.name}.box"
+    # Not compressed: the root inside is already, and Vagrant reads either.
+    process.run(["tar", "--create", "--file", str(box), "--directory", str(folder), "."], log=log)
+    return box

@@ -1,0 +1,76 @@
+"""The boxes that Vagrant has, read from its folder: asking Vagrant itself would cost a second."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class Box:
+    """A box that Vagrant has.
+
+    `recipe` is the digest of what went into a box that lab built, "" for any other.
+    """
+
+    name: str
+    provider: str
+    version: str
+    folder: Path
+    recipe: str = ""
+
+    @property
+    def size_mb(self) -> float:
+        """What the box's files take, in MB."""
+        return sum(path.stat().st_size for path in self.folder.rglob("*") if path.is_file()) / 1e6
+
+    @property
+    def created(self) -> float:
+        """When it was added, in seconds since the epoch."""
+        return (self.folder / "metadata.json").stat().st_mtime
+
+
+def vagrant_home() -> Path:
+    """Vagrant's folder for boxes and machine index (`VAGRANT_HOME`, else `~/.vagrant.d`)."""
+    return Path(os.environ.get("VAGRANT_HOME") or Path.home() / ".vagrant.d")
+
+
+def boxes(home: Path | None = None) -> list[Box]:
+    """Every box, by name; a damaged one is left out.
+
+    Vagrant keeps them as `boxes/NAME/VERSION/PROVIDER/`, since 2.4 with the architecture before the provider.
+    """
+    found = []
+    root = (home or vagrant_home()) / "boxes"
+    for metadata in sorted(root.glob("*/*/**/metadata.json")):
+        data = _read(metadata)
+        if data is None:
+            continue
+        relative = metadata.parent.relative_to(root).parts
+        found.append(
+            Box(
+                name=relative[0].replace("-VAGRANTSLASH-", "/").replace("-VAGRANTCOLON-", ":"),
+                version=relative[1],
+                provider=str(data.get("provider", relative[-1])),
+                folder=metadata.parent,
+                recipe=str(data.get("lab_recipe", "")),
+            )
+        )
+    return found
+
+
+def find(name: str, *, provider: str, home: Path | None = None) -> Box | None:
+    """The box of that name for that provider, the latest version of it."""
+    matching = [box for box in boxes(home) if box.name == name and box.provider == provider]
+    return matching[-1] if matching else None
+
+
+def _read(metadata: Path) -> dict[str, Any] | None:
+    try:
+        data = json.loads(metadata.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return data if isinstance(data, dict) else None

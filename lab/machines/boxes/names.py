@@ -1,0 +1,22 @@
+"""What Vagrant calls the box that labs.yaml asks for."""
+
+from __future__ import annotations
+
+import re
+
+from lab.machines.boxes.profiles import PROFILES
+
+
+def is_own_file(box: str) -> bool:
+    """Whether labs.yaml names a box file or a URL, rather than a profile or a name."""
+    return "://" in box or box.endswith(".box")
+
+
+def box_name(box: str) -> str:
+    """Vagrant's name for it: `lab/PROFILE` for a profile, `own/FILE` for a file or URL, else the name itself."""
+    if box in PROFILES:
+        return PROFILES[box].box
+    if is_own_file(box):
+        stem = re.sub(r"\.box$", "", box.rstrip("/").rsplit("/", 1)[-1])
+        return "own/" + (re.sub(r"[^-A-Za-z0-9._]", "-", stem) or "box")
+    return box

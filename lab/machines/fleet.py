@@ -1,0 +1,106 @@
+"""The machines of a class: labs.yaml and the guides, brought together into one flat list."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from lab.classroom.classes import Lab, Student
+from lab.classroom.guide import Guide
+from lab.machines.keys import MachineKeys
+from lab.machines.steps import PlannedStep, plan_steps
+
+
+@dataclass(frozen=True, kw_only=True)
+class Machine:
+    """A student's guest, as labs.yaml wants it.
+
+    Attributes:
+        name: what Vagrant calls it, `<lab>-<login>`.
+        container: what the provider calls it; unique on the host, and known by its prefix as this project's.
+        box: the name of the Vagrant box it is a clone of.
+        class_variables: environment of the class steps.
+        student_variables: what the student steps get besides.
+        steps: the guide's steps in order, each with its digest.
+    """
+
+    name: str
+    container: str
+    box: str
+    provider: str
+    lab: Lab
+    student: Student
+    guide: Guide
+    keys: MachineKeys
+    class_variables: Mapping[str, str]
+    student_variables: Mapping[str, str]
+    steps: tuple[PlannedStep, ...]
+
+    @property
+    def url(self) -> str:
+        """Where the student's site answers, for a browser that can resolve the name."""
+        return f"http://{self.student.vhost}/"
+
+    def environment_of(self, step: PlannedStep) -> Mapping[str, str]:
+        """The variables that a step is given."""
+        if step.scope == "class":
+            return self.class_variables
+        return {**self.class_variables, **self.student_variables}
+
+
+def container_prefix(project_id: str) -> str:
+    """What the provider's name of each of a project's machines begins with."""
+    return f"lab-{project_id}-"
+
+
+def assignments(variables: Mapping[str, str]) -> str:
+    """Variables as words that a POSIX shell reads back as they are: `A=1 B='two words'`."""
+    return " ".join(f"{name}={shlex.quote(value)}" for name, value in variables.items())
+
+
+def build_machine(
+    lab: Lab,
+    student: Student,
+    guide: Guide,
+    *,
+    project_id: str,
+    box: str,
+    provider: str,
+    keys: MachineKeys,
+    variables: Mapping[str, str],
+) -> Machine:
+    """One student's machine.
+
+    Args:
+        lab: the lab it belongs to.
+        student: whose it is.
+        guide: what is done on it.
+        project_id: this project's mark in the provider's names.
+        box: the Vagrant box to clone.
+        provider: the provider's name.
+        keys: the machine's SSH keys.
+        variables: the guide's, the lab's and the student's variables, merged.
+    """
+    class_variables = {f"LAB_{name.upper()}": value for name, value in variables.items()}
+    student_variables = {
+        "LAB_LOGIN": student.login,
+        "LAB_NAME": student.name,
+        "LAB_EMAIL": student.email,
+        "LAB_VHOST": student.vhost,
+        "LAB_SSH_KEY": keys.student_public,
+    }
+    return Machine(
+        name=student.machine_name,
+        container=container_prefix(project_id) + student.machine_name,
+        box=box,
+        provider=provider,
+        lab=lab,
+        student=student,
+        guide=guide,
+        keys=keys,
+        class_variables=class_variables,
+        student_variables=student_variables,
+        steps=plan_steps(guide, class_variables, student_variables),
+    )
+

@@ -1,0 +1,66 @@
+"""SSH keys of lab's own: for each machine one to get in as administrator, one for the student, and its host key.
+
+They are made on the host and placed in the clone before it boots, so nothing is exchanged over the network and the
+host key is known from the first connection on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from lab.system import process
+from lab.system.files import write_if_changed
+
+_KINDS = ("admin", "host", "student")
+
+
+@dataclass(frozen=True, kw_only=True)
+class MachineKeys:
+    """Where a machine's keys are: `folder` holds `admin`, `host`, `student`, each with its `.pub`, and `hostname`."""
+
+    folder: Path
+    student_public: str
+    host_public: str
+
+    @property
+    def admin(self) -> Path:
+        """The private key that lab and Vagrant log in with, as user vagrant."""
+        return self.folder / "admin"
+
+    @property
+    def student(self) -> Path:
+        """The private key that the student's own account takes."""
+        return self.folder / "student"
+
+
+def ensure_keys(folder: Path, *, hostname: str) -> MachineKeys:
+    """The keys in `folder`, made where they are missing.
+
+    Raises:
+        HostError: `ssh-keygen` is not installed.
+        ProcessError: it failed.
+    """
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for kind in _KINDS:
+        if not (folder / f"{kind}.pub").exists():
+            (folder / kind).unlink(missing_ok=True)
+            comment = f"{hostname} ({kind})"
+            process.run(
+                ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", str(folder / kind)]
+            )
+    write_if_changed(folder / "hostname", f"{hostname}\n")
+    return read_keys(folder)
+
+
+def read_keys(folder: Path) -> MachineKeys:
+    """The keys in `folder` as they are; the public ones are empty where they have not been made yet."""
+    return MachineKeys(
+        folder=folder,
+        student_public=_text_of(folder / "student.pub"),
+        host_public=_text_of(folder / "host.pub"),
+    )
+
+
+def _text_of(path: Path) -> str:
+    return path.read_text(encoding="utf-8").strip() if path.exists() else ""

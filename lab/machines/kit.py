@@ -1,0 +1,143 @@
+"""The kit: what a guest is given to run its steps (runner, settings, guide), and the running of it over SSH."""
+
+from __future__ import annotations
+
+import io
+import shlex
+import tarfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from lab.classroom.shipped import shipped
+from lab.errors import MachineError
+from lab.machines import ssh
+from lab.machines.fleet import Machine, assignments
+from lab.machines.steps import StepReport, parse_report, steps_done
+from lab.system.files import LabFolder
+
+# A step that compiles on a slow machine behind a slow mirror takes minutes, not an hour.
+STEPS_TIMEOUT_S = 3600.0
+_INSTALL = """
+set -euo pipefail
+install -d -m 0755 /var/lib/lab
+rm -rf /var/lib/lab/kit.new
+mkdir /var/lib/lab/kit.new
+tar --extract --no-same-owner --directory /var/lib/lab/kit.new
+rm -rf /var/lib/lab/kit
+mv /var/lib/lab/kit.new /var/lib/lab/kit
+run=/var/lib/lab/kit/run-steps
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepsOutcome:
+    """What became of a machine's steps: how many stand, how many ran now, and the one that failed, if any."""
+
+    done: int
+    ran: int
+    failed_step: str = ""
+    exit_code: int = 0
+    tail: tuple[str, ...] = ()
+
+
+def pack_kit(machine: Machine, folder: LabFolder) -> bytes:
+    """A tar archive of the machine's kit; the same for all machines of a lab."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        provision = shipped("provision")
+        sources = [
+            (provision / "run-steps", "run-steps"),
+            (provision / "settings.sh", "settings.sh"),
+            (machine.guide.folder, "guide"),
+            (settings_folder(folder, machine.lab.name), "settings"),
+        ]
+        for source, name in sources:
+            archive.add(source, arcname=name, filter=_root_owned)
+    return buffer.getvalue()
+
+
+def settings_folder(folder: LabFolder, lab: str) -> Path:
+    """Where a lab's guest settings are written on the host."""
+    return folder.root / "guest" / lab
+
+
+def run_steps(
+    machine: Machine,
+    folder: LabFolder,
+    kit: bytes,
+    *,
+    tell: Callable[[str], None],
+    force: bool = False,
+    only: tuple[str, ...] = (),
+) -> StepsOutcome:
+    """Bring the kit into the guest and run the steps that are not done; one connection for all of it.
+
+    Args:
+        machine: whose steps.
+        folder: the project's `.lab/`; the machine's log there gets what the steps print.
+        kit: from `pack_kit`.
+        tell: told of each step as it begins.
+        force: run steps that are done again.
+        only: the names of the steps to run, instead of all.
+
+    Raises:
+        ConnectionLost: the guest cannot be reached.
+        MachineError: the guest could not take the kit.
+    """
+    steps = [step for step in machine.steps if not only or step.name in only]
+    total = len(machine.steps)
+    reports: list[StepReport] = []
+
+    def hear(line: str) -> None:
+        report = parse_report(line)
+        if report is None:
+            return
+        reports.append(report)
+        if report.word == "start":
+            position = [step.name for step in machine.steps].index(report.step) + 1
+            tell(f"step {report.step} {position}/{total}")
+
+    completed = ssh.run_as_root(
+        folder,
+        machine,
+        _INSTALL + "\n".join(_commands(machine, steps, force=force)),
+        stdin=kit,
+        log=folder.log_of(machine.name),
+        on_line=hear,
+        timeout_s=STEPS_TIMEOUT_S,
+    )
+    failed = next((report for report in reports if report.word == "ended" and report.exit_code), None)
+    if not completed.ok and failed is None:
+        raise MachineError(
+            f"The steps could not be started on {machine.name}",
+            details=completed.tail(),
+            log=folder.log_of(machine.name),
+        )
+    return StepsOutcome(
+        done=steps_done(reports),
+        ran=sum(report.word == "ended" for report in reports),
+        failed_step=failed.step if failed else "",
+        exit_code=failed.exit_code if failed else 0,
+        tail=tuple(completed.stderr.strip().splitlines()[-12:]) if failed else (),
+    )
+
+
+def _commands(machine: Machine, steps: list, *, force: bool) -> list[str]:  # type: ignore[type-arg]
+    """One call of the runner for each run of steps with the same variables: the class's, then the student's."""
+    lines = []
+    common = {"LAB_REPORT": "1", **({"LAB_FORCE": "1"} if force else {})}
+    for scope in ("class", "student"):
+        arguments = [step.argument for step in steps if step.scope == scope]
+        if arguments:
+            variables = machine.environment_of(next(step for step in steps if step.scope == scope))
+            lines.append(f"{assignments({**common, **variables})} bash $run {shlex.join(arguments)}")
+    return lines
+
+
+def _root_owned(entry: tarfile.TarInfo) -> tarfile.TarInfo | None:
+    if "__pycache__" in entry.name:
+        return None
+    entry.uid = entry.gid = 0
+    entry.uname = entry.gname = "root"
+    return entry

@@ -1,0 +1,89 @@
+"""LXC through vagrant-lxc: system containers, the embedded default on any Linux host."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from lab.classroom.classes import MachineSize
+from lab.errors import HostError, ProcessError
+from lab.machines.providers.base import Guest
+from lab.system import process
+
+BRIDGE = "lxcbr0"
+# Measured: a systemd guest of ours keeps about six instances open; the kernel's default is 128.
+_INOTIFY_PER_GUEST = 8
+_INOTIFY = Path("/proc/sys/fs/inotify/max_user_instances")
+_CPU_PERIOD_US = 100_000
+
+
+class Lxc:
+    """The provider `lxc`."""
+
+    name = "lxc"
+
+    def require(self) -> None:
+        """See `Provider.require`."""
+        for program, package in (("vagrant", "vagrant vagrant-lxc"), ("lxc-create", "lxc"), ("ssh", "openssh-client")):
+            if shutil.which(program) is None:
+                raise HostError(
+                    f"`{program}` is not installed, and the provider lxc needs it",
+                    hint=f"sudo apt-get install --no-install-recommends {package}",
+                )
+        if not process.run(process.as_root(["true"]), check=False).ok:
+            raise HostError(
+                "lab must run LXC's commands as root, and sudo asks for a password",
+                hint="Run lab as root, or let your user run sudo without a password (visudo).",
+            )
+        if not Path("/sys/class/net", BRIDGE).exists():
+            raise HostError(
+                f"The bridge {BRIDGE} that connects LXC machines is not up",
+                hint="sudo systemctl start lxc-net   (without systemd: sudo /usr/libexec/lxc/lxc-net start)",
+            )
+
+    def guests(self, prefix: str) -> dict[str, Guest]:
+        """See `Provider.guests`."""
+        completed = process.run(
+            process.as_root(["lxc-ls", "--fancy", "--fancy-format", "NAME,STATE,IPV4", f"--filter=^{prefix}"]),
+            timeout_s=60,
+        )
+        found = {}
+        for line in completed.stdout.splitlines()[1:]:
+            name, state, *addresses = line.split()
+            found[name] = Guest(
+                name=name,
+                state={"RUNNING": "running", "STOPPED": "stopped"}.get(state, "unknown"),
+                ip=addresses[0].strip(",") if addresses and addresses[0] != "-" else "",
+            )
+        return found
+
+    def limits(self, size: MachineSize) -> tuple[tuple[str, str], ...]:
+        """See `Provider.limits`; an overlay has no size of its own, so `disk` is not enforced."""
+        memory, quota = f"{size.memory_mb}M", size.cpus * _CPU_PERIOD_US
+        if Path("/sys/fs/cgroup/cgroup.controllers").exists():
+            return (("cgroup2.memory.max", memory), ("cgroup2.cpu.max", f"{quota} {_CPU_PERIOD_US}"))
+        return (("cgroup.memory.limit_in_bytes", memory), ("cgroup.cpu.cfs_quota_us", str(quota)))
+
+    def ever_started(self, guest: str) -> bool:
+        """See `Provider.ever_started`; the seed of a clone leaves a mark beside its configuration."""
+        lxcpath = process.run(process.as_root(["lxc-config", "lxc.lxcpath"])).stdout.strip()
+        return process.run(process.as_root(["test", "-e", f"{lxcpath}/{guest}/seeded"]), check=False).ok
+
+    def remove(self, guest: str) -> None:
+        """See `Provider.remove`."""
+        completed = process.run(
+            process.as_root(["lxc-destroy", "--force", "--name", guest]), check=False, timeout_s=60
+        )
+        if not completed.ok and guest in self.guests(guest):
+            raise ProcessError(f"The container {guest} could not be removed", details=completed.tail())
+
+    def check_room(self, guests: int) -> None:
+        """See `Provider.check_room`."""
+        limit, needed = int(_INOTIFY.read_text()), guests * _INOTIFY_PER_GUEST
+        if needed > limit:
+            wanted = max(1024, 2 * needed)
+            raise HostError(
+                f"{guests} machines need about {needed} inotify instances, and this host allows {limit}",
+                details="systemd in a machine does not start without them.",
+                hint=f"sudo sysctl -w fs.inotify.max_user_instances={wanted}",
+            )

@@ -1,0 +1,193 @@
+"""SSH to the machines: lab's own configuration with pinned host keys, one-off commands, and a shell that stays."""
+
+from __future__ import annotations
+
+import shlex
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from lab.errors import ConnectionLost
+from lab.machines.fleet import Machine
+from lab.system import process
+from lab.system.files import LabFolder, write_if_changed
+
+CONNECTION_FAILED = 255
+_CONNECT_S = 60.0
+
+# Runs in the guest as root: reads `LIMIT SIZE` and SIZE bytes of a command, answers `EXIT OUT ERR` and the bytes of both.
+_LOOP = r"""
+umask 077; d=$(mktemp -d /run/lab.XXXXXX) || exit 1; trap 'rm -rf "$d"' EXIT
+cd /; umask 022; export LC_ALL=C.UTF-8 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+echo ready
+while read -r limit size; do
+  head -c "$size" >"$d/command"
+  timeout -k 2 "$limit" sh "$d/command" >"$d/out" 2>"$d/err" </dev/null; code=$?
+  for f in out err; do [ "$(stat -c %s "$d/$f")" -le 1000000 ] || truncate -s 1000000 "$d/$f"; done
+  printf '%d %d %d\n' "$code" $(stat -c %s "$d/out" "$d/err"); cat "$d/out" "$d/err"
+done
+"""
+
+
+def write_config(folder: LabFolder, machines: Sequence[Machine], addresses: Mapping[str, str]) -> None:
+    """Write `.lab/ssh/config` and `known_hosts` for the machines that have an address.
+
+    `ssh -F .lab/ssh/config NAME` is the administrator, `NAME.student` the student's own account.
+    """
+    blocks, known = [], []
+    known_hosts = folder.ssh / "known_hosts"
+    for machine in machines:
+        address = addresses.get(machine.name)
+        if not address:
+            continue
+        known.append(f"{machine.name} {' '.join(machine.keys.host_public.split()[:2])}\n")
+        accounts = (
+            (machine.name, "vagrant", machine.keys.admin),
+            (f"{machine.name}.student", machine.student.login, machine.keys.student),
+        )
+        blocks += [
+            f"Host {alias}\n"
+            f"  HostName {address}\n"
+            f"  User {user}\n"
+            f"  IdentityFile {_quoted(key)}\n"
+            f"  HostKeyAlias {machine.name}\n"
+            for alias, user, key in accounts
+        ]
+    common = (
+        "Host *\n"
+        "  IdentitiesOnly yes\n"
+        f"  UserKnownHostsFile {_quoted(known_hosts)}\n"
+        "  GlobalKnownHostsFile none\n"
+        "  StrictHostKeyChecking yes\n"
+        "  PasswordAuthentication no\n"
+        "  ConnectTimeout 5\n"
+        "  ServerAliveInterval 15\n"
+        "  ForwardAgent no\n"
+        "  ControlPath none\n"
+        "  LogLevel ERROR\n"
+    )
+    write_if_changed(known_hosts, "".join(known), mode=0o600)
+    write_if_changed(folder.ssh / "config", "\n".join([*blocks, common]), mode=0o600)
+
+
+def command_line(folder: LabFolder, alias: str, command: Sequence[str] = (), *, tty: bool = False) -> list[str]:
+    """The `ssh` command for a machine: `command` is handed to the guest's shell word by word."""
+    flags = ["-t"] if tty else []
+    return ["ssh", "-F", str(folder.ssh / "config"), *flags, alias, *([shlex.join(command)] if command else [])]
+
+
+def run_as_root(
+    folder: LabFolder,
+    machine: Machine,
+    script: str,
+    *,
+    stdin: bytes | None = None,
+    log: Path | None = None,
+    on_line: Callable[[str], None] | None = None,
+    timeout_s: float,
+) -> process.Completed:
+    """Run a shell script as root in a guest.
+
+    Raises:
+        ConnectionLost: there is no connection, or it broke.
+        ProcessError: it took too long.
+    """
+    completed = process.run(
+        [*command_line(folder, machine.name), "-o", "BatchMode=yes", shlex.join(["sudo", "-n", "bash", "-c", script])],
+        stdin=stdin,
+        log=log,
+        on_line=on_line,
+        timeout_s=timeout_s,
+        check=False,
+    )
+    if completed.returncode == CONNECTION_FAILED:
+        raise ConnectionLost(f"No SSH connection to {machine.name}", details=completed.tail(3), log=log)
+    return completed
+
+
+def wait_for_ssh(folder: LabFolder, machine: Machine, *, timeout_s: float) -> None:
+    """Wait until the guest lets lab in.
+
+    Raises:
+        ConnectionLost: it did not in time.
+    """
+    deadline = time.monotonic() + timeout_s
+    while True:
+        try:
+            run_as_root(folder, machine, "exit 0", timeout_s=max(5.0, timeout_s))
+        except ConnectionLost:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.3)
+        else:
+            return
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What a command in a guest left behind; at most 1 MB of each stream."""
+
+    exit_code: int
+    stdout: bytes
+    stderr: bytes
+
+
+class Shell:
+    """A root shell in a guest over one connection: commands in turns, a few milliseconds each."""
+
+    def __init__(self, folder: LabFolder, machine: str) -> None:
+        self._argv = [
+            *command_line(folder, machine),
+            "-o",
+            "BatchMode=yes",
+            shlex.join(["sudo", "-n", "bash", "-c", _LOOP]),
+        ]
+        self._machine = machine
+        self._conversation: process.Conversation | None = None
+
+    def run(self, command: str, *, timeout_s: float = 60.0) -> Answer:
+        """Run a command line with the guest's `sh`; 124 is the exit code of one that took too long.
+
+        Raises:
+            ConnectionLost: the guest does not answer (any more).
+        """
+        conversation = self._connected()
+        data = command.encode()
+        try:
+            conversation.send(f"{timeout_s:.0f} {len(data)}\n".encode() + data)
+            head = conversation.read_line(timeout_s=timeout_s + 10)
+            exit_code, out, err = (int(word) for word in head.split())
+            stdout = conversation.read(out, timeout_s=30)
+            stderr = conversation.read(err, timeout_s=30)
+        except (EOFError, TimeoutError, ValueError) as error:
+            self.close()
+            raise self._lost(error) from error
+        return Answer(exit_code=exit_code, stdout=stdout, stderr=stderr)
+
+    def close(self) -> None:
+        """End the connection; the next `run` makes a new one."""
+        if self._conversation is not None:
+            self._conversation.close()
+            self._conversation = None
+
+    def _connected(self) -> process.Conversation:
+        if self._conversation is None:
+            conversation = process.Conversation(self._argv)
+            try:
+                if conversation.read_line(timeout_s=_CONNECT_S) != b"ready":
+                    raise EOFError("something else than lab's shell answered")
+            except (EOFError, TimeoutError) as error:
+                conversation.close()
+                raise self._lost(error) from error
+            self._conversation = conversation
+        return self._conversation
+
+    def _lost(self, error: Exception) -> ConnectionLost:
+        why = "it did not answer in time" if isinstance(error, TimeoutError) else str(error)
+        return ConnectionLost(f"No SSH connection to {self._machine}", details=why)
+
+
+def _quoted(path: Path) -> str:
+    # ssh_config: a double-quoted word; `%` begins a token.
+    return '"' + str(path).replace("%", "%%") + '"'

@@ -1,0 +1,101 @@
+"""The guide's steps: what went into each (its digest), how they are run in a guest, what became of them."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from lab.classroom.guide import Guide, Step
+
+_DIGEST_LENGTH = 16
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlannedStep:
+    """A step for one machine.
+
+    `digest` names all that went into it: script, files, variables, and every step before it. So an edited step is
+    run again, and so is what follows it.
+    """
+
+    name: str
+    scope: str
+    digest: str
+
+    @property
+    def argument(self) -> str:
+        """How `run-steps` in the guest is told of the step."""
+        return f"{self.name}:{self.digest}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepReport:
+    """What `run-steps` says of a step: `start`, `kept`, or `ended` with an exit code and seconds."""
+
+    word: str
+    step: str
+    exit_code: int = 0
+    seconds: float = 0.0
+
+
+def plan_steps(
+    guide: Guide, class_variables: Mapping[str, str], student_variables: Mapping[str, str]
+) -> tuple[PlannedStep, ...]:
+    """The guide's steps in order, each with its digest (the first 16 hex digits of a SHA-256)."""
+    planned = []
+    before = hashlib.sha256()
+    for step in guide.steps:
+        before.update(content_digest(step).encode())
+        variables = class_variables if step.scope == "class" else {**class_variables, **student_variables}
+        for name, value in sorted(variables.items()):
+            before.update(f"{name}={value}\0".encode())
+        planned.append(
+            PlannedStep(
+                name=step.name, scope=step.scope, digest=before.hexdigest()[:_DIGEST_LENGTH]
+            )
+        )
+    return tuple(planned)
+
+
+def content_digest(step: Step) -> str:
+    """The SHA-256 of a step's script and of the files it says it reads."""
+    state = step.script.with_suffix(".state.sh")
+    paths = [step.script, *([state] if state.exists() else []), *step.files]
+    return _digest_of(tuple(paths), tuple(_stamp(path) for path in paths))
+
+
+def parse_report(line: str) -> StepReport | None:
+    """One line that `run-steps` wrote to stdout, or None for a line that is not its own."""
+    match line.split():
+        case [("start" | "kept") as word, step]:
+            return StepReport(word=word, step=step)
+        case ["ended", step, exit_code, seconds] if exit_code.isdigit():
+            return StepReport(word="ended", step=step, exit_code=int(exit_code), seconds=float(seconds))
+        case _:
+            return None
+
+
+def steps_done(reports: Sequence[StepReport]) -> int:
+    """How many steps stand, of those that were reported on."""
+    return sum(report.word == "kept" or (report.word == "ended" and report.exit_code == 0) for report in reports)
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    entries = [path, *path.rglob("*")] if path.is_dir() else [path]
+    stats = [entry.stat() for entry in entries]
+    return max(stat.st_mtime_ns for stat in stats), sum(stat.st_size for stat in stats)
+
+
+@functools.lru_cache(maxsize=256)
+def _digest_of(paths: tuple[Path, ...], _stamps: tuple[tuple[int, int], ...]) -> str:
+    # A class of five hundred reads each script once; the stamps notice an edit in between.
+    digest = hashlib.sha256()
+    for path in paths:
+        for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+            if file.is_file():
+                digest.update(f"{file.relative_to(path.parent)}\0".encode())
+                digest.update(file.read_bytes())
+    return digest.hexdigest()

@@ -1,0 +1,164 @@
+"""Vagrant, through python-vagrant where that fits and past it where it does not (many machines in one call).
+
+Every call is a Ruby process of about a second, so lab makes as few as it can: one for all machines of an operation.
+python-vagrant builds the commands and reads their output; the running is lab's own, with logs, time-outs and the
+output of a failure.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import vagrant
+
+from lab.errors import LabError, ProcessError
+from lab.system import process
+
+QUICK_S = 120
+_ENVIRONMENT = {"VAGRANT_NO_COLOR": "1", "VAGRANT_CHECKPOINT_DISABLE": "1", "VAGRANT_NO_PARALLEL": ""}
+_OF_MACHINE = re.compile(r"^(?:==>|   ) ([-a-z0-9]+): (.*)$")
+_BATCH_ERROR = re.compile(r"^An error occurred while executing the action on the '([-a-z0-9]+)'$")
+
+
+class _Binding(vagrant.Vagrant):  # type: ignore[misc]  # python-vagrant has no types
+    """python-vagrant, with its processes run by `lab.system.process`."""
+
+    def __init__(self, root: Path, log: Path | None) -> None:
+        super().__init__(root=str(root))
+        self.log = log
+
+    def _make_vagrant_command(self, args: Sequence[str | None]) -> list[str]:
+        return ["vagrant", *(arg for arg in args if arg is not None)]
+
+    def _call_vagrant_command(self, args: Sequence[str | None]) -> None:
+        self._run_vagrant_command(args)
+
+    def _run_vagrant_command(
+        self,
+        args: Sequence[str | None],
+        *,
+        timeout_s: float = QUICK_S,
+        on_line: Callable[[str], None] | None = None,
+    ) -> str:
+        completed = process.run(
+            self._make_vagrant_command(args),
+            cwd=Path(self.root),
+            env=_ENVIRONMENT,
+            log=self.log,
+            timeout_s=timeout_s,
+            on_line=on_line,
+            check=False,
+        )
+        if not completed.ok:
+            raise _explained(completed, self.log)
+        return completed.stdout
+
+
+class Vagrant:
+    """Vagrant in the folder of the generated Vagrantfile."""
+
+    def __init__(self, project: Path, *, log: Path | None = None) -> None:
+        self._binding = _Binding(project, log)
+
+    def up(
+        self,
+        names: Sequence[str],
+        *,
+        provider: str,
+        on_line: Callable[[str, str], None],
+        timeout_s: float,
+    ) -> dict[str, str]:
+        """Create and boot machines at once, without their provisioners.
+
+        Args:
+            names: the machines.
+            provider: what boots them.
+            on_line: told a machine's name and each line that Vagrant says of it, from another thread.
+            timeout_s: how long all of it may take.
+
+        Returns:
+            What went wrong, by machine; the others are up as far as Vagrant can tell.
+        """
+        command = ["up", *names, f"--provider={provider}", "--no-provision", "--parallel"]
+
+        def hand_on(line: str) -> None:
+            if match := _OF_MACHINE.match(line):
+                on_line(match[1], match[2])
+
+        try:
+            self._binding._run_vagrant_command(command, timeout_s=timeout_s, on_line=hand_on)
+        except ProcessError as error:
+            found = batch_errors(error.details)
+            return found or dict.fromkeys(names, f"{error.message}\n{error.details}".strip())
+        return {}
+
+    def halt(self, names: Sequence[str]) -> None:
+        """Stop machines.
+
+        Raises:
+            LabError: Vagrant could not.
+        """
+        self._binding._run_vagrant_command(["halt", *names], timeout_s=QUICK_S + 15 * len(names))
+
+    def destroy(self, names: Sequence[str]) -> None:
+        """Remove machines for good; those that do not exist are no error.
+
+        Raises:
+            LabError: Vagrant could not.
+        """
+        self._binding._run_vagrant_command(
+            ["destroy", *names, "--force"], timeout_s=QUICK_S + 15 * len(names)
+        )
+
+    def add_box(self, name: str, url: str, *, provider: str) -> None:
+        """Give Vagrant a box under a name, in place of one that it has.
+
+        Raises:
+            LabError: the box cannot be had, or is none.
+        """
+        self._binding.box_add(name, url, provider=provider, force=True)
+
+    def remove_box(self, name: str, *, provider: str) -> None:
+        """Take a box away from Vagrant.
+
+        Raises:
+            LabError: there is none.
+        """
+        self._binding.box_remove(name, provider)
+
+    def validate(self) -> None:
+        """See that Vagrant accepts the Vagrantfile.
+
+        Raises:
+            LabError: it does not; with its reasons.
+        """
+        self._binding._run_vagrant_command(["validate"])
+
+
+def batch_errors(text: str) -> dict[str, str]:
+    """What went wrong by machine, from what Vagrant prints when some of a batch failed."""
+    found: dict[str, list[str]] = {}
+    current: list[str] | None = None
+    for line in text.splitlines():
+        if match := _BATCH_ERROR.match(line.strip()):
+            current = found.setdefault(match[1], [])
+        elif current is not None and not line.startswith("machine. Please handle this error"):
+            current.append(line.strip())
+    return {name: "\n".join(lines).strip() for name, lines in found.items()}
+
+
+def _explained(completed: process.Completed, log: Path | None) -> LabError:
+    if "machine index" in completed.stderr.lower():
+        return LabError(
+            "Vagrant's own list of machines (its machine index) is damaged",
+            details=completed.tail(),
+            hint="Nothing is lost: move ~/.vagrant.d/data/machine-index away, and run the same command again.",
+            log=log,
+        )
+    return ProcessError(
+        f"`vagrant {completed.argv[1]}` {process.describe_exit(completed.returncode)}",
+        details=completed.tail(200),
+        log=log,
+    )

@@ -1,0 +1,63 @@
+"""Renders Vagrantfile.j2: readable, the same bytes for the same class, and closed to what names may hold."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from lab.classroom.shipped import shipped
+from lab.machines.fleet import Machine, assignments
+from lab.machines.providers.base import Provider
+
+
+def ruby(value: str) -> str:
+    r"""A Ruby single-quoted literal of the text: nothing in it is ever run, `#{}` included.
+
+    Raises:
+        ValueError: the text holds a NUL, which no literal can.
+    """
+    if "\0" in value:
+        raise ValueError("a NUL cannot stand in a Vagrantfile")
+    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def render_vagrantfile(machines: Sequence[Machine], *, project: Path, provider: Provider) -> str:
+    """The Vagrantfile of these machines, to stand in the folder `project`."""
+    environment = jinja2.Environment(
+        undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False  # noqa: S701 (Ruby, not HTML: the `ruby` filter quotes)
+    )
+    environment.filters["ruby"] = ruby
+    template = environment.from_string(shipped("Vagrantfile.j2").read_text(encoding="utf-8"))
+    return template.render(
+        provider=provider.name,
+        run_steps=_from(project, shipped("provision") / "run-steps"),
+        settings_script=_from(project, shipped("provision") / "settings.sh"),
+        machines=[_view(machine, project, provider) for machine in machines],
+    ) + "\n"
+
+
+def _view(machine: Machine, project: Path, provider: Provider) -> dict[str, Any]:
+    return {
+        "name": machine.name,
+        "container": machine.container,
+        "box": machine.box,
+        "limits": provider.limits(machine.student.machine),
+        "key_folder": _from(project, machine.keys.folder),
+        "settings": f".lab/guest/{machine.lab.name}",
+        "guide": _from(project, machine.guide.folder),
+        "class_variables": assignments(machine.class_variables),
+        "student_variables": assignments(machine.student_variables),
+        "steps": machine.steps,
+    }
+
+
+def _from(project: Path, path: Path) -> str:
+    """The path as seen from the project's folder when it lies in it, so that the folder may be moved."""
+    try:
+        return path.resolve().relative_to(project.resolve()).as_posix()
+    except ValueError:
+        return os.fspath(path.resolve())

@@ -1,0 +1,55 @@
+"""`lab ssh` and `lab logs`: one machine from near by."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from lab.errors import MachineError, UsageError
+from lab.machines import ssh
+from lab.workflow.project import Project, select
+
+
+def ssh_command(
+    project: Project, target: str, command: Sequence[str], *, admin: bool, tty: bool
+) -> list[str]:
+    """The `ssh` command that opens a machine, with its configuration up to date.
+
+    Raises:
+        UsageError: the target is not one machine.
+        MachineError: it is not running.
+    """
+    machines = select(project.machines, [target])
+    if len(machines) > 1:
+        names = ", ".join(f"{it.lab.name}/{it.student.login}" for it in machines[:5])
+        raise UsageError(f"{target} is more than one machine: {names}", hint=f"lab ssh {names.split(',')[0]}")
+    machine = machines[0]
+    guests = project.provider.guests(project.prefix)
+    guest = guests.get(machine.container)
+    if guest is None or not guest.ip:
+        state = guest.state if guest else "not there"
+        raise MachineError(
+            f"{machine.name} is {state}", hint=f"lab up {machine.lab.name}/{machine.student.login}"
+        )
+    addresses = {it.name: guests[it.container].ip for it in project.machines if it.container in guests}
+    ssh.write_config(project.folder, project.machines, addresses)
+    alias = machine.name if admin else f"{machine.name}.student"
+    return ssh.command_line(project.folder, alias, command, tty=tty and bool(command))
+
+
+def log_tails(
+    project: Project, targets: Sequence[str], *, lines: int
+) -> Iterator[tuple[str, str]]:
+    """Each machine's name and the last lines of its log; a machine without a log is left out.
+
+    Raises:
+        UsageError: a target names no machine, or no machine has a log yet.
+    """
+    found = False
+    for machine in select(project.machines, targets):
+        path = project.folder.log_of(machine.name)
+        if path.exists():
+            found = True
+            text = path.read_text(encoding="utf-8", errors="replace")
+            yield f"{machine.name} ({path})", "\n".join(text.splitlines()[-lines:])
+    if not found:
+        raise UsageError("There is no log yet", hint="lab up writes one for each machine.")

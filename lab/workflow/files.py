@@ -1,0 +1,30 @@
+"""The files that Vagrant and the guests need from the host, written anew before each operation that uses them."""
+
+from __future__ import annotations
+
+from lab.machines.boxes.lxc import SEED
+from lab.machines.boxes.profiles import PROFILES
+from lab.machines.guest_settings import write_settings
+from lab.machines.kit import settings_folder
+from lab.machines.vagrantfile import render_vagrantfile
+from lab.system.files import write_if_changed
+from lab.workflow.project import Project
+
+
+def write_files(project: Project) -> None:
+    """Write the Vagrantfile, the seed script, and each lab's guest settings.
+
+    Raises:
+        HostError: labs.yaml hands something of this host to the guests that it does not have.
+        LabError: a file cannot be written.
+    """
+    write_if_changed(project.folder.root / "seed", SEED.read_text(encoding="utf-8"), mode=0o755)
+    for lab in project.classroom.labs:
+        profile = PROFILES.get(lab.box)
+        write_settings(
+            settings_folder(project.folder, lab.name),
+            lab.guest,
+            distribution=profile.distribution if profile else "",
+        )
+    text = render_vagrantfile(project.machines, project=project.path, provider=project.provider)
+    write_if_changed(project.path / "Vagrantfile", text)

@@ -1,0 +1,97 @@
+"""`lab halt` and `lab destroy`: machines of this project only, and only those that are meant."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+
+from lab.errors import LabError
+from lab.machines.fleet import Machine
+from lab.machines.vagrant import Vagrant
+from lab.workflow.files import write_files
+from lab.workflow.observer import Observer
+from lab.workflow.project import Project
+from lab.workflow.records import forget
+from lab.workflow.status import orphans_of
+
+
+def halt(project: Project, machines: Sequence[Machine], *, observer: Observer) -> list[str]:
+    """Stop the machines that run; their names.
+
+    Raises:
+        LabError: Vagrant could not stop one.
+    """
+    guests = project.provider.guests(project.prefix)
+    running = [
+        machine.name
+        for machine in machines
+        if machine.container in guests and guests[machine.container].state == "running"
+    ]
+    if running:
+        observer.started(len(running), "stopping")
+        write_files(project)
+        _vagrant(project).halt(running)
+        for name in running:
+            observer.done(name, True, "stopped")
+        observer.finished()
+    return running
+
+
+def destroy(project: Project, machines: Sequence[Machine], *, observer: Observer) -> list[str]:
+    """Remove machines with all that is on them, and what lab keeps of them; the names of those that there were.
+
+    Raises:
+        LabError: one is still there afterwards.
+    """
+    guests = project.provider.guests(project.prefix)
+    there = [machine for machine in machines if machine.container in guests]
+    observer.started(len(there), "destroying")
+    if there:
+        write_files(project)
+        _destroy_through_vagrant(project, there)
+    for machine in machines:
+        forget(project.folder, machine.name)
+        shutil.rmtree(machine.keys.folder, ignore_errors=True)
+        shutil.rmtree(project.path / ".vagrant" / "machines" / machine.name, ignore_errors=True)
+    for machine in there:
+        observer.done(machine.name, True, "destroyed")
+    observer.finished()
+    return [machine.name for machine in there]
+
+
+def destroy_orphans(project: Project, *, observer: Observer) -> list[str]:
+    """Remove this project's machines that labs.yaml no longer names; their names.
+
+    Raises:
+        LabError: one could not be removed.
+    """
+    orphans = orphans_of(project)
+    observer.started(len(orphans), "destroying orphans")
+    for name, container in orphans.items():
+        project.provider.remove(container)
+        forget(project.folder, name)
+        shutil.rmtree(project.folder.ssh / name, ignore_errors=True)
+        shutil.rmtree(project.path / ".vagrant" / "machines" / name, ignore_errors=True)
+        observer.done(name, True, "destroyed")
+    observer.finished()
+    return list(orphans)
+
+
+def _destroy_through_vagrant(project: Project, machines: Sequence[Machine]) -> None:
+    """Vagrant first, so that its own notes stay right; what it has lost track of goes through the provider."""
+    failure: LabError | None = None
+    try:
+        _vagrant(project).destroy([machine.name for machine in machines])
+    except LabError as error:
+        failure = error
+    left = project.provider.guests(project.prefix)
+    for machine in machines:
+        if machine.container in left:
+            try:
+                project.provider.remove(machine.container)
+            except LabError as error:
+                raise error from failure
+
+
+def _vagrant(project: Project) -> Vagrant:
+    return Vagrant(project.path, log=project.folder.logs / "vagrant.log")

@@ -1,0 +1,153 @@
+"""A project: labs.yaml with its machines, the provider that boots them, and the folder that lab keeps."""
+
+from __future__ import annotations
+
+import difflib
+import fnmatch
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from lab.classroom.config import load_classroom
+from lab.classroom.classes import Classroom, Lab, Student
+from lab.classroom.guide import Guide, load_guide, variables
+from lab.errors import ConfigError, UsageError
+from lab.machines.boxes.names import box_name
+from lab.machines.fleet import Machine, build_machine, container_prefix
+from lab.machines.keys import ensure_keys, read_keys
+from lab.machines.providers import provider_named
+from lab.machines.providers.base import Provider
+from lab.system.files import LabFolder, read_json, write_json
+
+PROJECT_FILE = "project.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Project:
+    """All that a workflow needs to know.
+
+    `machines` are those of labs.yaml, in its order.
+    """
+
+    id: str
+    classroom: Classroom
+    folder: LabFolder
+    provider: Provider
+    machines: tuple[Machine, ...]
+
+    @property
+    def path(self) -> Path:
+        """The folder of labs.yaml."""
+        return self.classroom.folder
+
+    @property
+    def prefix(self) -> str:
+        """What the provider's names of this project's machines begin with."""
+        return container_prefix(self.id)
+
+
+def open_project(labs_yaml: Path, *, for_boot: bool = False) -> Project:
+    """The project of a labs.yaml.
+
+    Args:
+        labs_yaml: its path.
+        for_boot: whether machines may be made, so that `.lab/` and SSH keys are made too.
+
+    Raises:
+        ConfigError: labs.yaml, a roster or a guide is wrong.
+        HostError: the provider does not work on this host.
+    """
+    classroom = load_classroom(labs_yaml)
+    guides = {lab.name: load_guide(lab.guide, project=classroom.folder) for lab in classroom.labs}
+    provider = provider_named(_provider_of(classroom))
+    folder = LabFolder(classroom.folder)
+    if for_boot:
+        folder.create()
+    project_id = _project_id(folder, create=for_boot)
+    machines = [
+        _machine(lab, student, guides[lab.name], folder, provider, project_id, for_boot=for_boot)
+        for lab in classroom.labs
+        for student in lab.students
+    ]
+    return Project(
+        id=project_id, classroom=classroom, folder=folder, provider=provider, machines=tuple(machines)
+    )
+
+
+def select(machines: Sequence[Machine], targets: Sequence[str]) -> tuple[Machine, ...]:
+    """The machines that are meant: all for no target, else those of each `LAB`, `LOGIN`, `LAB/LOGIN` or glob.
+
+    Raises:
+        UsageError: a target names no machine; with what comes near.
+    """
+    if not targets:
+        return tuple(machines)
+    chosen: set[str] = set()
+    for target in targets:
+        found = {machine.name for machine in machines if _matches(machine, target)}
+        if not found:
+            raise _no_such_target(machines, target)
+        chosen |= found
+    return tuple(machine for machine in machines if machine.name in chosen)
+
+
+def _matches(machine: Machine, target: str) -> bool:
+    lab, login = machine.lab.name, machine.student.login
+    names = (f"{lab}/{login}",) if "/" in target else (lab, login, machine.name)
+    return any(fnmatch.fnmatchcase(name, target) for name in names)
+
+
+def _no_such_target(machines: Sequence[Machine], target: str) -> UsageError:
+    known = {name for it in machines for name in (it.lab.name, it.student.login, f"{it.lab.name}/{it.student.login}")}
+    near = difflib.get_close_matches(target, known, n=1)
+    return UsageError(
+        f"No lab and no student is called {target!r}" + (f"; did you mean {near[0]}?" if near else ""),
+        hint="`lab status` lists them; a target is LAB, LOGIN, LAB/LOGIN or a pattern such as 'a*'.",
+    )
+
+
+def _provider_of(classroom: Classroom) -> str:
+    names = {lab.provider for lab in classroom.labs}
+    if len(names) > 1:
+        raise ConfigError(
+            f"The labs want different providers: {', '.join(sorted(names))}",
+            hint="Write one `provider:` under `defaults`, or keep each provider's labs in a labs.yaml of their own.",
+        )
+    return names.pop()
+
+
+def _project_id(folder: LabFolder, *, create: bool) -> str:
+    path = folder.state / PROJECT_FILE
+    known = read_json(path).get("id")
+    if known:
+        return str(known)
+    if not create:
+        return "none"
+    made = secrets.token_hex(3)
+    write_json(path, {"id": made, "path": str(folder.project.resolve())})
+    return made
+
+
+def _machine(
+    lab: Lab,
+    student: Student,
+    guide: Guide,
+    folder: LabFolder,
+    provider: Provider,
+    project_id: str,
+    *,
+    for_boot: bool,
+) -> Machine:
+    keys_folder = folder.ssh / student.machine_name
+    keys = ensure_keys(keys_folder, hostname=student.machine_name) if for_boot else read_keys(keys_folder)
+    return build_machine(
+        lab,
+        student,
+        guide,
+        project_id=project_id,
+        box=box_name(lab.box),
+        provider=provider.name,
+        keys=keys,
+        variables=variables(guide, lab, student),
+    )

@@ -1,0 +1,80 @@
+"""What lab notes of each machine on the host: a memory for `status`, never the truth about the guest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+from lab.machines.fleet import Machine
+from lab.system.files import LabFolder, read_json, write_json
+
+
+@dataclass(frozen=True, kw_only=True)
+class MachineRecord:
+    """What became of a machine the last time that lab worked on it."""
+
+    lab: str
+    login: str
+    machine: str
+    container: str
+    ip: str = ""
+    step: str = ""
+    steps_done: int = 0
+    failed: bool = False
+
+
+def read_record(folder: LabFolder, machine: str) -> MachineRecord | None:
+    """The record of a machine, None when there is none.
+
+    Raises:
+        LabError: the file is damaged.
+    """
+    data = read_json(folder.machine_state(machine))
+    return _from(data) if data else None
+
+
+def all_records(folder: LabFolder) -> dict[str, MachineRecord]:
+    """The records of all machines that lab has made and not destroyed, by machine.
+
+    Raises:
+        LabError: one of the files is damaged.
+    """
+    paths = sorted((folder.state / "machines").glob("*.json"))
+    return {path.stem: _from(read_json(path)) for path in paths}
+
+
+def write_record(
+    folder: LabFolder,
+    machine: Machine,
+    *,
+    ip: str = "",
+    step: str = "",
+    steps_done: int = 0,
+    failed: bool = False,
+) -> None:
+    """Note what became of a machine.
+
+    Raises:
+        LabError: it cannot be written.
+    """
+    record = MachineRecord(
+        lab=machine.lab.name,
+        login=machine.student.login,
+        machine=machine.name,
+        container=machine.container,
+        ip=ip,
+        step=step,
+        steps_done=steps_done,
+        failed=failed,
+    )
+    write_json(folder.machine_state(machine.name), asdict(record))
+
+
+def forget(folder: LabFolder, machine: str) -> None:
+    """Drop the record of a machine that is no more."""
+    folder.machine_state(machine).unlink(missing_ok=True)
+
+
+def _from(data: Mapping[str, object]) -> MachineRecord:
+    known = MachineRecord.__dataclass_fields__
+    return MachineRecord(**{name: value for name, value in data.items() if name in known})  # type: ignore[arg-type]

@@ -1,0 +1,158 @@
+"""`lab verify`: every guide's checks on every machine at once, and the results in the roster's order."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from lab.checks.request import Request, Target
+from lab.checks.runner import run_checks
+from lab.classroom.guide import variables
+from lab.classroom.results import CheckResult, LabResult, Outcome, StudentResult
+from lab.errors import NOT_ALL_WELL, NOTHING_EVALUATED, OK
+from lab.machines import ssh
+from lab.machines.fleet import Machine
+from lab.machines.providers.base import Guest
+from lab.report.verify_json import verify_json
+from lab.system import parallel
+from lab.system.files import write_atomically
+from lab.workflow.observer import Observer
+from lab.workflow.project import Project
+
+
+def verify(
+    project: Project, machines: Sequence[Machine], *, observer: Observer, jobs: int, language: str
+) -> tuple[LabResult, ...]:
+    """Run the checks on machines.
+
+    Args:
+        project: whose machines.
+        machines: which of them.
+        observer: told of each check.
+        jobs: how many machines at a time.
+        language: of titles and hints; a lab's own `lang` goes before it.
+
+    Raises:
+        ProcessError: the provider did not answer, or no check could be started.
+    """
+    guests = project.provider.guests(project.prefix)
+    addresses = {
+        machine.name: guests[machine.container].ip
+        for machine in project.machines
+        if machine.container in guests and guests[machine.container].ip
+    }
+    ssh.write_config(project.folder, project.machines, addresses)
+    observer.started(len(machines), "checking")
+    results: dict[str, tuple[CheckResult, ...]] = {}
+    for lab in dict.fromkeys(machine.lab.name for machine in machines):
+        ours = [machine for machine in machines if machine.lab.name == lab]
+        results |= _check(project, ours, guests, observer=observer, jobs=jobs, language=language)
+    observer.finished()
+    found = _by_lab(machines, results)
+    _keep(project, found)
+    return found
+
+
+def _check(
+    project: Project,
+    machines: Sequence[Machine],
+    guests: dict[str, Guest],
+    *,
+    observer: Observer,
+    jobs: int,
+    language: str,
+) -> dict[str, tuple[CheckResult, ...]]:
+    """The results of one lab's machines."""
+    guide = machines[0].guide
+    request = Request(
+        project=str(project.path),
+        checks=str(guide.checks),
+        steps=tuple(step.name for step in guide.steps),
+        targets=tuple(_target(machine, guests.get(machine.container)) for machine in machines),
+        jobs=jobs,
+        language=machines[0].lab.lang or language,
+    )
+    tally: dict[str, list[CheckResult]] = {machine.name: [] for machine in machines}
+
+    def work(_: object, tell: Callable[[str], None]) -> dict[str, tuple[CheckResult, ...]]:
+        def hear(machine: str, result: CheckResult | None) -> None:
+            if result is not None:
+                tally[machine].append(result)
+            tell(f"{machine}\t{result.id if result else ''}")
+
+        return run_checks(request, log=project.folder.logs / "verify.log", tell=hear)
+
+    def news(_: object, text: str) -> None:
+        machine, _, check = text.partition("\t")
+        if check:
+            observer.machine(machine, check)
+        else:
+            results = tally[machine]
+            passed = sum(result.outcome is Outcome.PASSED for result in results)
+            observer.done(machine, passed == len(results), f"{passed} of {len(results)} checks passed")
+
+    done = parallel.run_all([request], work, workers=1, on_news=news, on_done=lambda _, __: None)[0]
+    if done.error is not None:
+        raise done.error
+    return done.value or {}
+
+
+def _target(machine: Machine, guest: Guest | None) -> Target:
+    unreachable = ""
+    if guest is None:
+        unreachable = "there is no machine yet: lab up"
+    elif guest.state != "running":
+        unreachable = f"the machine is {guest.state}: lab up"
+    elif not guest.ip:
+        unreachable = "the machine has no address"
+    return Target(
+        machine=machine.name,
+        address=guest.ip if guest else "",
+        login=machine.student.login,
+        name=machine.student.name,
+        email=machine.student.email,
+        vhost=machine.student.vhost,
+        vars=dict(variables(machine.guide, machine.lab, machine.student)),
+        unreachable=unreachable,
+    )
+
+
+def _by_lab(
+    machines: Sequence[Machine], results: dict[str, tuple[CheckResult, ...]]
+) -> tuple[LabResult, ...]:
+    labs = dict.fromkeys(machine.lab.name for machine in machines)
+    return tuple(
+        LabResult(
+            lab=lab,
+            students=tuple(
+                StudentResult(
+                    login=machine.student.login,
+                    name=machine.student.name,
+                    machine=machine.name,
+                    checks=results.get(machine.name, ()),
+                )
+                for machine in machines
+                if machine.lab.name == lab
+            ),
+        )
+        for lab in labs
+    )
+
+
+def _keep(project: Project, results: tuple[LabResult, ...]) -> None:
+    """Keep this run beside the earlier ones, under the second at which it ended."""
+    if not project.folder.root.exists():
+        return
+    when = datetime.now().astimezone()
+    data = {"at": when.isoformat(timespec="seconds"), **json.loads(verify_json(results))}
+    path = project.folder.runs / f"{when:%Y%m%dT%H%M%S}-{when.microsecond:06d}.json"
+    write_atomically(path, json.dumps(data, ensure_ascii=False, indent=1) + "\n")
+
+
+def exit_code_of(results: tuple[LabResult, ...]) -> int:
+    """0 when every check passed, 4 when none could be evaluated, else 1."""
+    checks = [check for lab in results for student in lab.students for check in student.checks]
+    if not any(check.outcome is not Outcome.UNKNOWN for check in checks):
+        return NOTHING_EVALUATED
+    return OK if all(check.outcome is Outcome.PASSED for check in checks) else NOT_ALL_WELL

@@ -1,0 +1,57 @@
+#!/bin/bash
+# The application as a program of supervisor: started with the machine, started again when it dies.
+set -euo pipefail
+
+home=$(getent passwd "$LAB_LOGIN" | cut -d: -f6)
+app="$home/webapps/hellopython"
+settings=/etc/supervisor/conf.d/hellopython.conf
+
+new=$(mktemp)
+trap 'rm -f "$new"' EXIT
+# More than the guide has: `directory` and `environment`, because supervisor sets neither the folder nor HOME, and what
+# a student tries in run.sh (pipenv, for one) needs both.
+cat >"$new" <<INI
+[program:hellopython]
+user = $LAB_LOGIN
+command = $app/run.sh
+directory = $app
+environment = HOME="$home",USER="$LAB_LOGIN",LANG="C.UTF-8"
+autostart = true
+autorestart = true
+stopsignal = INT
+killasgroup = true
+stderr_logfile = $app/hellopython.err.log
+stdout_logfile = $app/hellopython.out.log
+INI
+if ! cmp --silent "$new" "$settings"; then
+    install -m 0644 "$new" "$settings"
+fi
+
+# The guide restarts all of supervisor to have it read a new file. This reads it, and leaves other programs alone.
+supervisorctl update
+
+state() { supervisorctl status hellopython 2>/dev/null | awk '{ print $2 }'; }
+
+# The number that nginx answers with: `curl -H "Host: $LAB_VHOST" http://127.0.0.1/`, but a new machine has no curl.
+answer() (
+    exec 3<>/dev/tcp/127.0.0.1/80
+    printf 'GET / HTTP/1.0\r\nHost: %s\r\n\r\n' "$LAB_VHOST" >&3
+    read -r -t 10 _ number _ <&3
+    echo "$number"
+) 2>/dev/null
+
+deadline=$((SECONDS + 30))
+until [ "$(state)" = RUNNING ] && [ "$(answer)" = 200 ]; do
+    if [ "$SECONDS" -ge "$deadline" ]; then
+        echo "The application does not answer with 200 at http://$LAB_VHOST/, but with: $(answer || echo nothing)" >&2
+        supervisorctl status hellopython >&2 || true
+        # As the student: a log file that is a link must not show what only root can read.
+        runuser -u "$LAB_LOGIN" -- tail -n 20 "$app/hellopython.err.log" "$app/hellopython.out.log" >&2 || true
+        exit 1
+    fi
+    case "$(state)" in
+        STOPPED | EXITED | FATAL) supervisorctl start hellopython || true ;;
+        *) sleep 0.3 ;; # a program that has just started is RUNNING after a second
+    esac
+done
+supervisorctl status hellopython

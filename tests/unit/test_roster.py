@@ -1,0 +1,210 @@
+"""Rosters in every dialect that schools export, and what is told about broken ones."""
+
+from __future__ import annotations
+
+import csv
+import io
+import random
+import unicodedata
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lab.classroom.logins import login_problem
+from lab.classroom.roster import Person, parse_roster, read_roster
+from lab.errors import USAGE, ConfigError
+
+
+def people(raw: str | bytes) -> tuple[Person, ...]:
+    found, problems = parse_roster(raw if isinstance(raw, bytes) else raw.encode(), name="s.csv")
+    assert problems == []
+    return found
+
+
+def told(raw: str | bytes) -> list[str]:
+    _, problems = parse_roster(raw if isinstance(raw, bytes) else raw.encode(), name="s.csv")
+    return [str(problem) for problem in problems]
+
+
+NUNEZ = Person(login="ana", name="Ana Núñez", email="ana@example.org", line=2)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1252", "utf-16"])
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_every_dialect_gives_the_same_people(encoding: str, delimiter: str, end: str) -> None:
+    rows = [["Nombre", "Apellido(s)", "Dirección de correo"], ["Ana", "Núñez", "ana@example.org"]]
+    text = end.join(delimiter.join(row) for row in rows) + end
+    assert people(text.encode(encoding)) == (NUNEZ,)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "First name,Surname,Email address,Groups\nAna,Núñez,ana@example.org,A",
+        "First name,Last name,ID number,Email address\nAna,Núñez,7,ana@example.org",
+        "Nombre,Apellido(s),Dirección de correo,Grupos\nAna,Núñez,ana@example.org,A",
+        "username,firstname,lastname,email\nana,Ana,Núñez,ana@example.org",
+        "identifier,github_username,name,email\n7,ana,Ana Núñez,ana@example.org",
+        "LOGIN,NAME,EMAIL\nana,Ana Núñez,ana@example.org",
+        '"Correo Electrónico";"Nombre y apellidos"\n"ana@example.org";"Ana Núñez"',
+        "Primer apellido,Segundo apellido,Nombre,Unidad,Correo Electrónico\n"
+        "Núñez,,Ana,2A,ana@example.org",
+        "email,name,,\nana@example.org,Ana Núñez,,",
+        "email,name\nana@example.org, Ana Núñez ,,,",
+    ],
+)
+def test_columns_are_known_by_their_names(text: str) -> None:
+    assert people(text) == (NUNEZ,)
+
+
+def test_a_roster_of_names_or_logins_alone_will_do() -> None:
+    assert people("name\nAna Núñez\n\nLuis\n") == (
+        Person(login="ana-nunez", name="Ana Núñez", email="", line=2),
+        Person(login="luis", name="Luis", email="", line=4),
+    )
+    assert people("sep=;\r\nusuario;x\r\nJuan.Pérez;\r\n") == (
+        Person(login="juan-perez", name="juan-perez", email="", line=3),
+    )
+
+
+def test_a_cell_of_several_lines_does_not_upset_the_count() -> None:
+    text = 'login,notes\nana,"a\nb\nc"\nroot,x\n'
+    assert told(text) == ["s.csv:5: the login `root` is an account that every machine has already"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["Ana #{File.write('/tmp/p','x')}", "$(touch /tmp/p)", "=1+1", "Ana; rm", "Muñoz \u202e"],
+)
+def test_a_name_is_kept_as_it_was_written(name: str) -> None:
+    out = io.StringIO()
+    csv.writer(out).writerows([["login", "name"], ["ana", name]])
+    assert people(out.getvalue()) == (Person(login="ana", name=name, email="", line=2),)
+
+
+@pytest.mark.parametrize(
+    ("raw", "expected"),
+    [
+        ("", ["s.csv:1: the file is empty: it needs a line of column names and the students"]),
+        (
+            "group,tutor\na,b\n",
+            [
+                "s.csv:1: no column tells who the students are: login, email or name is needed,"
+                " and there is `group`, `tutor`"
+            ],
+        ),
+        (
+            "email,name,Correo\na@x.org,Ana,b\n",
+            ["s.csv:1: columns `email` and `Correo` say the same"],
+        ),
+        (
+            "login,name\nana\nluis,Luis,more\neva,Eva\n",
+            [
+                "s.csv:2: this line has 1 cells, and the line of column names has 2",
+                "s.csv:3: this line has 3 cells, and the line of column names has 2",
+            ],
+        ),
+        (
+            b"login\nan\0a\neva\nx\0\n",
+            [f"s.csv:{n}: this line holds a NUL character" for n in (2, 4)],
+        ),
+        (
+            b"login\nok\n\x81\xff\n",
+            ["s.csv:3: this is neither UTF-8 nor Windows-1252: save it as UTF-8"],
+        ),
+        (
+            "login,email\na,x@x.org\nb,X@x.org\na,y@x.org\n",
+            [
+                "s.csv:3: `X@x.org` is also the email of line 2",
+                "s.csv:4: `a` is also the login of line 2",
+            ],
+        ),
+        (
+            "login,email\n../../x,\na/b,\n.,\n0x0,\nvagrant,\neva,nowhere\n",
+            [
+                *(
+                    f"s.csv:{line}: the login `{login}` is not a login: begin with a letter a-z,"
+                    " then letters a-z, digits and hyphens"
+                    for line, login in [(2, "../../x"), (3, "a/b"), (4, "."), (5, "0x0")]
+                ),
+                "s.csv:6: the login `vagrant` is an account that every machine has already",
+                "s.csv:7: `nowhere` is not an email address",
+            ],
+        ),
+        (
+            'login,name\nana,"A\x1b[31m"\neva,"a\nb"\n',
+            [
+                "s.csv:2: the name cannot hold control characters or line breaks",
+                "s.csv:3: the name cannot hold control characters or line breaks",
+            ],
+        ),
+        (
+            "email\n42@example.org\n",
+            ["s.csv:2: no login can be made of this email and name: add a `login` column"],
+        ),
+        ('login\n"ana\n', ["s.csv:2: this cannot be read as CSV: unexpected end of data"]),
+    ],
+)
+def test_a_broken_roster_is_told_row_by_row(raw: str | bytes, expected: list[str]) -> None:
+    assert told(raw) == expected
+
+
+def test_namesakes_have_logins_that_do_not_depend_on_the_order() -> None:
+    rows = ["José", "Jose", "Muñoz", unicodedata.normalize("NFD", "Muñoz"), "Ana"]
+    logins = {person.name: person.login for person in people("\n".join(["name", *rows]))}
+    assert len(set(logins.values())) == 5
+    assert all(login_problem(login) == "" for login in logins.values())
+    assert logins["Ana"] == "ana"
+    for _ in range(5):
+        random.shuffle(rows)
+        again = {person.name: person.login for person in people("\n".join(["name", *rows]))}
+        assert again == logins
+
+
+def test_the_same_person_twice_is_a_problem() -> None:
+    [problem] = told("name\nAna\nAna\n")
+    assert problem.startswith("s.csv:3: `ana-")
+    assert problem.endswith("` is also the login of line 2")
+
+
+def test_a_roster_that_cannot_be_read_or_is_wrong_exits_with_2(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        read_roster(tmp_path / "students.csv")
+    assert caught.value.exit_code == USAGE
+    path = tmp_path / "students.csv"
+    path.write_text("login\nroot\n0\n")
+    with pytest.raises(ConfigError) as caught:
+        read_roster(path)
+    assert caught.value == ConfigError(
+        "students.csv has 2 problems",
+        details="students.csv:2: the login `root` is an account that every machine has already\n"
+        "students.csv:3: the login `0` is not a login: begin with a letter a-z, then letters a-z,"
+        " digits and hyphens",
+        hint="edit the roster, or export it again",
+    )
+
+
+NAMES = st.text(alphabet=st.characters(exclude_categories=("Cs", "Cc", "Zl", "Zp")), max_size=20)
+
+
+@given(st.lists(NAMES, max_size=6), st.sampled_from(",;\t"))
+def test_what_is_written_as_csv_is_read_as_it_was(names: list[str], delimiter: str) -> None:
+    out = io.StringIO()
+    rows = [[f"s{number}", name, f"s{number}@example.org"] for number, name in enumerate(names)]
+    csv.writer(out, delimiter=delimiter).writerows([["login", "name", "email"], *rows])
+    assert [(person.login, person.name, person.email) for person in people(out.getvalue())] == [
+        (login, name.strip() or login, email) for login, name, email in rows
+    ]
+
+
+@given(
+    st.binary(max_size=80)
+    | st.text(alphabet='login,ema;\t"\n\r\0é@. ', max_size=80).map(str.encode)
+)
+def test_any_bytes_are_people_or_problems(raw: bytes) -> None:
+    found, problems = parse_roster(raw, name="s.csv")
+    assert len({person.login for person in found}) == len(found) or problems
+    assert all(login_problem(person.login) == "" for person in found)
