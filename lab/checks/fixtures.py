@@ -85,7 +85,9 @@ class MachineFixtures:
     def student(self) -> CheckedStudent:
         """Whose machine it is."""
         target = self._target
-        return CheckedStudent(target.login, target.name, target.email, target.vhost, dict(target.vars))
+        return CheckedStudent(
+            target.login, target.name, target.email, target.vhost, dict(target.vars)
+        )
 
     @pytest.fixture
     def host(self) -> Host:
@@ -140,5 +142,7 @@ def wait_until(predicate: Callable[[], T], timeout_s: float = 10, every_s: float
 
 def _boot_mark(shell: Shell) -> bytes:
     # The kernel's boot id tells a virtual machine's boots apart, the start of process 1 a container's.
-    answer = shell.run("cat /proc/sys/kernel/random/boot_id; cut -d' ' -f22 /proc/1/stat", timeout_s=10)
+    answer = shell.run(
+        "cat /proc/sys/kernel/random/boot_id; cut -d' ' -f22 /proc/1/stat", timeout_s=10
+    )
     return answer.stdout

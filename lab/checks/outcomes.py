@@ -37,7 +37,9 @@ def result_of(
     )
 
 
-def blocked_by(spec: CheckSpec, outcomes: Mapping[str, Outcome], *, language: str) -> CheckResult | None:
+def blocked_by(
+    spec: CheckSpec, outcomes: Mapping[str, Outcome], *, language: str
+) -> CheckResult | None:
     """The result of a check that means nothing yet, because of one that it comes after; None when it may run.
 
     What stands behind an unknown check is unknown too: nobody has seen whether it holds.

@@ -45,7 +45,9 @@ class ChecksPlugin:
     def pytest_configure(self, config: pytest.Config) -> None:
         """Make the mark and the fixtures known."""
         config.pluginmanager.register(self._fixtures, "lab-machine-fixtures")
-        config.addinivalue_line("markers", f"{_MARK}(id, step, title, points, hint, after): a check of the guide")
+        config.addinivalue_line(
+            "markers", f"{_MARK}(id, step, title, points, hint, after): a check of the guide"
+        )
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Note a file that could not be read; its checks are unknown, the others go on."""
@@ -114,7 +116,9 @@ class ChecksPlugin:
             yield result
         shell.close()
 
-    def _run(self, item: pytest.Item, following: pytest.Item | None, spec: CheckSpec) -> CheckResult:
+    def _run(
+        self, item: pytest.Item, following: pytest.Item | None, spec: CheckSpec
+    ) -> CheckResult:
         self._error = None
         started = time.monotonic()
         runtestprotocol(item, log=False, nextitem=following)
@@ -124,7 +128,9 @@ class ChecksPlugin:
 
     def _unreadable(self) -> Iterator[CheckResult]:
         for where, why in self._broken:
-            spec = CheckSpec(id=where, step="", title={"en": f"{where} could not be read"}, points=0.0)
+            spec = CheckSpec(
+                id=where, step="", title={"en": f"{where} could not be read"}, points=0.0
+            )
             yield outcomes.unknown(spec, why, language=self._request.language)
 
     def _finish(self, fork: _Fork, items: Sequence[pytest.Item]) -> None:
@@ -190,7 +196,9 @@ class _Fork:
         return "the process that checked this machine died"
 
 
-def _be_the_child(plugin: ChecksPlugin, items: Sequence[pytest.Item], target: Target, writer: int) -> None:
+def _be_the_child(
+    plugin: ChecksPlugin, items: Sequence[pytest.Item], target: Target, writer: int
+) -> None:
     """Check one machine, write the results to the pipe, and end without ever returning into pytest."""
     try:
         quiet = os.open(os.devnull, os.O_RDWR)

@@ -40,12 +40,16 @@ def read_spec(values: Mapping[str, Any], *, where: str, steps: Sequence[str]) ->
     """
     unknown = [name for name in values if name not in KNOWN]
     if unknown:
-        raise ValueError(f"{where}: the mark `check` knows no {unknown[0]!r}; it takes {', '.join(KNOWN)}")
+        raise ValueError(
+            f"{where}: the mark `check` knows no {unknown[0]!r}; it takes {', '.join(KNOWN)}"
+        )
     missing = [name for name in ("id", "step", "title") if not values.get(name)]
     if missing:
         raise ValueError(f"{where}: the mark `check` lacks {missing[0]!r}")
     if values["step"] not in steps:
-        raise ValueError(f"{where}: there is no step {values['step']!r} in the guide; it has {', '.join(steps)}")
+        raise ValueError(
+            f"{where}: there is no step {values['step']!r} in the guide; it has {', '.join(steps)}"
+        )
     points = values.get("points", 1)
     if isinstance(points, bool) or not isinstance(points, int | float) or points < 0:
         raise ValueError(f"{where}: points must be a number that is not negative, not {points!r}")
@@ -71,7 +75,9 @@ def problems_of(specs: Sequence[CheckSpec]) -> list[str]:
             if other not in ids:
                 problems.append(f"{spec.id} comes after {other}, and there is no such check")
             elif other not in seen:
-                problems.append(f"{spec.id} comes after {other}, which is run later: write it further down")
+                problems.append(
+                    f"{spec.id} comes after {other}, which is run later: write it further down"
+                )
         seen.add(spec.id)
     return problems
 

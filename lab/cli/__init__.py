@@ -19,7 +19,10 @@ def main() -> None:
         _show(error)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
-        print("\nInterrupted. What was done stands; the same command goes on from there.", file=sys.stderr)
+        print(
+            "\nInterrupted. What was done stands; the same command goes on from there.",
+            file=sys.stderr,
+        )
         sys.exit(INTERRUPTED)
     except BrokenPipeError:
         # Whoever read our output has had enough of it (`lab status | head`).

@@ -28,7 +28,8 @@ def _version(wanted: bool) -> None:  # noqa: FBT001 (Typer's callback)
 @app.callback()
 def _options(
     _: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print lab's version.")
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Print lab's version."),
     ] = False,
 ) -> None:
     pass

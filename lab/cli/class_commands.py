@@ -17,8 +17,12 @@ if TYPE_CHECKING:
 
 
 def init(
-    folder: Annotated[Path, typer.Argument(help="Where to write labs.yaml; made if missing.")] = Path(),
-    box: Annotated[str, typer.Option(help="The box of the class: a profile of lab's, or one of your own.")] = "ubuntu-18.04",
+    folder: Annotated[
+        Path, typer.Argument(help="Where to write labs.yaml; made if missing.")
+    ] = Path(),
+    box: Annotated[
+        str, typer.Option(help="The box of the class: a profile of lab's, or one of your own.")
+    ] = "ubuntu-18.04",
 ) -> None:
     """Write a labs.yaml for a sample class of three, to edit.
 
@@ -29,10 +33,15 @@ def init(
 
     path = folder / "labs.yaml"
     if path.exists():
-        raise UsageError(f"{path} is there already", hint=f"Edit it, or take another folder: lab init {folder}/my-class")
+        raise UsageError(
+            f"{path} is there already",
+            hint=f"Edit it, or take another folder: lab init {folder}/my-class",
+        )
     write_atomically(path, sample_labs_yaml(box=box))
     where = f"cd {folder} && " if folder != Path() else ""
-    typer.echo(f"Wrote {path}. Put your students into it, then: {where}lab validate && lab up", err=True)
+    typer.echo(
+        f"Wrote {path}. Put your students into it, then: {where}lab validate && lab up", err=True
+    )
 
 
 def validate(file: options.File = LABS_YAML) -> None:
@@ -46,7 +55,9 @@ def validate(file: options.File = LABS_YAML) -> None:
     classroom = load_classroom(file)
     for lab in classroom.labs:
         guide = load_guide(lab.guide, project=classroom.folder)
-        typer.echo(f"{lab.name}: {len(lab.students)} students, guide {guide.name} ({len(guide.steps)} steps), box {lab.box}")
+        typer.echo(
+            f"{lab.name}: {len(lab.students)} students, guide {guide.name} ({len(guide.steps)} steps), box {lab.box}"
+        )
 
 
 def up(
@@ -66,14 +77,23 @@ def up(
     """
     from lab.workflow.up import UpOptions
 
-    _bring_up(targets, file, UpOptions(jobs=jobs, provision=provision), operation="up", output=output, wait=wait)
+    _bring_up(
+        targets,
+        file,
+        UpOptions(jobs=jobs, provision=provision),
+        operation="up",
+        output=output,
+        wait=wait,
+    )
 
 
 def provision(
     targets: options.Targets = None,
     file: options.File = LABS_YAML,
     jobs: options.Jobs = DEFAULT_JOBS,
-    step: Annotated[list[str] | None, typer.Option(help="Only this step; may be given several times.")] = None,
+    step: Annotated[
+        list[str] | None, typer.Option(help="Only this step; may be given several times.")
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Run steps that are done again.")] = False,
     output: options.Output = Format.TABLE,
     wait: options.Wait = "0s",
@@ -89,7 +109,9 @@ def provision(
 
 
 def status(
-    targets: options.Targets = None, file: options.File = LABS_YAML, output: options.Output = Format.TABLE
+    targets: options.Targets = None,
+    file: options.File = LABS_YAML,
+    output: options.Output = Format.TABLE,
 ) -> None:
     """Show where every machine is.
 
@@ -112,8 +134,12 @@ def status(
 
 def ssh(
     target: Annotated[str, typer.Argument(help="LOGIN or LAB/LOGIN.")],
-    command: Annotated[list[str] | None, typer.Argument(help="A command to run there, after --.")] = None,
-    admin: Annotated[bool, typer.Option("--admin", help="As vagrant, who may sudo, instead of as the student.")] = False,
+    command: Annotated[
+        list[str] | None, typer.Argument(help="A command to run there, after --.")
+    ] = None,
+    admin: Annotated[
+        bool, typer.Option("--admin", help="As vagrant, who may sudo, instead of as the student.")
+    ] = False,
     file: options.File = LABS_YAML,
 ) -> None:
     """Open a shell on a student's machine, as the student.
@@ -123,7 +149,9 @@ def ssh(
     """
     from lab.workflow.connect import ssh_command
 
-    argv = ssh_command(options.project_of(file), target, tuple(command or ()), admin=admin, tty=sys.stdin.isatty())
+    argv = ssh_command(
+        options.project_of(file), target, tuple(command or ()), admin=admin, tty=sys.stdin.isatty()
+    )
     from lab.system import process
 
     raise typer.Exit(process.run_attached(argv))
@@ -131,7 +159,9 @@ def ssh(
 
 def logs(
     targets: options.Targets = None,
-    lines: Annotated[int, typer.Option("--lines", "-n", min=1, help="How many of the last lines.")] = 50,
+    lines: Annotated[
+        int, typer.Option("--lines", "-n", min=1, help="How many of the last lines.")
+    ] = 50,
     file: options.File = LABS_YAML,
 ) -> None:
     """Show the last lines of machines' logs: what Vagrant and the steps said.
@@ -144,7 +174,9 @@ def logs(
         typer.echo(f"== {heading}\n{text}")
 
 
-def halt(targets: options.Targets = None, file: options.File = LABS_YAML, wait: options.Wait = "0s") -> None:
+def halt(
+    targets: options.Targets = None, file: options.File = LABS_YAML, wait: options.Wait = "0s"
+) -> None:
     """Stop machines; `lab up` starts them again as they were.
 
     Example: lab halt
@@ -155,12 +187,16 @@ def halt(targets: options.Targets = None, file: options.File = LABS_YAML, wait: 
     with options.locked(file, "halt", wait), options.progress() as live:
         project = options.project_of(file)
         stopped = lifecycle.halt(project, select(project.machines, targets or ()), observer=live)
-    typer.echo(f"Stopped {len(stopped)} machines." if stopped else "No machine was running.", err=True)
+    typer.echo(
+        f"Stopped {len(stopped)} machines." if stopped else "No machine was running.", err=True
+    )
 
 
 def destroy(
     targets: options.Targets = None,
-    orphans: Annotated[bool, typer.Option("--orphans", help="Those that labs.yaml no longer names, instead.")] = False,
+    orphans: Annotated[
+        bool, typer.Option("--orphans", help="Those that labs.yaml no longer names, instead.")
+    ] = False,
     yes: options.Yes = False,
     file: options.File = LABS_YAML,
     wait: options.Wait = "0s",
@@ -183,11 +219,19 @@ def destroy(
             gone = lifecycle.destroy_orphans(project, observer=live)
         else:
             gone = lifecycle.destroy(project, chosen, observer=live)
-    typer.echo(f"Destroyed {len(gone)} machines." if gone else "There was no machine to destroy.", err=True)
+    typer.echo(
+        f"Destroyed {len(gone)} machines." if gone else "There was no machine to destroy.", err=True
+    )
 
 
 def _bring_up(
-    targets: list[str] | None, file: Path, wanted: UpOptions, *, operation: str, output: Format, wait: str
+    targets: list[str] | None,
+    file: Path,
+    wanted: UpOptions,
+    *,
+    operation: str,
+    output: Format,
+    wait: str,
 ) -> None:
     from lab.workflow.project import select
     from lab.workflow.up import bring_up, check_steps
@@ -217,7 +261,8 @@ def _confirm(names: list[str], *, yes: bool) -> None:
     shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
     if not sys.stdin.isatty():
         raise UsageError(
-            f"This would destroy {shown}, and there is nobody here to ask", hint="Say so beforehand: add --yes"
+            f"This would destroy {shown}, and there is nobody here to ask",
+            hint="Say so beforehand: add --yes",
         )
     typer.confirm(f"Destroy {shown}, with all that is on them?", abort=True, err=True)
 

@@ -16,11 +16,16 @@ box_app = typer.Typer(no_args_is_help=True, help="The boxes that machines are cl
 @box_app.command("build")
 def build(
     profile: Annotated[str, typer.Argument(help="debian-12, debian-11 or ubuntu-18.04.")],
-    mirror: Annotated[str | None, typer.Option(envvar="LAB_MIRROR", help="The archive to take it from.")] = None,
-    keyring: Annotated[
-        Path | None, typer.Option(envvar="LAB_KEYRING", help="The keys that the archive is signed with.")
+    mirror: Annotated[
+        str | None, typer.Option(envvar="LAB_MIRROR", help="The archive to take it from.")
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Build it although nothing has changed.")] = False,
+    keyring: Annotated[
+        Path | None,
+        typer.Option(envvar="LAB_KEYRING", help="The keys that the archive is signed with."),
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Build it although nothing has changed.")
+    ] = False,
 ) -> None:
     """Build a box from the distribution's archive, and give it to Vagrant.
 
@@ -30,7 +35,9 @@ def build(
 
     log = Path("lab-box-build.log").absolute()
     with options.progress() as live:
-        changed = build_box(profile, observer=live, log=log, mirror=mirror, keyring=keyring, force=force)
+        changed = build_box(
+            profile, observer=live, log=log, mirror=mirror, keyring=keyring, force=force
+        )
     typer.echo(f"The box lab/{profile} is {'built' if changed else 'up to date'}.", err=True)
     log.unlink(missing_ok=True)
 
@@ -66,7 +73,9 @@ def add(
     from lab.workflow.boxes import add_box
 
     add_box(name, source)
-    typer.echo(f"Vagrant has the box {name} now; name it in labs.yaml with `box: {name}`.", err=True)
+    typer.echo(
+        f"Vagrant has the box {name} now; name it in labs.yaml with `box: {name}`.", err=True
+    )
 
 
 def register(app: typer.Typer) -> None:

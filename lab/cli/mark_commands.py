@@ -15,7 +15,9 @@ def verify(
     targets: options.Targets = None,
     file: options.File = LABS_YAML,
     jobs: options.Jobs = DEFAULT_JOBS,
-    lang: Annotated[str, typer.Option(envvar="LAB_LANG", help="Language of titles and hints: en or es.")] = "en",
+    lang: Annotated[
+        str, typer.Option(envvar="LAB_LANG", help="Language of titles and hints: en or es.")
+    ] = "en",
     output: options.Output = Format.TABLE,
     wait: options.Wait = "0s",
 ) -> None:

@@ -29,19 +29,32 @@ class Format(StrEnum):
 Targets = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="[TARGET]...", help="LAB, LOGIN, LAB/LOGIN or a pattern such as 'a*'; all machines by default."
+        metavar="[TARGET]...",
+        help="LAB, LOGIN, LAB/LOGIN or a pattern such as 'a*'; all machines by default.",
     ),
 ]
 File = Annotated[
-    Path, typer.Option("--file", "-f", envvar="LAB_FILE", help="The labs.yaml to work with.", show_default=True)
+    Path,
+    typer.Option(
+        "--file", "-f", envvar="LAB_FILE", help="The labs.yaml to work with.", show_default=True
+    ),
 ]
 Jobs = Annotated[
-    int, typer.Option("--jobs", "-j", envvar="LAB_JOBS", min=1, max=256, help="How many machines at a time.")
+    int,
+    typer.Option(
+        "--jobs", "-j", envvar="LAB_JOBS", min=1, max=256, help="How many machines at a time."
+    ),
 ]
-Output = Annotated[Format, typer.Option("--format", envvar="LAB_FORMAT", help="How results are written to stdout.")]
+Output = Annotated[
+    Format, typer.Option("--format", envvar="LAB_FORMAT", help="How results are written to stdout.")
+]
 Wait = Annotated[
     str,
-    typer.Option("--wait", envvar="LAB_WAIT", help="How long to wait for another lab on this project, such as 60s or 5m."),
+    typer.Option(
+        "--wait",
+        envvar="LAB_WAIT",
+        help="How long to wait for another lab on this project, such as 60s or 5m.",
+    ),
 ]
 Yes = Annotated[bool, typer.Option("--yes", "-y", envvar="LAB_YES", help="Do not ask.")]
 

@@ -103,4 +103,3 @@ def build_machine(
         student_variables=student_variables,
         steps=plan_steps(guide, class_variables, student_variables),
     )
-

@@ -67,7 +67,9 @@ def settings_files(
     if guest.proxy is not None:
         proxy = guest.proxy.get_secret_value()
         if proxy == HOST:
-            proxy = next((environment[name] for name in _PROXY_VARIABLES if environment.get(name)), "")
+            proxy = next(
+                (environment[name] for name in _PROXY_VARIABLES if environment.get(name)), ""
+            )
         if proxy:
             files["proxy"] = f"{proxy}\n"
     return files
@@ -93,5 +95,7 @@ def _host_pip_index() -> str:
     # pip knows best what it is configured with: files of three levels, and the environment.
     if shutil.which("pip3") is None:
         return ""
-    completed = process.run(["pip3", "config", "get", "global.index-url"], check=False, timeout_s=30)
+    completed = process.run(
+        ["pip3", "config", "get", "global.index-url"], check=False, timeout_s=30
+    )
     return completed.stdout.strip() if completed.ok else ""

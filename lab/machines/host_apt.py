@@ -48,7 +48,10 @@ def _entries(root: Path) -> Iterator[tuple[str, str, list[str]]]:
                 for line in stanza.splitlines()
                 if ":" in line and not line.startswith(("#", " "))
             )
-            if "deb" not in fields.get("Types", "").split() or fields.get("Enabled", "").strip() == "no":
+            if (
+                "deb" not in fields.get("Types", "").split()
+                or fields.get("Enabled", "").strip() == "no"
+            ):
                 continue
             for uri in fields.get("URIs", "").split():
                 for suite in fields.get("Suites", "").split():

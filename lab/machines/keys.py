@@ -47,7 +47,18 @@ def ensure_keys(folder: Path, *, hostname: str) -> MachineKeys:
             (folder / kind).unlink(missing_ok=True)
             comment = f"{hostname} ({kind})"
             process.run(
-                ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", str(folder / kind)]
+                [
+                    "ssh-keygen",
+                    "-q",
+                    "-t",
+                    "ed25519",
+                    "-N",
+                    "",
+                    "-C",
+                    comment,
+                    "-f",
+                    str(folder / kind),
+                ]
             )
     write_if_changed(folder / "hostname", f"{hostname}\n")
     return read_keys(folder)

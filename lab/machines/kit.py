@@ -107,7 +107,9 @@ def run_steps(
         on_line=hear,
         timeout_s=STEPS_TIMEOUT_S,
     )
-    failed = next((report for report in reports if report.word == "ended" and report.exit_code), None)
+    failed = next(
+        (report for report in reports if report.word == "ended" and report.exit_code), None
+    )
     if not completed.ok and failed is None:
         raise MachineError(
             f"The steps could not be started on {machine.name}",
@@ -131,7 +133,9 @@ def _commands(machine: Machine, steps: list, *, force: bool) -> list[str]:  # ty
         arguments = [step.argument for step in steps if step.scope == scope]
         if arguments:
             variables = machine.environment_of(next(step for step in steps if step.scope == scope))
-            lines.append(f"{assignments({**common, **variables})} bash $run {shlex.join(arguments)}")
+            lines.append(
+                f"{assignments({**common, **variables})} bash $run {shlex.join(arguments)}"
+            )
     return lines
 
 

@@ -30,7 +30,9 @@ done
 """
 
 
-def write_config(folder: LabFolder, machines: Sequence[Machine], addresses: Mapping[str, str]) -> None:
+def write_config(
+    folder: LabFolder, machines: Sequence[Machine], addresses: Mapping[str, str]
+) -> None:
     """Write `.lab/ssh/config` and `known_hosts` for the machines that have an address.
 
     `ssh -F .lab/ssh/config NAME` is the administrator, `NAME.student` the student's own account.
@@ -71,10 +73,19 @@ def write_config(folder: LabFolder, machines: Sequence[Machine], addresses: Mapp
     write_if_changed(folder.ssh / "config", "\n".join([*blocks, common]), mode=0o600)
 
 
-def command_line(folder: LabFolder, alias: str, command: Sequence[str] = (), *, tty: bool = False) -> list[str]:
+def command_line(
+    folder: LabFolder, alias: str, command: Sequence[str] = (), *, tty: bool = False
+) -> list[str]:
     """The `ssh` command for a machine: `command` is handed to the guest's shell word by word."""
     flags = ["-t"] if tty else []
-    return ["ssh", "-F", str(folder.ssh / "config"), *flags, alias, *([shlex.join(command)] if command else [])]
+    return [
+        "ssh",
+        "-F",
+        str(folder.ssh / "config"),
+        *flags,
+        alias,
+        *([shlex.join(command)] if command else []),
+    ]
 
 
 def run_as_root(
@@ -94,7 +105,12 @@ def run_as_root(
         ProcessError: it took too long.
     """
     completed = process.run(
-        [*command_line(folder, machine.name), "-o", "BatchMode=yes", shlex.join(["sudo", "-n", "bash", "-c", script])],
+        [
+            *command_line(folder, machine.name),
+            "-o",
+            "BatchMode=yes",
+            shlex.join(["sudo", "-n", "bash", "-c", script]),
+        ],
         stdin=stdin,
         log=log,
         on_line=on_line,
@@ -102,7 +118,9 @@ def run_as_root(
         check=False,
     )
     if completed.returncode == CONNECTION_FAILED:
-        raise ConnectionLost(f"No SSH connection to {machine.name}", details=completed.tail(3), log=log)
+        raise ConnectionLost(
+            f"No SSH connection to {machine.name}", details=completed.tail(3), log=log
+        )
     return completed
 
 

@@ -49,7 +49,9 @@ def plan_steps(
     before = hashlib.sha256()
     for step in guide.steps:
         before.update(content_digest(step).encode())
-        variables = class_variables if step.scope == "class" else {**class_variables, **student_variables}
+        variables = (
+            class_variables if step.scope == "class" else {**class_variables, **student_variables}
+        )
         for name, value in sorted(variables.items()):
             before.update(f"{name}={value}\0".encode())
         planned.append(
@@ -73,14 +75,19 @@ def parse_report(line: str) -> StepReport | None:
         case [("start" | "kept") as word, step]:
             return StepReport(word=word, step=step)
         case ["ended", step, exit_code, seconds] if exit_code.isdigit():
-            return StepReport(word="ended", step=step, exit_code=int(exit_code), seconds=float(seconds))
+            return StepReport(
+                word="ended", step=step, exit_code=int(exit_code), seconds=float(seconds)
+            )
         case _:
             return None
 
 
 def steps_done(reports: Sequence[StepReport]) -> int:
     """How many steps stand, of those that were reported on."""
-    return sum(report.word == "kept" or (report.word == "ended" and report.exit_code == 0) for report in reports)
+    return sum(
+        report.word == "kept" or (report.word == "ended" and report.exit_code == 0)
+        for report in reports
+    )
 
 
 def _stamp(path: Path) -> tuple[int, int]:

@@ -28,16 +28,22 @@ def ruby(value: str) -> str:
 def render_vagrantfile(machines: Sequence[Machine], *, project: Path, provider: Provider) -> str:
     """The Vagrantfile of these machines, to stand in the folder `project`."""
     environment = jinja2.Environment(
-        undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False  # noqa: S701 (Ruby, not HTML: the `ruby` filter quotes)
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        autoescape=False,  # noqa: S701 (Ruby, not HTML: the `ruby` filter quotes)
     )
     environment.filters["ruby"] = ruby
     template = environment.from_string(shipped("Vagrantfile.j2").read_text(encoding="utf-8"))
-    return template.render(
-        provider=provider.name,
-        run_steps=_from(project, shipped("provision") / "run-steps"),
-        settings_script=_from(project, shipped("provision") / "settings.sh"),
-        machines=[_view(machine, project, provider) for machine in machines],
-    ) + "\n"
+    return (
+        template.render(
+            provider=provider.name,
+            run_steps=_from(project, shipped("provision") / "run-steps"),
+            settings_script=_from(project, shipped("provision") / "settings.sh"),
+            machines=[_view(machine, project, provider) for machine in machines],
+        )
+        + "\n"
+    )
 
 
 def _view(machine: Machine, project: Path, provider: Provider) -> dict[str, Any]:

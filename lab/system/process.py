@@ -129,7 +129,9 @@ def run(
     started = time.monotonic()
     log_file = _open_log(log, argv)
     try:
-        child = _start(argv, env=env, cwd=cwd, stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE)
+        child = _start(
+            argv, env=env, cwd=cwd, stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE
+        )
         assert child.stdout is not None and child.stderr is not None
         out = _Tail(child.stdout, log_file, on_line)
         err = _Tail(child.stderr, log_file, None)

@@ -68,7 +68,9 @@ def ensure_boxes(boxes: Sequence[str], *, observer: Observer, log: Path, folder:
             build_box(box, observer=observer, log=log)
         elif is_own_file(box):
             observer.note(f"box {box}: adding")
-            Vagrant(folder, log=log).add_box(box_name(box), _located(box, folder), provider=PROVIDER)
+            Vagrant(folder, log=log).add_box(
+                box_name(box), _located(box, folder), provider=PROVIDER
+            )
         else:
             raise HostError(
                 f"Vagrant has no box called {box} for {PROVIDER}",

@@ -21,7 +21,9 @@ def ssh_command(
     machines = select(project.machines, [target])
     if len(machines) > 1:
         names = ", ".join(f"{it.lab.name}/{it.student.login}" for it in machines[:5])
-        raise UsageError(f"{target} is more than one machine: {names}", hint=f"lab ssh {names.split(',')[0]}")
+        raise UsageError(
+            f"{target} is more than one machine: {names}", hint=f"lab ssh {names.split(',')[0]}"
+        )
     machine = machines[0]
     guests = project.provider.guests(project.prefix)
     guest = guests.get(machine.container)
@@ -30,15 +32,15 @@ def ssh_command(
         raise MachineError(
             f"{machine.name} is {state}", hint=f"lab up {machine.lab.name}/{machine.student.login}"
         )
-    addresses = {it.name: guests[it.container].ip for it in project.machines if it.container in guests}
+    addresses = {
+        it.name: guests[it.container].ip for it in project.machines if it.container in guests
+    }
     ssh.write_config(project.folder, project.machines, addresses)
     alias = machine.name if admin else f"{machine.name}.student"
     return ssh.command_line(project.folder, alias, command, tty=tty and bool(command))
 
 
-def log_tails(
-    project: Project, targets: Sequence[str], *, lines: int
-) -> Iterator[tuple[str, str]]:
+def log_tails(project: Project, targets: Sequence[str], *, lines: int) -> Iterator[tuple[str, str]]:
     """Each machine's name and the last lines of its log; a machine without a log is left out.
 
     Raises:

@@ -71,7 +71,11 @@ def open_project(labs_yaml: Path, *, for_boot: bool = False) -> Project:
         for student in lab.students
     ]
     return Project(
-        id=project_id, classroom=classroom, folder=folder, provider=provider, machines=tuple(machines)
+        id=project_id,
+        classroom=classroom,
+        folder=folder,
+        provider=provider,
+        machines=tuple(machines),
     )
 
 
@@ -99,10 +103,15 @@ def _matches(machine: Machine, target: str) -> bool:
 
 
 def _no_such_target(machines: Sequence[Machine], target: str) -> UsageError:
-    known = {name for it in machines for name in (it.lab.name, it.student.login, f"{it.lab.name}/{it.student.login}")}
+    known = {
+        name
+        for it in machines
+        for name in (it.lab.name, it.student.login, f"{it.lab.name}/{it.student.login}")
+    }
     near = difflib.get_close_matches(target, known, n=1)
     return UsageError(
-        f"No lab and no student is called {target!r}" + (f"; did you mean {near[0]}?" if near else ""),
+        f"No lab and no student is called {target!r}"
+        + (f"; did you mean {near[0]}?" if near else ""),
         hint="`lab status` lists them; a target is LAB, LOGIN, LAB/LOGIN or a pattern such as 'a*'.",
     )
 
@@ -140,7 +149,11 @@ def _machine(
     for_boot: bool,
 ) -> Machine:
     keys_folder = folder.ssh / student.machine_name
-    keys = ensure_keys(keys_folder, hostname=student.machine_name) if for_boot else read_keys(keys_folder)
+    keys = (
+        ensure_keys(keys_folder, hostname=student.machine_name)
+        if for_boot
+        else read_keys(keys_folder)
+    )
     return build_machine(
         lab,
         student,

@@ -47,10 +47,14 @@ def _orphans(project: Project, guests: dict[str, Guest]) -> dict[str, str]:
 def _row(
     project: Project, machine: Machine, guest: Guest | None, record: MachineRecord | None
 ) -> MachineStatus:
-    state = MachineState.MISSING if guest is None else _STATES.get(guest.state, MachineState.UNKNOWN)
+    state = (
+        MachineState.MISSING if guest is None else _STATES.get(guest.state, MachineState.UNKNOWN)
+    )
     if guest is not None and record is None:
         state = MachineState.CREATING
-    elif guest is not None and record is not None and record.failed and state is MachineState.RUNNING:
+    elif (
+        guest is not None and record is not None and record.failed and state is MachineState.RUNNING
+    ):
         state = MachineState.FAILED
     return MachineStatus(
         lab=machine.lab.name,

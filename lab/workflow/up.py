@@ -81,10 +81,14 @@ def bring_up(
     if options.provision:
         outcomes = _run_steps(project, ready, progress, observer=observer, options=options)
     else:
-        outcomes = {machine.name: _good(machine, progress, started, changed=False) for machine in ready}
+        outcomes = {
+            machine.name: _good(machine, progress, started, changed=False) for machine in ready
+        }
     for machine in machines:
         if machine.name in progress.failures:
-            outcomes[machine.name] = _not_booted(project, machine, progress.failures[machine.name], started)
+            outcomes[machine.name] = _not_booted(
+                project, machine, progress.failures[machine.name], started
+            )
     return [outcomes[machine.name] for machine in machines]
 
 
@@ -167,7 +171,9 @@ def _find_addresses(project: Project, machines: Sequence[Machine], progress: _Pr
     for machine in machines:
         if machine.name not in progress.addresses and machine.name not in progress.failures:
             guest = guests.get(machine.container)
-            why = f"it is {guest.state}, without an address" if guest else "there is no such machine"
+            why = (
+                f"it is {guest.state}, without an address" if guest else "there is no such machine"
+            )
             progress.failures[machine.name] = why
 
 
@@ -186,7 +192,9 @@ def _run_steps(
     observer.started(len(machines), "running steps")
 
     def work(machine: Machine, tell: Callable[[str], None]) -> MachineOutcome:
-        return _provision(project, machine, kits[machine.lab.name], progress, tell=tell, options=options)
+        return _provision(
+            project, machine, kits[machine.lab.name], progress, tell=tell, options=options
+        )
 
     def done(machine: Machine, result: parallel.Done[MachineOutcome]) -> None:
         if result.value is None:
@@ -212,7 +220,13 @@ def _run_steps(
 
 
 def _provision(
-    project: Project, machine: Machine, packed: bytes, progress: _Progress, *, tell: Callable[[str], None], options: UpOptions
+    project: Project,
+    machine: Machine,
+    packed: bytes,
+    progress: _Progress,
+    *,
+    tell: Callable[[str], None],
+    options: UpOptions,
 ) -> MachineOutcome:
     started = time.monotonic()
     tell("connecting")
@@ -318,4 +332,6 @@ def check_steps(machines: Sequence[Machine], only: Sequence[str]) -> None:
     known = list(dict.fromkeys(step.name for machine in machines for step in machine.steps))
     for name in only:
         if name not in known:
-            raise UsageError(f"No guide here has a step {name!r}", details="Steps: " + ", ".join(known))
+            raise UsageError(
+                f"No guide here has a step {name!r}", details="Steps: " + ", ".join(known)
+            )

@@ -90,7 +90,9 @@ def _check(
         else:
             results = tally[machine]
             passed = sum(result.outcome is Outcome.PASSED for result in results)
-            observer.done(machine, passed == len(results), f"{passed} of {len(results)} checks passed")
+            observer.done(
+                machine, passed == len(results), f"{passed} of {len(results)} checks passed"
+            )
 
     done = parallel.run_all([request], work, workers=1, on_news=news, on_done=lambda _, __: None)[0]
     if done.error is not None:

@@ -20,7 +20,11 @@ from lab.system import process
 _HERE = Path(__file__).parent
 
 _SCRIPTS = (_HERE / "finish-root", lxc.TEMPLATE, lxc.CONFIG)
-_PHASES = {"Retrieving": "downloading packages", "Unpacking": "unpacking", "Configuring": "configuring"}
+_PHASES = {
+    "Retrieving": "downloading packages",
+    "Unpacking": "unpacking",
+    "Configuring": "configuring",
+}
 _DEBOOTSTRAP_TIMEOUT_S = 1800.0
 _PACK_TIMEOUT_S = 900.0
 _FREE_GB = 2.0
@@ -49,7 +53,9 @@ class Recipe:
         return digest.hexdigest()[:16]
 
 
-def recipe_for(profile: Profile, *, mirror: str | None = None, keyring: Path | None = None) -> Recipe:
+def recipe_for(
+    profile: Profile, *, mirror: str | None = None, keyring: Path | None = None
+) -> Recipe:
     """The recipe of a profile's box on this computer: its own mirror, when it serves that distribution."""
     return Recipe(
         profile=profile, mirror=mirror or host_mirror(profile.distribution), keyring=keyring
@@ -84,7 +90,9 @@ def build(recipe: Recipe, *, vagrant: Vagrant, log: Path, note: Callable[[str], 
         note(f"box {name}: finishing")
         _add_suites(recipe, root, log=log)
         process.run(
-            process.as_root([str(_HERE / "finish-root"), str(root)]), log=log, timeout_s=_PACK_TIMEOUT_S
+            process.as_root([str(_HERE / "finish-root"), str(root)]),
+            log=log,
+            timeout_s=_PACK_TIMEOUT_S,
         )
         note(f"box {name}: packing")
         box = _pack(recipe, root, work, log=log)
@@ -153,7 +161,9 @@ def _add_suites(recipe: Recipe, root: Path, *, log: Path) -> None:
     lines = process.run(process.as_root(["cat", str(sources)])).stdout.splitlines()
     archive = next(line.split()[1] for line in lines if line.startswith("deb "))
     suites = [recipe.profile.suite + suffix for suffix in ("", *recipe.profile.more_suites)]
-    text = "".join(f"deb {archive} {suite} {' '.join(recipe.profile.components)}\n" for suite in suites)
+    text = "".join(
+        f"deb {archive} {suite} {' '.join(recipe.profile.components)}\n" for suite in suites
+    )
     process.run(process.as_root(["tee", str(sources)]), stdin=text.encode(), log=log)
 
 

@@ -24,7 +24,11 @@ class Lxc:
 
     def require(self) -> None:
         """See `Provider.require`."""
-        for program, package in (("vagrant", "vagrant vagrant-lxc"), ("lxc-create", "lxc"), ("ssh", "openssh-client")):
+        for program, package in (
+            ("vagrant", "vagrant vagrant-lxc"),
+            ("lxc-create", "lxc"),
+            ("ssh", "openssh-client"),
+        ):
             if shutil.which(program) is None:
                 raise HostError(
                     f"`{program}` is not installed, and the provider lxc needs it",
@@ -44,7 +48,9 @@ class Lxc:
     def guests(self, prefix: str) -> dict[str, Guest]:
         """See `Provider.guests`."""
         completed = process.run(
-            process.as_root(["lxc-ls", "--fancy", "--fancy-format", "NAME,STATE,IPV4", f"--filter=^{prefix}"]),
+            process.as_root(
+                ["lxc-ls", "--fancy", "--fancy-format", "NAME,STATE,IPV4", f"--filter=^{prefix}"]
+            ),
             timeout_s=60,
         )
         found = {}
@@ -61,13 +67,18 @@ class Lxc:
         """See `Provider.limits`; an overlay has no size of its own, so `disk` is not enforced."""
         memory, quota = f"{size.memory_mb}M", size.cpus * _CPU_PERIOD_US
         if Path("/sys/fs/cgroup/cgroup.controllers").exists():
-            return (("cgroup2.memory.max", memory), ("cgroup2.cpu.max", f"{quota} {_CPU_PERIOD_US}"))
+            return (
+                ("cgroup2.memory.max", memory),
+                ("cgroup2.cpu.max", f"{quota} {_CPU_PERIOD_US}"),
+            )
         return (("cgroup.memory.limit_in_bytes", memory), ("cgroup.cpu.cfs_quota_us", str(quota)))
 
     def ever_started(self, guest: str) -> bool:
         """See `Provider.ever_started`; the seed of a clone leaves a mark beside its configuration."""
         lxcpath = process.run(process.as_root(["lxc-config", "lxc.lxcpath"])).stdout.strip()
-        return process.run(process.as_root(["test", "-e", f"{lxcpath}/{guest}/seeded"]), check=False).ok
+        return process.run(
+            process.as_root(["test", "-e", f"{lxcpath}/{guest}/seeded"]), check=False
+        ).ok
 
     def remove(self, guest: str) -> None:
         """See `Provider.remove`."""
@@ -75,7 +86,9 @@ class Lxc:
             process.as_root(["lxc-destroy", "--force", "--name", guest]), check=False, timeout_s=60
         )
         if not completed.ok and guest in self.guests(guest):
-            raise ProcessError(f"The container {guest} could not be removed", details=completed.tail())
+            raise ProcessError(
+                f"The container {guest} could not be removed", details=completed.tail()
+            )
 
     def check_room(self, guests: int) -> None:
         """See `Provider.check_room`."""

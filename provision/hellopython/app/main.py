@@ -1,3 +1,5 @@
+"""The application of the guide, as it stands there."""
+
 from flask import Flask
 
 app = Flask(__name__)

@@ -1,0 +1,4 @@
+#!/bin/bash
+# What this step must find again next time: the account and its groups. What is in the home is the student's.
+getent passwd "$LAB_LOGIN"
+id --groups --name "$LAB_LOGIN"

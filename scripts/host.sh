@@ -1,0 +1,62 @@
+# shellcheck shell=bash
+# What both scripts do to the computer before anything else: packages, the bridge, the virtual environment.
+# Sourced; the caller has said `set -euo pipefail` and stands at the top of the checkout.
+
+# What `lab` needs beside Python, by Debian's names. vagrant-lxc goes through sudo even where root runs it.
+packages=(
+    vagrant vagrant-lxc lxc debootstrap dnsmasq-base iptables iproute2 openssh-client sudo ca-certificates
+    python3-venv gzip tar
+)
+environment=.venv
+
+say() { printf '\n==> %s\n' "$*"; }
+
+as_root() {
+    if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
+}
+
+install_packages() { # PACKAGE...
+    local missing=() package
+    for package in "$@"; do
+        [ "$(dpkg-query --show --showformat '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] ||
+            missing+=("$package")
+    done
+    [ ${#missing[@]} -gt 0 ] || return 0
+    say "Installing from Debian: ${missing[*]}"
+    as_root apt-get update --quiet
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install --quiet --yes --no-install-recommends "${missing[@]}"
+}
+
+# The bridge that LXC machines are on. It is there after a reboot too, where systemd starts lxc-net.
+start_bridge() {
+    [ ! -e /sys/class/net/lxcbr0 ] || return 0
+    say "Starting LXC's bridge, lxcbr0"
+    bridge_started=yes
+    if [ -d /run/systemd/system ]; then
+        as_root systemctl start lxc-net
+    else
+        as_root /usr/libexec/lxc/lxc-net start
+    fi
+}
+
+stop_bridge_if_started() {
+    [ "${bridge_started:-}" = yes ] || return 0
+    if [ -d /run/systemd/system ]; then
+        as_root systemctl stop lxc-net
+    else
+        as_root /usr/libexec/lxc/lxc-net stop
+    fi
+}
+
+# install_lab EXTRAS: lab in an environment of its own, with the versions that are known to work together.
+install_lab() {
+    local wanted="$environment/.installed-$1"
+    if [ "$wanted" -nt pyproject.toml ] && [ "$wanted" -nt scripts/constraints.txt ]; then
+        return 0
+    fi
+    say "Installing lab into $environment"
+    [ -x "$environment/bin/python" ] || python3 -m venv "$environment"
+    "$environment/bin/pip" install --quiet --disable-pip-version-check --constraint scripts/constraints.txt \
+        --editable ".$1"
+    touch "$wanted"
+}

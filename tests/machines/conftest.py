@@ -1,0 +1,114 @@
+"""Real classes: labs.yaml in a folder of its own, machines booted by Vagrant, and none left behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+BOX = "debian-12"
+REPOSITORY = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True)
+class ClassFolder:
+    """A folder with a labs.yaml, and `lab` run in it as a teacher would."""
+
+    path: Path
+
+    def lab(self, *arguments: str, exit_code: int | None = 0) -> subprocess.CompletedProcess[str]:
+        """Run `lab`; `exit_code` is the one to expect, None for whichever."""
+        done = subprocess.run(
+            [sys.executable, "-m", "lab", *arguments],
+            cwd=self.path,
+            env={**os.environ, "NO_COLOR": "1", "COLUMNS": "120", "PYTHONPATH": str(REPOSITORY)},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=1800,
+            check=False,
+        )
+        told = f"lab {' '.join(arguments)} ended with {done.returncode}\n{done.stdout}\n{done.stderr}"
+        assert exit_code is None or done.returncode == exit_code, told
+        return done
+
+    def json(self, *arguments: str, exit_code: int | None = 0) -> Any:
+        """What `lab ... --format json` prints."""
+        return json.loads(self.lab(*arguments, "--format", "json", exit_code=exit_code).stdout)
+
+    def root(self, target: str, script: str, exit_code: int | None = 0) -> str:
+        """Run a script as root on a student's machine."""
+        done = self.lab(
+            "ssh", target, "--admin", "--", "sudo", "bash", "-c", script, exit_code=exit_code
+        )
+        return done.stdout
+
+    def student(self, target: str, script: str, exit_code: int | None = 0) -> str:
+        """Run a script as the student."""
+        return self.lab("ssh", target, "--", "bash", "-c", script, exit_code=exit_code).stdout
+
+    def vagrant(self, *arguments: str) -> str:
+        """Run plain Vagrant beside the generated Vagrantfile."""
+        done = subprocess.run(
+            ["vagrant", *arguments],
+            cwd=self.path,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=1800,
+            check=False,
+        )
+        assert done.returncode == 0, f"vagrant {arguments}\n{done.stdout}\n{done.stderr}"
+        return done.stdout
+
+    def outcomes(self, *targets: str) -> dict[str, dict[str, str]]:
+        """Each student's checks that did not pass: the outcome by id."""
+        document = self.json("verify", *targets, exit_code=None)
+        return {
+            student["login"]: {
+                check["id"]: check["outcome"]
+                for check in student["checks"]
+                if check["outcome"] != "passed"
+            }
+            for lab in document["labs"]
+            for student in lab["students"]
+        }
+
+
+@pytest.fixture(scope="session")
+def box() -> str:
+    """The box that the machines are clones of, built once on this host."""
+    subprocess.run(
+        [sys.executable, "-m", "lab", "box", "build", BOX],
+        cwd=REPOSITORY,
+        stdin=subprocess.DEVNULL,
+        timeout=1800,
+        check=True,
+    )
+    return BOX
+
+
+@pytest.fixture(scope="session")
+def new_class(
+    tmp_path_factory: pytest.TempPathFactory, box: str
+) -> Iterator[Callable[[str, str], ClassFolder]]:
+    """Makes class folders; at the end their machines are destroyed, orphans too."""
+    made: list[ClassFolder] = []
+
+    def make(name: str, labs_yaml: str) -> ClassFolder:
+        folder = ClassFolder(tmp_path_factory.mktemp(name))
+        (folder.path / "labs.yaml").write_text(labs_yaml, encoding="utf-8")
+        made.append(folder)
+        return folder
+
+    yield make
+    for folder in made:
+        folder.lab("destroy", "--yes", exit_code=None)
+        folder.lab("destroy", "--orphans", "--yes", exit_code=None)

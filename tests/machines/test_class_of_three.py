@@ -1,0 +1,141 @@
+"""The main job: a class of three comes up green, is broken in many ways, and is mended."""
+
+from __future__ import annotations
+
+import http.client
+from collections.abc import Callable
+
+import pytest
+from tests.machines.conftest import BOX, ClassFolder
+
+LABS_YAML = f"""\
+defaults:
+  box: {BOX}
+  domain: vps.claseando.es
+  guest: {{ca_certificates: host}}
+labs:
+  hellopython:
+    students:
+      - {{login: ana, name: "Ana Núñez #{{File.write('/tmp/lab-was-here', 'x')}}", email: ana@example.org}}
+      - {{login: luis, name: "Luis $(touch /tmp/lab-was-here) `id` 'O''Hara'", email: luis@example.org}}
+      - marta
+"""
+
+# How a machine is broken, what then fails, and what is blocked by it.
+BREAKAGES: dict[str, tuple[str, set[str]]] = {}
+
+
+@pytest.fixture(scope="module")
+def classroom(new_class: Callable[[str, str], ClassFolder]) -> ClassFolder:
+    folder = new_class("three", LABS_YAML)
+    folder.lab("up")
+    return folder
+
+
+def test_the_class_comes_up_green(classroom: ClassFolder) -> None:
+    document = classroom.json("verify")
+
+    assert document["version"] == 1
+    (lab,) = document["labs"]
+    assert lab["lab"] == "hellopython"
+    assert [student["login"] for student in lab["students"]] == ["ana", "luis", "marta"]
+    for student in lab["students"]:
+        assert set(student) == {"login", "machine", "score", "max_score", "outcome", "checks"}
+        assert student["machine"] == f"hellopython-{student['login']}"
+        assert student["outcome"] == "passed"
+        assert student["score"] == student["max_score"] > 25
+        assert len(student["checks"]) >= 25
+        assert len({check["step"] for check in student["checks"]}) == 10
+    assert set(lab["students"][0]["checks"][0]) == {
+        "id", "step", "title", "outcome", "points", "max_points", "message", "hint", "seconds",
+    }  # fmt: skip
+
+
+def test_status_knows_every_machine(classroom: ClassFolder) -> None:
+    document = classroom.json("status")
+
+    assert document["version"] == 1
+    assert [row["login"] for row in document["machines"]] == ["ana", "luis", "marta"]
+    for row in document["machines"]:
+        assert (row["state"], row["provider"]) == ("running", "lxc")
+        assert (row["steps_done"], row["steps_total"], row["step"]) == (10, 10, "program")
+        assert row["url"] == f"http://hellopython.{row['login']}.vps.claseando.es/"
+        assert _get(row["ip"], f"hellopython.{row['login']}.vps.claseando.es") == (200, "Hello World!")
+
+
+def test_up_again_changes_nothing(classroom: ClassFolder) -> None:
+    before = classroom.root("ana", "cat /var/lib/lab/steps/*")
+    document = classroom.json("up")
+
+    assert [(row["ok"], row["changed"]) for row in document["machines"]] == [(True, False)] * 3
+    assert classroom.root("ana", "cat /var/lib/lab/steps/*") == before
+
+
+def test_every_step_may_run_again_and_the_class_stays_green(classroom: ClassFolder) -> None:
+    classroom.lab("provision", "marta", "--force")
+    assert classroom.outcomes("marta") == {"marta": {}}
+
+
+def test_names_are_only_ever_names(classroom: ClassFolder) -> None:
+    for login in ("ana", "luis"):
+        classroom.root(login, "test ! -e /tmp/lab-was-here")
+    assert classroom.root("ana", "getent passwd ana | cut -d: -f5").startswith("Ana Núñez #{File")
+    assert "$(touch /tmp/lab-was-here) `id` 'O'Hara'" in classroom.root("luis", "getent passwd luis")
+
+
+def test_students_get_in_by_key_alone_and_have_no_root(classroom: ClassFolder) -> None:
+    assert classroom.student("ana", "id -un").strip() == "ana"
+    assert "supervisor" in classroom.student("ana", "id -Gn").split()
+    classroom.student("ana", "sudo -n true", exit_code=1)
+    settings = classroom.root("ana", "sshd -T")
+    assert "passwordauthentication no" in settings
+    assert "permitrootlogin no" in settings
+    shadow = classroom.root("ana", "cut -d: -f1,2 /etc/shadow").split()
+    assert not [line for line in shadow if len(line.split(":")[1]) > 13]
+
+
+def test_a_swapped_host_key_is_refused(classroom: ClassFolder) -> None:
+    known = classroom.path / ".lab/ssh/known_hosts"
+    good = known.read_text()
+    keys = [line.split(" ", 1)[1] for line in good.splitlines()]
+    names = [line.split(" ", 1)[0] for line in good.splitlines()]
+    known.write_text("".join(f"{name} {key}\n" for name, key in zip(names, keys[1:] + keys[:1], strict=True)))
+    try:
+        # lab writes the file anew, so ssh is asked itself.
+        import subprocess
+
+        done = subprocess.run(
+            ["ssh", "-F", str(classroom.path / ".lab/ssh/config"), "hellopython-ana", "true"],
+            capture_output=True, text=True, check=False, timeout=30,
+        )  # fmt: skip
+        assert done.returncode == 255
+        assert "Host key verification failed" in done.stderr
+    finally:
+        known.write_text(good)
+
+
+def test_a_halted_class_comes_back_as_it_was(classroom: ClassFolder) -> None:
+    before = {row["login"]: row["ip"] for row in classroom.json("status")["machines"]}
+    classroom.lab("halt", "luis")
+    states = {row["login"]: row["state"] for row in classroom.json("status")["machines"]}
+    assert states == {"ana": "running", "luis": "stopped", "marta": "running"}
+    halted = classroom.json("verify", "luis", exit_code=4)["labs"][0]["students"][0]
+    assert halted["outcome"] == "unknown"
+    assert {check["points"] for check in halted["checks"]} == {None}
+
+    classroom.lab("up")
+
+    assert {row["login"]: row["ip"] for row in classroom.json("status")["machines"]} == before
+    assert classroom.outcomes("luis") == {"luis": {}}
+
+
+def test_plain_vagrant_finds_every_step_done(classroom: ClassFolder) -> None:
+    said = classroom.vagrant("provision", "hellopython-ana")
+    assert said.count("kept") == 10
+
+
+def _get(address: str, host: str) -> tuple[int, str]:
+    connection = http.client.HTTPConnection(address, 80, timeout=10)
+    connection.request("GET", "/", headers={"Host": host})
+    response = connection.getresponse()
+    return response.status, response.read().decode()
