@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Wall time of `lab up` and `lab verify` for classes of several sizes, each from no machine at all.
 
-Usage: bench/class_sizes.py [SIZE ...]      (1 3 6 by default; the box is built before the clock starts)
+Usage: bench/class_sizes.py [SIZE ...]
+1 3 6 by default; the box is built before the clock starts.
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ def main() -> None:
             folder = Path(name)
             students = ", ".join(f"s{number:02}" for number in range(1, size + 1))
             (folder / "labs.yaml").write_text(
-                f"defaults: {{box: {BOX}, domain: bench.example.org, guest: {{ca_certificates: host}}}}\n"
+                f"defaults: {{box: {BOX}, domain: bench.example.org,\n"
+                "  guest: {ca_certificates: host}}\n"
                 f"labs: {{hellopython: {{students: [{students}]}}}}\n",
                 encoding="utf-8",
             )
@@ -38,7 +40,8 @@ def main() -> None:
                 times = [lab(*command, cwd=folder) for command in (("up",), ("up",), ("verify",))]
             finally:
                 lab("destroy", "--yes", cwd=folder)
-        print(f"| {size} | " + " | ".join(f"{seconds:.1f} s" for seconds in times) + " |", flush=True)
+        cells = " | ".join(f"{seconds:.1f} s" for seconds in times)
+        print(f"| {size} | {cells} |", flush=True)
 
 
 def lab(*arguments: str, cwd: Path) -> float:

@@ -1,3 +1,3 @@
-"""A machine for every student of a class, each in a known state and each checked, through Vagrant."""
+"""A machine for every student of a class, in a known state and checked, through Vagrant."""
 
 __version__ = "0.1.0"

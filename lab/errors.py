@@ -1,7 +1,8 @@
 """Every failure that a user can meet, each with the exit code that it ends the program with.
 
-An error says what happened (`message`), why or where (`details`), and what to do next (`hint`); `cli` is the one place
-that prints them. A failing check is not an error: it is a result (see `lab.classroom.results`).
+An error says what happened (`message`), why or where (`details`), and what to do next (`hint`);
+`cli` is the one place that prints them. A failing check is not an error: it is a result (see
+`lab.classroom.results`).
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ class LabError(Exception):
 
     Args:
         message: one sentence, in the user's words.
-        details: the lines that show why: a caret under the wrong word, the tail of a command's output.
+        details: the lines that show why: a caret under the wrong word, the tail of a command's
+            output.
         hint: the next command or edit that mends it.
         log: the file that holds the whole story.
     """

@@ -1,4 +1,7 @@
-"""A testinfra backend over one live connection to a guest: no process and no login for each command."""
+"""A testinfra backend over one live connection to a guest.
+
+No command costs a process or a login of its own.
+"""
 
 from __future__ import annotations
 
@@ -13,10 +16,11 @@ from lab.machines.ssh import Shell
 COMMAND_TIMEOUT_S = 60.0
 
 
-class LiveBackend(BaseBackend):
+class LiveBackend(BaseBackend):  # type: ignore[misc]  # testinfra has no types
     """Runs commands in a guest as root, or in a fresh login of `login`.
 
-    A fresh login has the groups that the account has now: a session that stays would keep the old ones.
+    A fresh login has the groups that the account has now: a session that stays would keep the old
+    ones.
     """
 
     NAME = "lab"
@@ -32,7 +36,8 @@ class LiveBackend(BaseBackend):
         """Run a command; testinfra's own signature."""
         command = self.get_command(command, *args)
         if self._login:
-            command = f"cd / && exec runuser --login {shlex.quote(self._login)} --command {shlex.quote(command)}"
+            login, quoted = shlex.quote(self._login), shlex.quote(command)
+            command = f"cd / && exec runuser --login {login} --command {quoted}"
         answer = self._shell.run(command, timeout_s=COMMAND_TIMEOUT_S)
         return self.result(answer.exit_code, command.encode(), answer.stdout, answer.stderr)
 

@@ -1,4 +1,4 @@
-"""The fixtures that a guide's checks are given: the guest, its student, and the view from outside."""
+"""The fixtures that a guide's checks are given: the guest, its student, the view from outside."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class LabHost:
         self._vhost = vhost
 
     def get(self, path: str = "/", host: str | None = None, timeout_s: float = 5) -> Response:
-        """Ask the guest's web server for a path, by the student's virtual host or by another name."""
+        """Ask the guest's web server for a path, by the student's virtual host or another name."""
         connection = http.client.HTTPConnection(self._address, 80, timeout=timeout_s)
         try:
             connection.request("GET", path, headers={"Host": host or self._vhost})
@@ -70,7 +70,8 @@ class LabHost:
 class MachineFixtures:
     """The fixtures of the machine that this process checks.
 
-    pytest binds them while it collects, before there is a machine: `point_at` comes later, in the machine's fork.
+    pytest binds them while it collects, before there is a machine: `point_at` comes later, in the
+    machine's fork.
     """
 
     _target: Target
@@ -141,7 +142,8 @@ def wait_until(predicate: Callable[[], T], timeout_s: float = 10, every_s: float
 
 
 def _boot_mark(shell: Shell) -> bytes:
-    # The kernel's boot id tells a virtual machine's boots apart, the start of process 1 a container's.
+    # The kernel's boot id tells a virtual machine's boots apart, the start of process 1 a
+    # container's.
     answer = shell.run(
         "cat /proc/sys/kernel/random/boot_id; cut -d' ' -f22 /proc/1/stat", timeout_s=10
     )

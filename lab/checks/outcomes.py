@@ -40,8 +40,9 @@ def result_of(
 def blocked_by(
     spec: CheckSpec, outcomes: Mapping[str, Outcome], *, language: str
 ) -> CheckResult | None:
-    """The result of a check that means nothing yet, because of one that it comes after; None when it may run.
+    """The result of a check that means nothing yet, because of one that it comes after.
 
+    None when it may run.
     What stands behind an unknown check is unknown too: nobody has seen whether it holds.
     """
     for other in spec.after:
@@ -85,7 +86,7 @@ def _result(
 
 
 def _first_paragraph(text: str) -> str:
-    """The author's own sentence: pytest appends how it took the assertion apart on further lines."""
+    """The author's own sentence; how pytest took the assertion apart is on the lines after it."""
     lines = []
     for line in text.splitlines():
         if not line.strip() or line.startswith("assert "):

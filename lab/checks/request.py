@@ -1,4 +1,4 @@
-"""What the checks process is asked, and the events that it answers with: one JSON document a line."""
+"""What the checks process is asked, and what it answers: events, one JSON document a line."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from lab.classroom.results import CheckResult, Outcome
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """One machine to check. `unreachable` says why when it is known beforehand that it cannot be."""
+    """One machine to check.
+
+    `unreachable` says why when it is known beforehand that it cannot be.
+    """
 
     machine: str
     address: str

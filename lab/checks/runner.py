@@ -23,7 +23,8 @@ def run_checks(
     Args:
         request: the checks and the machines.
         log: gets what the checks process says beside its results.
-        tell: told of a machine's name and each result, and of None when the machine is through; from another thread.
+        tell: told of a machine's name and each result, and of None when the machine is through;
+            from another thread.
 
     Returns:
         Each machine's results, in the order in which they were run.

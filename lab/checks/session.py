@@ -1,7 +1,8 @@
-"""The checks process: collects a guide's checks once with pytest, then runs them on many machines, a fork each.
+"""The checks process: collects a guide's checks once, then runs them on many machines, a fork each.
 
-Started by `lab.checks.runner` as `python -m lab.checks.session`, with a `Request` on stdin; answers with events on
-stdout. A fork costs milliseconds where a process that imports pytest anew would cost half a second of CPU.
+Started by `lab.checks.runner` as `python -m lab.checks.session`, with a `Request` on stdin; answers
+with events on stdout. A fork costs milliseconds where a process that imports pytest anew would cost
+half a second of CPU.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ from lab.classroom.results import CheckResult, Outcome
 from lab.machines.ssh import Shell
 from lab.system.files import LabFolder
 
-# No check takes longer than a reboot and a few waits; a machine that says nothing for so long says nothing more.
+# No check takes longer than a reboot and a few waits; a machine that says nothing for so long says
+# nothing more.
 SILENCE_S = 300.0
 _MARK = "check"
 
@@ -57,7 +59,10 @@ class ChecksPlugin:
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Read every check's mark; put them into the order of the guide's steps, as written within a step."""
+        """Read every check's mark, and put the checks into the order of the guide's steps.
+
+        Within a step they stay as they are written.
+        """
         steps = self._request.steps
         for item in list(items):
             try:
@@ -73,7 +78,7 @@ class ChecksPlugin:
             self._broken.append(("checks", problem))
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
-        """Run the checks of each machine in a fork of this process, as many at a time as were asked for."""
+        """Run each machine's checks in a fork of this process, as many at a time as asked for."""
         waiting = list(self._request.targets)
         pipes = selectors.DefaultSelector()
         running: dict[int, _Fork] = {}
@@ -91,7 +96,7 @@ class ChecksPlugin:
                     self._finish(fork, session.items)
         return True
 
-    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> None:
+    def pytest_runtest_makereport(self, call: pytest.CallInfo[None]) -> None:
         """Keep the exception itself: a report holds only its text."""
         if call.excinfo is not None and self._error is None:
             self._error = call.excinfo.value
@@ -199,7 +204,7 @@ class _Fork:
 def _be_the_child(
     plugin: ChecksPlugin, items: Sequence[pytest.Item], target: Target, writer: int
 ) -> None:
-    """Check one machine, write the results to the pipe, and end without ever returning into pytest."""
+    """Check one machine, write the results to the pipe, and end: never return into pytest."""
     try:
         quiet = os.open(os.devnull, os.O_RDWR)
         for descriptor in (0, 1):
@@ -217,7 +222,8 @@ def _be_the_child(
 def main() -> int:
     """Answer the request on stdin; pytest's exit code."""
     request = Request.from_json(sys.stdin.read())
-    # Events have the real stdout to themselves; what a check's file prints while it is read goes to stderr.
+    # Events have the real stdout to themselves; what a check's file prints while it is read goes to
+    # stderr.
     events = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"

@@ -1,4 +1,4 @@
-"""What a check says about itself in its `@pytest.mark.check(...)`, and the order in which checks are run."""
+"""What a check says about itself in its `@pytest.mark.check(...)`, and whether it makes sense."""
 
 from __future__ import annotations
 
@@ -64,7 +64,10 @@ def read_spec(values: Mapping[str, Any], *, where: str, steps: Sequence[str]) ->
 
 
 def problems_of(specs: Sequence[CheckSpec]) -> list[str]:
-    """What is wrong with checks taken together: an id given twice, an `after` that names none or comes later."""
+    """What is wrong with checks taken together.
+
+    An id given twice, an `after` that names no check or one that comes later.
+    """
     problems = []
     seen: set[str] = set()
     ids = {spec.id for spec in specs}

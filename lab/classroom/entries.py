@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, ClassVar
 
 from pydantic import BeforeValidator, ConfigDict, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
@@ -122,7 +122,7 @@ class _LoginAlone:
         return {"anyOf": [{"type": "string", "pattern": logins.PATTERN}, handler(schema)]}
 
 
-def _student(value: Any) -> Any:
+def _student(value: object) -> object:
     return {"login": value} if isinstance(value, str) else value
 
 

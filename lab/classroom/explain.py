@@ -94,7 +94,7 @@ def _model_at(model: type[BaseModel], location: Location) -> type[BaseModel] | N
     return here if isinstance(here, type) and issubclass(here, BaseModel) else None
 
 
-def _strip(annotation: Any) -> Any:
+def _strip(annotation: Any) -> Any:  # noqa: ANN401 (the many kinds of annotation share no type)
     """`annotation` without `Annotated` and without `| None`."""
     while True:
         if hasattr(annotation, "__metadata__"):

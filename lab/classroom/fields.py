@@ -52,7 +52,7 @@ def refusal(sentence: str) -> PydanticCustomError:
     return PydanticCustomError("refusal", "{sentence}", {"sentence": sentence})
 
 
-def text(value: Any) -> str:
+def text(value: object) -> str:
     """`value` exactly as written, when it is text on one line."""
     if not isinstance(value, str):
         raise refusal(
@@ -65,7 +65,7 @@ def text(value: Any) -> str:
     return str(value)
 
 
-def quoted_text(value: Any) -> str:
+def quoted_text(value: object) -> str:
     """Text that cannot be taken for a number, so that 3.10 never becomes 3.1."""
     if isinstance(value, Written):
         raise refusal(f'looks like a number, a date or yes/no: put it in quotes, "{text(value)}"')
@@ -74,7 +74,7 @@ def quoted_text(value: Any) -> str:
     return text(value)
 
 
-def whole_number(value: Any) -> int:
+def whole_number(value: object) -> int:
     """The number that was written without quotes, sign or leading zeros."""
     if isinstance(value, int) and not isinstance(value, bool):
         return value
@@ -83,7 +83,7 @@ def whole_number(value: Any) -> int:
     raise refusal("must be a whole number, such as 2")
 
 
-def megabytes(value: Any) -> int:
+def megabytes(value: object) -> int:
     """A size such as `512MB` or `1.5GB`, in MB (1 GB = 1024 MB)."""
     match = _SIZE.fullmatch(text(value)) if isinstance(value, str) else None
     if match is None:
@@ -94,7 +94,7 @@ def megabytes(value: Any) -> int:
     return int(size)
 
 
-def gigabytes(value: Any) -> int:
+def gigabytes(value: object) -> int:
     """A size such as `8GB`, in GB."""
     size_mb = megabytes(value)
     if size_mb % 1024:

@@ -19,7 +19,8 @@ class Outcome(StrEnum):
 class CheckResult:
     """One check on one machine.
 
-    `points` is what was earned, None when the check could not be evaluated: unknown is never a zero.
+    `points` is what was earned, None when the check could not be evaluated: unknown is never a
+    zero.
     `message` is one line (why it did not pass), `evidence` the longer output behind it.
     """
 
@@ -61,7 +62,7 @@ class StudentResult:
 
     @property
     def outcome(self) -> Outcome:
-        """Failed when anything failed, else unknown when anything could not be evaluated, else passed."""
+        """Failed when anything failed, else unknown when anything was unknown, else passed."""
         outcomes = {check.outcome for check in self.checks}
         if outcomes & {Outcome.FAILED, Outcome.BLOCKED}:
             return Outcome.FAILED

@@ -31,7 +31,7 @@ def schema_text() -> str:
     return json.dumps(labs_schema(), indent=2, ensure_ascii=False) + "\n"
 
 
-def _tidied(node: Any) -> Any:
+def _tidied(node: object) -> Any:  # noqa: ANN401 (what comes back has the shape of `node`)
     """`node` without what only repeats the field's name or says that it may be left out."""
     if isinstance(node, list):
         return [_tidied(item) for item in node]
@@ -44,7 +44,7 @@ def _tidied(node: Any) -> Any:
     return kept
 
 
-def _is_noise(key: str, value: Any) -> bool:
+def _is_noise(key: str, value: object) -> bool:
     return (key == "title" and isinstance(value, str)) or (key == "default" and value is None)
 
 

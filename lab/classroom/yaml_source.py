@@ -63,7 +63,7 @@ _SYNTAX = (
 )
 
 
-class _Stop(Exception):  # noqa: N818 - it tells the reader to stop, it is no error
+class _Stop(Exception):
     """Reading on makes no sense; the problem is already noted."""
 
 

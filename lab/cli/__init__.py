@@ -1,4 +1,7 @@
-"""The command line: each command parses, calls a workflow, shows what came of it, and exits with its code."""
+"""The command line.
+
+Each command parses, calls a workflow, shows what came of it, and exits with its code.
+"""
 
 from __future__ import annotations
 
@@ -28,10 +31,11 @@ def main() -> None:
         # Whoever read our output has had enough of it (`lab status | head`).
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         sys.exit(0)
-    except Exception:  # the top handler: whatever comes here is a bug of lab's
+    except Exception:  # noqa: BLE001 (the top handler: whatever comes here is a bug of lab's)
         traceback.print_exc()
         print(
-            "\nThis is a bug in lab, not something that you did. Please report it with the lines above.",
+            "\nThis is a bug in lab, not something that you did. "
+            "Please report it with the lines above.",
             file=sys.stderr,
         )
         sys.exit(BUG)

@@ -11,7 +11,8 @@ from lab.cli import class_commands, host_commands, mark_commands
 
 app = typer.Typer(
     name="lab",
-    help="A machine for every student of a class, each in a known state and each checked, through Vagrant.",
+    help="A machine for every student of a class, each in a known state and each checked, "
+    "through Vagrant.",
     epilog="Start with: lab init, then lab up, then lab verify.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,

@@ -56,7 +56,8 @@ def validate(file: options.File = LABS_YAML) -> None:
     for lab in classroom.labs:
         guide = load_guide(lab.guide, project=classroom.folder)
         typer.echo(
-            f"{lab.name}: {len(lab.students)} students, guide {guide.name} ({len(guide.steps)} steps), box {lab.box}"
+            f"{lab.name}: {len(lab.students)} students, "
+            f"guide {guide.name} ({len(guide.steps)} steps), box {lab.box}"
         )
 
 

@@ -15,6 +15,7 @@ import typer
 from lab.errors import UsageError
 
 if TYPE_CHECKING:
+    from lab.report.console import Console
     from lab.report.progress import LiveProgress
     from lab.workflow.project import Project
 
@@ -109,7 +110,7 @@ def project_of(file: Path, *, for_boot: bool = False) -> Project:
     return open_project(file, for_boot=for_boot)
 
 
-def stdout_console():  # type: ignore[no-untyped-def]  # noqa: ANN201 (rich is the report's)
+def stdout_console() -> Console:
     """The console for tables."""
     import sys
 

@@ -1,1 +1,1 @@
-"""Machines: what they are, the Vagrantfile that describes them, Vagrant, SSH, steps, providers and boxes."""
+"""Machines: what they are, their Vagrantfile, Vagrant, SSH, steps, providers and boxes."""

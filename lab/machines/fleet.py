@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from lab.classroom.classes import Lab, Student
-from lab.classroom.guide import Guide
+from lab.classroom.guide import Guide, variables
+from lab.machines.boxes.names import box_name
 from lab.machines.keys import MachineKeys
 from lab.machines.steps import PlannedStep, plan_steps
 
@@ -18,7 +19,8 @@ class Machine:
 
     Attributes:
         name: what Vagrant calls it, `<lab>-<login>`.
-        container: what the provider calls it; unique on the host, and known by its prefix as this project's.
+        container: what the provider calls it; unique on the host, and known by its prefix as this
+            project's.
         box: the name of the Vagrant box it is a clone of.
         class_variables: environment of the class steps.
         student_variables: what the student steps get besides.
@@ -54,9 +56,9 @@ def container_prefix(project_id: str) -> str:
     return f"lab-{project_id}-"
 
 
-def assignments(variables: Mapping[str, str]) -> str:
+def assignments(environment: Mapping[str, str]) -> str:
     """Variables as words that a POSIX shell reads back as they are: `A=1 B='two words'`."""
-    return " ".join(f"{name}={shlex.quote(value)}" for name, value in variables.items())
+    return " ".join(f"{name}={shlex.quote(value)}" for name, value in environment.items())
 
 
 def build_machine(
@@ -65,10 +67,8 @@ def build_machine(
     guide: Guide,
     *,
     project_id: str,
-    box: str,
     provider: str,
     keys: MachineKeys,
-    variables: Mapping[str, str],
 ) -> Machine:
     """One student's machine.
 
@@ -77,12 +77,12 @@ def build_machine(
         student: whose it is.
         guide: what is done on it.
         project_id: this project's mark in the provider's names.
-        box: the Vagrant box to clone.
         provider: the provider's name.
         keys: the machine's SSH keys.
-        variables: the guide's, the lab's and the student's variables, merged.
     """
-    class_variables = {f"LAB_{name.upper()}": value for name, value in variables.items()}
+    class_variables = {
+        f"LAB_{name.upper()}": value for name, value in variables(guide, lab, student).items()
+    }
     student_variables = {
         "LAB_LOGIN": student.login,
         "LAB_NAME": student.name,
@@ -93,7 +93,7 @@ def build_machine(
     return Machine(
         name=student.machine_name,
         container=container_prefix(project_id) + student.machine_name,
-        box=box,
+        box=box_name(lab.box),
         provider=provider,
         lab=lab,
         student=student,

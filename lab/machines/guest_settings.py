@@ -1,4 +1,7 @@
-"""What labs.yaml hands to guests under `guest:`, found on this computer at run time and written only below `.lab/`."""
+"""What labs.yaml hands to guests under `guest:`.
+
+It is found on this computer at run time, and written only below `.lab/`.
+"""
 
 from __future__ import annotations
 
@@ -23,12 +26,15 @@ _PROXY_VARIABLES = ("https_proxy", "HTTPS_PROXY", "http_proxy", "HTTP_PROXY")
 
 
 def write_settings(folder: Path, guest: GuestSettings, *, distribution: str) -> None:
-    """Write the settings that a lab asks for, one file each, for `provision/settings.sh` to apply in the guests.
+    """Write the settings that a lab asks for, one file each.
+
+    `provision/settings.sh` applies them in the guests.
 
     Args:
         folder: emptied of settings that are no longer asked for.
         guest: what labs.yaml says.
-        distribution: the guests' (`debian`, `ubuntu`): a mirror of another one is of no use to them.
+        distribution: the guests' (`debian`, `ubuntu`): a mirror of another one is of no use to
+            them.
 
     Raises:
         HostError: labs.yaml says `host`, and this computer has no such thing.
@@ -52,7 +58,8 @@ def settings_files(
     """
     files = {}
     if guest.ca_certificates is not None:
-        bundle = ca_bundle(environment) if guest.ca_certificates == HOST else guest.ca_certificates
+        named = guest.ca_certificates
+        bundle = named if isinstance(named, Path) else ca_bundle(environment)
         files["ca-certificates.crt"] = bundle.read_text(encoding="utf-8", errors="replace")
     if guest.apt_mirror is not None:
         mirror = host_mirror(distribution) if guest.apt_mirror == HOST else guest.apt_mirror
@@ -86,8 +93,10 @@ def ca_bundle(environment: Mapping[str, str]) -> Path:
         if candidate.is_file():
             return candidate
     raise HostError(
-        "labs.yaml hands this computer's CA certificates to the guests, and there is no bundle of them here",
-        hint="sudo apt-get install ca-certificates   (or `guest: {ca_certificates: FILE}` in labs.yaml)",
+        "labs.yaml hands this computer's CA certificates to the guests, "
+        "and there is no bundle of them here",
+        hint="sudo apt-get install ca-certificates   "
+        "(or `guest: {ca_certificates: FILE}` in labs.yaml)",
     )
 
 

@@ -1,4 +1,7 @@
-"""What this computer's own apt is configured with: its distribution's mirror, for guests of the same one."""
+"""What this computer's own apt is configured with.
+
+Its distribution's mirror will do for guests of the same distribution.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +13,9 @@ _ONE_LINE = re.compile(r"^deb\s+(?:\[[^\]]*\]\s+)?(\S+)\s+(\S+)\s+(.*)$")
 
 
 def host_mirror(distribution: str, *, root: Path = Path("/")) -> str | None:
-    """The archive that this computer installs from, when it is one of `distribution` (`debian`, `ubuntu`).
+    """The archive that this computer installs from, when it is one of `distribution`.
 
+    A distribution is `debian` or `ubuntu`.
     None when the computer runs another distribution or names no archive over HTTP.
     """
     release = _os_release(root)

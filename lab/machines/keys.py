@@ -1,7 +1,8 @@
-"""SSH keys of lab's own: for each machine one to get in as administrator, one for the student, and its host key.
+"""SSH keys of lab's own, for each machine.
 
-They are made on the host and placed in the clone before it boots, so nothing is exchanged over the network and the
-host key is known from the first connection on.
+One to get in as administrator, one for the student, and its host key. They are made on the host and
+placed in the clone before it boots, so nothing is exchanged over the network and the host key is
+known from the first connection on.
 """
 
 from __future__ import annotations
@@ -17,7 +18,10 @@ _KINDS = ("admin", "host", "student")
 
 @dataclass(frozen=True, kw_only=True)
 class MachineKeys:
-    """Where a machine's keys are: `folder` holds `admin`, `host`, `student`, each with its `.pub`, and `hostname`."""
+    """Where a machine's keys are.
+
+    `folder` holds `admin`, `host`, `student`, each with its `.pub`, and `hostname`.
+    """
 
     folder: Path
     student_public: str
@@ -65,7 +69,7 @@ def ensure_keys(folder: Path, *, hostname: str) -> MachineKeys:
 
 
 def read_keys(folder: Path) -> MachineKeys:
-    """The keys in `folder` as they are; the public ones are empty where they have not been made yet."""
+    """The keys in `folder` as they are; the public ones are empty where there are none yet."""
     return MachineKeys(
         folder=folder,
         student_public=_text_of(folder / "student.pub"),

@@ -1,11 +1,14 @@
-"""The kit: what a guest is given to run its steps (runner, settings, guide), and the running of it over SSH."""
+"""The kit: what a guest is given to run its steps, and the running of it over SSH.
+
+It holds the runner, the settings and the guide.
+"""
 
 from __future__ import annotations
 
 import io
 import shlex
 import tarfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +16,7 @@ from lab.classroom.shipped import shipped
 from lab.errors import MachineError
 from lab.machines import ssh
 from lab.machines.fleet import Machine, assignments
-from lab.machines.steps import StepReport, parse_report, steps_done
+from lab.machines.steps import PlannedStep, StepReport, parse_report, steps_done
 from lab.system.files import LabFolder
 
 # A step that compiles on a slow machine behind a slow mirror takes minutes, not an hour.
@@ -32,7 +35,10 @@ run=/var/lib/lab/kit/run-steps
 
 @dataclass(frozen=True, kw_only=True)
 class StepsOutcome:
-    """What became of a machine's steps: how many stand, how many ran now, and the one that failed, if any."""
+    """What became of a machine's steps.
+
+    How many stand, how many ran now, and the one that failed, if any.
+    """
 
     done: int
     ran: int
@@ -71,7 +77,9 @@ def run_steps(
     force: bool = False,
     only: tuple[str, ...] = (),
 ) -> StepsOutcome:
-    """Bring the kit into the guest and run the steps that are not done; one connection for all of it.
+    """Bring the kit into the guest and run the steps that are not done.
+
+    There is one connection for all of it.
 
     Args:
         machine: whose steps.
@@ -125,8 +133,11 @@ def run_steps(
     )
 
 
-def _commands(machine: Machine, steps: list, *, force: bool) -> list[str]:  # type: ignore[type-arg]
-    """One call of the runner for each run of steps with the same variables: the class's, then the student's."""
+def _commands(machine: Machine, steps: Sequence[PlannedStep], *, force: bool) -> list[str]:
+    """A call of the runner for each scope, as its steps have the same variables.
+
+    The class's steps come first, then the student's.
+    """
     lines = []
     common = {"LAB_REPORT": "1", **({"LAB_FORCE": "1"} if force else {})}
     for scope in ("class", "student"):

@@ -1,4 +1,7 @@
-"""SSH to the machines: lab's own configuration with pinned host keys, one-off commands, and a shell that stays."""
+"""SSH to the machines.
+
+lab's own configuration with pinned host keys, one-off commands, and a shell that stays.
+"""
 
 from __future__ import annotations
 
@@ -16,10 +19,12 @@ from lab.system.files import LabFolder, write_if_changed
 CONNECTION_FAILED = 255
 _CONNECT_S = 60.0
 
-# Runs in the guest as root: reads `LIMIT SIZE` and SIZE bytes of a command, answers `EXIT OUT ERR` and the bytes of both.
+# Runs in the guest as root: reads `LIMIT SIZE` and SIZE bytes of a command, answers `EXIT OUT ERR`
+# and the bytes of both.
 _LOOP = r"""
 umask 077; d=$(mktemp -d /run/lab.XXXXXX) || exit 1; trap 'rm -rf "$d"' EXIT
-cd /; umask 022; export LC_ALL=C.UTF-8 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+cd /; umask 022; export LC_ALL=C.UTF-8
+export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 echo ready
 while read -r limit size; do
   head -c "$size" >"$d/command"
@@ -76,19 +81,24 @@ def write_config(
 def command_line(
     folder: LabFolder, alias: str, command: Sequence[str] = (), *, tty: bool = False
 ) -> list[str]:
-    """The `ssh` command for a machine: `command` is handed to the guest's shell word by word."""
+    """The `ssh` command for a machine.
+
+    Several words reach the guest's shell as those words; a single one is a line for that shell, as
+    `ssh` itself has it.
+    """
     flags = ["-t"] if tty else []
+    line = command[0] if len(command) == 1 else shlex.join(command)
     return [
         "ssh",
         "-F",
         str(folder.ssh / "config"),
         *flags,
         alias,
-        *([shlex.join(command)] if command else []),
+        *([line] if command else []),
     ]
 
 
-def run_as_root(
+def run_as_root(  # noqa: PLR0913 (what `process.run` takes, on a machine)
     folder: LabFolder,
     machine: Machine,
     script: str,

@@ -1,4 +1,7 @@
-"""The guide's steps: what went into each (its digest), how they are run in a guest, what became of them."""
+"""The guide's steps.
+
+What went into each (its digest), how they are run in a guest, what became of them.
+"""
 
 from __future__ import annotations
 
@@ -17,8 +20,8 @@ _DIGEST_LENGTH = 16
 class PlannedStep:
     """A step for one machine.
 
-    `digest` names all that went into it: script, files, variables, and every step before it. So an edited step is
-    run again, and so is what follows it.
+    `digest` names all that went into it: script, files, variables, and every step before it. So an
+    edited step is run again, and so is what follows it.
     """
 
     name: str
@@ -33,7 +36,10 @@ class PlannedStep:
 
 @dataclass(frozen=True, kw_only=True)
 class StepReport:
-    """What `run-steps` says of a step: `start`, `kept`, or `ended` with an exit code and seconds."""
+    """What `run-steps` says of a step.
+
+    `start`, `kept`, or `ended` with an exit code and seconds.
+    """
 
     word: str
     step: str

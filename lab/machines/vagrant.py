@@ -1,8 +1,8 @@
-"""Vagrant, through python-vagrant where that fits and past it where it does not (many machines in one call).
+"""Vagrant, through python-vagrant where that fits and past it where it does not.
 
-Every call is a Ruby process of about a second, so lab makes as few as it can: one for all machines of an operation.
-python-vagrant builds the commands and reads their output; the running is lab's own, with logs, time-outs and the
-output of a failure.
+It does not for many machines in one call. Every call is a Ruby process of about a second, so lab
+makes as few as it can: one for all machines of an operation. python-vagrant builds the commands and
+reads their output; the running is lab's own, with logs, time-outs and the output of a failure.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ _OF_MACHINE = re.compile(r"^(?:==>|   ) ([-a-z0-9]+): (.*)$")
 _BATCH_ERROR = re.compile(r"^An error occurred while executing the action on the '([-a-z0-9]+)'$")
 
 
-class _Binding(vagrant.Vagrant):  # type: ignore[misc]  # python-vagrant has no types
+class _Binding(vagrant.Vagrant):
     """python-vagrant, with its processes run by `lab.system.process`."""
 
     def __init__(self, root: Path, log: Path | None) -> None:
-        super().__init__(root=str(root))
+        super().__init__(root=str(root))  # type: ignore[no-untyped-call]  # python-vagrant's
         self.log = log
 
     def _make_vagrant_command(self, args: Sequence[str | None]) -> list[str]:
@@ -79,7 +79,8 @@ class Vagrant:
         Args:
             names: the machines.
             provider: what boots them.
-            on_line: told a machine's name and each line that Vagrant says of it, from another thread.
+            on_line: told a machine's name and each line that Vagrant says of it, from another
+                thread.
             timeout_s: how long all of it may take.
 
         Returns:
@@ -122,7 +123,7 @@ class Vagrant:
         Raises:
             LabError: the box cannot be had, or is none.
         """
-        self._binding.box_add(name, url, provider=provider, force=True)
+        self._binding.box_add(name, url, provider=provider, force=True)  # type: ignore[no-untyped-call]  # python-vagrant's
 
     def remove_box(self, name: str, *, provider: str) -> None:
         """Take a box away from Vagrant.
@@ -130,7 +131,7 @@ class Vagrant:
         Raises:
             LabError: there is none.
         """
-        self._binding.box_remove(name, provider)
+        self._binding.box_remove(name, provider)  # type: ignore[no-untyped-call]  # python-vagrant's
 
     def validate(self) -> None:
         """See that Vagrant accepts the Vagrantfile.
@@ -158,7 +159,8 @@ def _explained(completed: process.Completed, log: Path | None) -> LabError:
         return LabError(
             "Vagrant's own list of machines (its machine index) is damaged",
             details=completed.tail(),
-            hint="Nothing is lost: move ~/.vagrant.d/data/machine-index away, and run the same command again.",
+            hint="Nothing is lost: move ~/.vagrant.d/data/machine-index away, "
+            "and run the same command again.",
             log=log,
         )
     return ProcessError(

@@ -1,4 +1,7 @@
-"""Renders Vagrantfile.j2: readable, the same bytes for the same class, and closed to what names may hold."""
+"""Renders Vagrantfile.j2.
+
+Readable, the same bytes for the same class, and closed to what names may hold.
+"""
 
 from __future__ import annotations
 
@@ -62,7 +65,7 @@ def _view(machine: Machine, project: Path, provider: Provider) -> dict[str, Any]
 
 
 def _from(project: Path, path: Path) -> str:
-    """The path as seen from the project's folder when it lies in it, so that the folder may be moved."""
+    """The path as seen from the project's folder when in it, so that the folder may be moved."""
     try:
         return path.resolve().relative_to(project.resolve()).as_posix()
     except ValueError:

@@ -8,6 +8,9 @@ from typing import TextIO
 
 from rich.console import Console
 
+# Rich's Console too: `lab.cli` names its type, and imports nothing of rich.
+__all__ = ["Console", "console_for"]
+
 
 def console_for(stream: TextIO, env: Mapping[str, str]) -> Console:
     """Return a console on `stream` that obeys no markup or emoji code in what it is given.

@@ -91,7 +91,7 @@ class LiveProgress:
         self._state = replace(self._state, running=tuple(running.items()))
         self._show()
 
-    def done(self, name: str, ok: bool, summary: str) -> None:
+    def done(self, name: str, *, ok: bool, summary: str) -> None:
         """Machine `name` has come to its end, well or not."""
         running = dict(self._state.running)
         ended = running.pop(name, None)
@@ -131,7 +131,7 @@ class LiveProgress:
             live.stop()
         finally:
             # A second Ctrl-C can hit while the rows are wiped.
-            self._console.show_cursor(True)
+            self._console.show_cursor(show=True)
 
     def _say(self, line: str, *, style: str = "") -> None:
         if not self._moves:
@@ -151,7 +151,7 @@ class LiveProgress:
         )
         self._live.start()
         # Rich hides the cursor, and a program that is killed outright cannot bring it back.
-        self._console.show_cursor(True)
+        self._console.show_cursor(show=True)
 
     def __rich__(self) -> RenderableType:
         """Return the rows as they are now, for rich to draw."""

@@ -23,7 +23,7 @@ _STYLES = {
 # The first of these that some machine is in decides which command is named.
 _NEXT = (
     (MachineState.FAILED, "lab logs LOGIN says why one failed; lab up goes on where it stopped"),
-    (MachineState.UNKNOWN, "lab doctor says why a machine's state cannot be read"),
+    (MachineState.UNKNOWN, "lab logs LOGIN says what was last done to one"),
     (MachineState.MISSING, "lab up creates the missing"),
     (MachineState.STOPPED, "lab up starts the stopped"),
     (

@@ -50,12 +50,11 @@ def summary(lab: LabResult) -> Iterator[RenderableType]:
     if counts:
         sentence += "; " + listing(counts, between="; ")
     yield Text(sentence, style="bold")
-    yield Text(f"Next: {_next_command(name, lacking)}")
+    if lacking:
+        yield Text(f"Next: {_next_command(name, lacking)}")
 
 
 def _next_command(lab: str, lacking: Sequence[StudentResult]) -> str:
-    if not lacking:
-        return f"lab verify {lab} --format csv"
     target = f"{lab}/{inert_line(lacking[0].login)}" if len(lacking) == 1 else lab
     if all(student.outcome is Outcome.UNKNOWN for student in lacking):
         return f"lab up {target}, then lab verify {target}"

@@ -1,1 +1,4 @@
-"""The computer that lab runs on: processes, threads, files and the lock. Knows nothing of classes."""
+"""The computer that lab runs on: processes, threads, files and the lock.
+
+Knows nothing of classes.
+"""

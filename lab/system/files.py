@@ -13,7 +13,9 @@ from lab.errors import LabError
 
 
 def write_atomically(path: Path, text: str, *, mode: int = 0o644) -> None:
-    """Put `text` into `path` so that a reader, or a crash, sees the old file or the new one, never a part.
+    """Put `text` into `path` whole or not at all.
+
+    A reader, or a crash, sees the old file or the new one, never a part.
 
     Raises:
         LabError: the disk is full or the folder cannot be written; the old file is intact.
@@ -34,7 +36,8 @@ def write_atomically(path: Path, text: str, *, mode: int = 0o644) -> None:
                 Path(temporary).unlink()
         raise LabError(
             f"{path} could not be written: {error.strerror}",
-            hint="Free some space or mend the permissions, then run the same command again; what was there is intact.",
+            hint="Free some space or mend the permissions, then run the same command again; "
+            "what was there is intact.",
         ) from error
 
 
@@ -72,7 +75,8 @@ def read_json(path: Path) -> dict[str, Any]:
 def _damaged(path: Path, why: str) -> LabError:
     return LabError(
         f"{path} is damaged: {why}",
-        hint=f"Move it away (mv {path} {path}.damaged) and run the same command again: lab finds the machines anew.",
+        hint=f"Move it away (mv {path} {path}.damaged) and run the same command again: "
+        "lab finds the machines anew.",
     )
 
 

@@ -1,4 +1,7 @@
-"""Many jobs at once in threads: results in the order of the jobs, one job's failure never another's."""
+"""Many jobs at once in threads.
+
+Results are in the order of the jobs, and one job's failure is never another's.
+"""
 
 from __future__ import annotations
 
@@ -40,8 +43,8 @@ def run_all(
         on_done: called in this thread when a job has ended.
 
     Returns:
-        One `Done` a job, in the jobs' order. An interruption stops the programs that the jobs have started and no
-        further job begins.
+        One `Done` a job, in the jobs' order. An interruption stops the programs that the jobs have
+        started and no further job begins.
     """
     news: queue.SimpleQueue[tuple[int, str | Future[R]]] = queue.SimpleQueue()
     results: list[Done[R]] = [Done() for _ in jobs]
@@ -49,7 +52,7 @@ def run_all(
         try:
             for index, job in enumerate(jobs):
                 future = pool.submit(work, job, _teller(news, index))
-                future.add_done_callback(lambda done, i=index: news.put((i, done)))  # type: ignore[misc]
+                future.add_done_callback(lambda done, i=index: news.put((i, done)))  # type: ignore[misc]  # a lambda's default
             left = len(jobs)
             while left:
                 index, item = news.get()

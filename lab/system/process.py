@@ -1,4 +1,7 @@
-"""The one way in which lab runs other programs: no shell, stdin closed, bounded memory, whole groups killed."""
+"""The one way in which lab runs other programs.
+
+No shell, stdin closed, bounded memory, whole groups killed.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,8 @@ _running_lock = threading.Lock()
 class Completed:
     """What a program left behind.
 
-    `stdout` and `stderr` hold at most `KEPT_BYTES` each (the last ones); undecodable bytes are replaced.
+    `stdout` and `stderr` hold at most `KEPT_BYTES` each (the last ones); undecodable bytes are
+    replaced.
     """
 
     argv: tuple[str, ...]
@@ -94,12 +98,13 @@ class _Tail:
             self._on_line(pending.decode(errors="replace"))
 
     def text(self) -> str:
-        # A grandchild may hold the pipe open after the program itself has ended; what it says then is not waited for.
+        # A grandchild may hold the pipe open after the program itself has ended; what it says then
+        # is not waited for.
         self._thread.join(timeout=TERM_GRACE_S)
         return bytes(self._kept[-KEPT_BYTES:]).decode(errors="replace")
 
 
-def run(
+def run(  # noqa: PLR0913 (the one way to run a program has all the options)
     argv: Sequence[str],
     *,
     stdin: bytes | None = None,
@@ -132,7 +137,8 @@ def run(
         child = _start(
             argv, env=env, cwd=cwd, stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE
         )
-        assert child.stdout is not None and child.stderr is not None
+        assert child.stdout is not None
+        assert child.stderr is not None
         out = _Tail(child.stdout, log_file, on_line)
         err = _Tail(child.stderr, log_file, None)
         try:
@@ -172,7 +178,7 @@ def run(
 def run_attached(argv: Sequence[str], *, cwd: Path | None = None) -> int:
     """Run a program on this terminal, for a person to use, and return its exit code."""
     try:
-        return subprocess.run(list(argv), cwd=cwd, check=False).returncode  # noqa: S603 (argv, no shell)
+        return subprocess.run(list(argv), cwd=cwd, check=False).returncode
     except FileNotFoundError as error:
         raise _not_installed(argv[0]) from error
 
@@ -188,7 +194,8 @@ def stop_all() -> None:
 def kill_group(child: subprocess.Popen[bytes]) -> None:
     """Ask a program and its children to end, and kill what is left after a grace period."""
     for number in (signal.SIGTERM, signal.SIGKILL):
-        # Not permitted: the group runs as root, through sudo, which ends when its stdin and parent are gone.
+        # Not permitted: the group runs as root, through sudo, which ends when its stdin and parent
+        # are gone.
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(child.pid, number)
         with suppress(subprocess.TimeoutExpired):
@@ -205,7 +212,8 @@ class Conversation:
 
     def __init__(self, argv: Sequence[str], *, cwd: Path | None = None) -> None:
         self._child = _start(argv, env=None, cwd=cwd, stdin=subprocess.PIPE)
-        assert self._child.stdout is not None and self._child.stderr is not None
+        assert self._child.stdout is not None
+        assert self._child.stderr is not None
         self._errors = _Tail(self._child.stderr, None, None)
         self._buffer = bytearray()
         self._selector = selectors.DefaultSelector()
@@ -282,7 +290,7 @@ def _start(
     argv: Sequence[str], *, env: Mapping[str, str] | None, cwd: Path | None, stdin: int
 ) -> subprocess.Popen[bytes]:
     try:
-        child = subprocess.Popen(  # noqa: S603 (argv, no shell)
+        child = subprocess.Popen(
             list(argv),
             stdin=stdin,
             stdout=subprocess.PIPE,

@@ -54,8 +54,8 @@ def build_box(
 def ensure_boxes(boxes: Sequence[str], *, observer: Observer, log: Path, folder: Path) -> None:
     """See that Vagrant has the boxes that labs.yaml names: build profiles, add files and URLs.
 
-    A profile's box that Vagrant has already is good enough, whatever mirror it was built from: only `lab box build`
-    makes it anew.
+    A profile's box that Vagrant has already is good enough, whatever mirror it was built from: only
+    `lab box build` makes it anew.
 
     Raises:
         HostError: a box can be neither found nor built.

@@ -1,4 +1,7 @@
-"""The files that Vagrant and the guests need from the host, written anew before each operation that uses them."""
+"""The files that Vagrant and the guests need from the host.
+
+They are written anew before each operation that uses them.
+"""
 
 from __future__ import annotations
 

@@ -32,13 +32,16 @@ def halt(project: Project, machines: Sequence[Machine], *, observer: Observer) -
         write_files(project)
         _vagrant(project).halt(running)
         for name in running:
-            observer.done(name, True, "stopped")
+            observer.done(name, ok=True, summary="stopped")
         observer.finished()
     return running
 
 
 def destroy(project: Project, machines: Sequence[Machine], *, observer: Observer) -> list[str]:
-    """Remove machines with all that is on them, and what lab keeps of them; the names of those that there were.
+    """Remove machines with all that is on them, and what lab keeps of them.
+
+    Returns:
+        The names of those that there were.
 
     Raises:
         LabError: one is still there afterwards.
@@ -54,7 +57,7 @@ def destroy(project: Project, machines: Sequence[Machine], *, observer: Observer
         shutil.rmtree(machine.keys.folder, ignore_errors=True)
         shutil.rmtree(project.path / ".vagrant" / "machines" / machine.name, ignore_errors=True)
     for machine in there:
-        observer.done(machine.name, True, "destroyed")
+        observer.done(machine.name, ok=True, summary="destroyed")
     observer.finished()
     return [machine.name for machine in there]
 
@@ -72,13 +75,16 @@ def destroy_orphans(project: Project, *, observer: Observer) -> list[str]:
         forget(project.folder, name)
         shutil.rmtree(project.folder.ssh / name, ignore_errors=True)
         shutil.rmtree(project.path / ".vagrant" / "machines" / name, ignore_errors=True)
-        observer.done(name, True, "destroyed")
+        observer.done(name, ok=True, summary="destroyed")
     observer.finished()
     return list(orphans)
 
 
 def _destroy_through_vagrant(project: Project, machines: Sequence[Machine]) -> None:
-    """Vagrant first, so that its own notes stay right; what it has lost track of goes through the provider."""
+    """Vagrant first, so that its own notes stay right.
+
+    What it has lost track of goes through the provider.
+    """
     failure: LabError | None = None
     try:
         _vagrant(project).destroy([machine.name for machine in machines])

@@ -14,7 +14,7 @@ class Observer(Protocol):
     def machine(self, name: str, activity: str) -> None:
         """A machine is now doing something."""
 
-    def done(self, name: str, ok: bool, summary: str) -> None:  # noqa: FBT001 (reads as a sentence where it is called)
+    def done(self, name: str, *, ok: bool, summary: str) -> None:
         """A machine is through with the stage."""
 
     def note(self, text: str) -> None:

@@ -1,4 +1,4 @@
-"""A project: labs.yaml with its machines, the provider that boots them, and the folder that lab keeps."""
+"""A project: labs.yaml with its machines, the provider that boots them, and lab's own folder."""
 
 from __future__ import annotations
 
@@ -9,13 +9,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from lab.classroom.classes import Classroom, Student
 from lab.classroom.config import load_classroom
-from lab.classroom.classes import Classroom, Lab, Student
-from lab.classroom.guide import Guide, load_guide, variables
+from lab.classroom.guide import load_guide
 from lab.errors import ConfigError, UsageError
-from lab.machines.boxes.names import box_name
 from lab.machines.fleet import Machine, build_machine, container_prefix
-from lab.machines.keys import ensure_keys, read_keys
+from lab.machines.keys import MachineKeys, ensure_keys, read_keys
 from lab.machines.providers import provider_named
 from lab.machines.providers.base import Provider
 from lab.system.files import LabFolder, read_json, write_json
@@ -66,7 +65,14 @@ def open_project(labs_yaml: Path, *, for_boot: bool = False) -> Project:
         folder.create()
     project_id = _project_id(folder, create=for_boot)
     machines = [
-        _machine(lab, student, guides[lab.name], folder, provider, project_id, for_boot=for_boot)
+        build_machine(
+            lab,
+            student,
+            guides[lab.name],
+            project_id=project_id,
+            provider=provider.name,
+            keys=_keys_of(student, folder, for_boot=for_boot),
+        )
         for lab in classroom.labs
         for student in lab.students
     ]
@@ -80,7 +86,9 @@ def open_project(labs_yaml: Path, *, for_boot: bool = False) -> Project:
 
 
 def select(machines: Sequence[Machine], targets: Sequence[str]) -> tuple[Machine, ...]:
-    """The machines that are meant: all for no target, else those of each `LAB`, `LOGIN`, `LAB/LOGIN` or glob.
+    """The machines that are meant: all for no target, else those of each target.
+
+    A target is a `LAB`, a `LOGIN`, a `LAB/LOGIN` or a glob.
 
     Raises:
         UsageError: a target names no machine; with what comes near.
@@ -112,7 +120,8 @@ def _no_such_target(machines: Sequence[Machine], target: str) -> UsageError:
     return UsageError(
         f"No lab and no student is called {target!r}"
         + (f"; did you mean {near[0]}?" if near else ""),
-        hint="`lab status` lists them; a target is LAB, LOGIN, LAB/LOGIN or a pattern such as 'a*'.",
+        hint="`lab status` lists them; "
+        "a target is LAB, LOGIN, LAB/LOGIN or a pattern such as 'a*'.",
     )
 
 
@@ -121,7 +130,8 @@ def _provider_of(classroom: Classroom) -> str:
     if len(names) > 1:
         raise ConfigError(
             f"The labs want different providers: {', '.join(sorted(names))}",
-            hint="Write one `provider:` under `defaults`, or keep each provider's labs in a labs.yaml of their own.",
+            hint="Write one `provider:` under `defaults`, "
+            "or keep each provider's labs in a labs.yaml of their own.",
         )
     return names.pop()
 
@@ -138,29 +148,8 @@ def _project_id(folder: LabFolder, *, create: bool) -> str:
     return made
 
 
-def _machine(
-    lab: Lab,
-    student: Student,
-    guide: Guide,
-    folder: LabFolder,
-    provider: Provider,
-    project_id: str,
-    *,
-    for_boot: bool,
-) -> Machine:
+def _keys_of(student: Student, folder: LabFolder, *, for_boot: bool) -> MachineKeys:
     keys_folder = folder.ssh / student.machine_name
-    keys = (
-        ensure_keys(keys_folder, hostname=student.machine_name)
-        if for_boot
-        else read_keys(keys_folder)
-    )
-    return build_machine(
-        lab,
-        student,
-        guide,
-        project_id=project_id,
-        box=box_name(lab.box),
-        provider=provider.name,
-        keys=keys,
-        variables=variables(guide, lab, student),
-    )
+    if for_boot:
+        return ensure_keys(keys_folder, hostname=student.machine_name)
+    return read_keys(keys_folder)

@@ -1,4 +1,7 @@
-"""What lab notes of each machine on the host: a memory for `status`, never the truth about the guest."""
+"""What lab notes of each machine on the host.
+
+A memory for `status`, never the truth about the guest.
+"""
 
 from __future__ import annotations
 
@@ -77,4 +80,4 @@ def forget(folder: LabFolder, machine: str) -> None:
 
 def _from(data: Mapping[str, object]) -> MachineRecord:
     known = MachineRecord.__dataclass_fields__
-    return MachineRecord(**{name: value for name, value in data.items() if name in known})  # type: ignore[arg-type]
+    return MachineRecord(**{name: value for name, value in data.items() if name in known})  # type: ignore[arg-type]  # JSON that lab wrote

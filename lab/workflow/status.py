@@ -14,7 +14,9 @@ _STATES = {"running": MachineState.RUNNING, "stopped": MachineState.STOPPED}
 
 
 def status(project: Project, machines: Sequence[Machine], *, orphans: bool) -> list[MachineStatus]:
-    """Where each machine is, in the order of labs.yaml, then this project's machines that it no longer names.
+    """Where each machine is, in the order of labs.yaml.
+
+    With `orphans`, then this project's machines that labs.yaml no longer names.
 
     Raises:
         ProcessError: the provider did not answer.
@@ -35,7 +37,7 @@ def status(project: Project, machines: Sequence[Machine], *, orphans: bool) -> l
 
 
 def orphans_of(project: Project) -> dict[str, str]:
-    """This project's machines that labs.yaml no longer names: the provider's name by the machine's."""
+    """This project's machines that labs.yaml no longer names: the provider's name by theirs."""
     return _orphans(project, project.provider.guests(project.prefix))
 
 

@@ -1,4 +1,4 @@
-"""`lab verify`: every guide's checks on every machine at once, and the results in the roster's order."""
+"""`lab verify`: the guides' checks on all machines at once, the results in the roster's order."""
 
 from __future__ import annotations
 
@@ -91,7 +91,9 @@ def _check(
             results = tally[machine]
             passed = sum(result.outcome is Outcome.PASSED for result in results)
             observer.done(
-                machine, passed == len(results), f"{passed} of {len(results)} checks passed"
+                machine,
+                ok=passed == len(results),
+                summary=f"{passed} of {len(results)} checks passed",
             )
 
     done = parallel.run_all([request], work, workers=1, on_news=news, on_done=lambda _, __: None)[0]

@@ -35,7 +35,9 @@ class ClassFolder:
             timeout=1800,
             check=False,
         )
-        told = f"lab {' '.join(arguments)} ended with {done.returncode}\n{done.stdout}\n{done.stderr}"
+        told = (
+            f"lab {' '.join(arguments)} ended with {done.returncode}\n{done.stdout}\n{done.stderr}"
+        )
         assert exit_code is None or done.returncode == exit_code, told
         return done
 

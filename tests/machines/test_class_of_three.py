@@ -6,6 +6,7 @@ import http.client
 from collections.abc import Callable
 
 import pytest
+
 from tests.machines.conftest import BOX, ClassFolder
 
 LABS_YAML = f"""\
@@ -60,7 +61,10 @@ def test_status_knows_every_machine(classroom: ClassFolder) -> None:
         assert (row["state"], row["provider"]) == ("running", "lxc")
         assert (row["steps_done"], row["steps_total"], row["step"]) == (10, 10, "program")
         assert row["url"] == f"http://hellopython.{row['login']}.vps.claseando.es/"
-        assert _get(row["ip"], f"hellopython.{row['login']}.vps.claseando.es") == (200, "Hello World!")
+        assert _get(row["ip"], f"hellopython.{row['login']}.vps.claseando.es") == (
+            200,
+            "Hello World!",
+        )
 
 
 def test_up_again_changes_nothing(classroom: ClassFolder) -> None:
@@ -80,7 +84,9 @@ def test_names_are_only_ever_names(classroom: ClassFolder) -> None:
     for login in ("ana", "luis"):
         classroom.root(login, "test ! -e /tmp/lab-was-here")
     assert classroom.root("ana", "getent passwd ana | cut -d: -f5").startswith("Ana Núñez #{File")
-    assert "$(touch /tmp/lab-was-here) `id` 'O'Hara'" in classroom.root("luis", "getent passwd luis")
+    assert "$(touch /tmp/lab-was-here) `id` 'O'Hara'" in classroom.root(
+        "luis", "getent passwd luis"
+    )
 
 
 def test_students_get_in_by_key_alone_and_have_no_root(classroom: ClassFolder) -> None:
@@ -99,7 +105,9 @@ def test_a_swapped_host_key_is_refused(classroom: ClassFolder) -> None:
     good = known.read_text()
     keys = [line.split(" ", 1)[1] for line in good.splitlines()]
     names = [line.split(" ", 1)[0] for line in good.splitlines()]
-    known.write_text("".join(f"{name} {key}\n" for name, key in zip(names, keys[1:] + keys[:1], strict=True)))
+    known.write_text(
+        "".join(f"{name} {key}\n" for name, key in zip(names, keys[1:] + keys[:1], strict=True))
+    )
     try:
         # lab writes the file anew, so ssh is asked itself.
         import subprocess

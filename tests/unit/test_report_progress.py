@@ -35,8 +35,8 @@ def run(progress: LiveProgress, clock: Clock) -> None:
     clock.now_s += 5
     progress.machine("hellopython-ana", "step python 1/10")
     clock.now_s += 70
-    progress.done("hellopython-ana", True, "10 steps")
-    progress.done("hellopython-luis", False, "step app failed")
+    progress.done("hellopython-ana", ok=True, summary="10 steps")
+    progress.done("hellopython-luis", ok=False, summary="step app failed")
 
 
 def on_a_terminal(act: Callable[[LiveProgress, Clock], None]) -> str:
@@ -173,6 +173,6 @@ def test_a_dumb_terminal_gets_plain_lines() -> None:
     with LiveProgress(console_for(stream, {"TERM": "dumb"})) as progress:
         progress.started(1, "bringing up")
         progress.machine("ana", "booting")
-        progress.done("ana", True, "ready")
+        progress.done("ana", ok=True, summary="ready")
 
     assert stream.getvalue() == "bringing up (1)\n[1/1] ok ana: ready (0 s)\n"

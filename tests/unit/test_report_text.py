@@ -102,7 +102,7 @@ def everything(text: str, *, env: dict[str, str], width: int = 80) -> str:
         progress.note(text)
         progress.machine(text, text)
         console.print(progress)
-        progress.done(text, False, text)
+        progress.done(text, ok=False, summary=text)
     return stream.getvalue()
 
 

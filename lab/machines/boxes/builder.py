@@ -1,4 +1,7 @@
-"""Builds a box from the distribution's archive: debootstrap, finishing touches, packing, and into Vagrant."""
+"""Builds a box from the distribution's archive.
+
+debootstrap, finishing touches, packing, and into Vagrant.
+"""
 
 from __future__ import annotations
 
@@ -56,7 +59,10 @@ class Recipe:
 def recipe_for(
     profile: Profile, *, mirror: str | None = None, keyring: Path | None = None
 ) -> Recipe:
-    """The recipe of a profile's box on this computer: its own mirror, when it serves that distribution."""
+    """The recipe of a profile's box on this computer.
+
+    Its mirror is this computer's own, when that serves the distribution.
+    """
     return Recipe(
         profile=profile, mirror=mirror or host_mirror(profile.distribution), keyring=keyring
     )
@@ -83,7 +89,8 @@ def build(recipe: Recipe, *, vagrant: Vagrant, log: Path, note: Callable[[str], 
     """
     keyring = _require(recipe)
     name = recipe.profile.name
-    work = Path(tempfile.mkdtemp(prefix=f"lab-box-{name}-", dir="/var/tmp"))  # noqa: S108 (large: not in a tmpfs)
+    # Large, so not in /tmp, which may be a tmpfs.
+    work = Path(tempfile.mkdtemp(prefix=f"lab-box-{name}-", dir="/var/tmp"))
     try:
         root = work / "root"
         _debootstrap(recipe, root, keyring, log=log, note=note)
@@ -95,7 +102,7 @@ def build(recipe: Recipe, *, vagrant: Vagrant, log: Path, note: Callable[[str], 
             timeout_s=_PACK_TIMEOUT_S,
         )
         note(f"box {name}: packing")
-        box = _pack(recipe, root, work, log=log)
+        box = _pack(recipe, work, log=log)
         vagrant.add_box(recipe.profile.box, str(box), provider="lxc")
     finally:
         # One file system only: should something still be mounted in there, it is not followed.
@@ -113,11 +120,12 @@ def _require(recipe: Recipe) -> Path | None:
     if keyring is not None and not keyring.is_file():
         raise HostError(
             f"The keys of the {profile.distribution} archive are not here: {keyring}",
-            details="Without them nobody can tell whether what is downloaded is what its makers signed.",
+            details="Without them nobody can tell whether what is downloaded "
+            "is what its makers signed.",
             hint=f"Install the package {profile.keyring_package}, or name a keyring file: "
             f"lab box build {profile.name} --keyring FILE. To go on without: --box debian-12.",
         )
-    free_gb = shutil.disk_usage("/var/tmp").free / 1e9  # noqa: S108
+    free_gb = shutil.disk_usage("/var/tmp").free / 1e9  # noqa: S108 (asks for its room, and opens nothing there)
     if free_gb < _FREE_GB:
         raise HostError(
             f"Building a box needs {_FREE_GB:.0f} GB in /var/tmp, and {free_gb:.1f} GB are free",
@@ -154,7 +162,10 @@ def _debootstrap(
 
 
 def _add_suites(recipe: Recipe, root: Path, *, log: Path) -> None:
-    """Let the guests install from the release's further suites too, at the archive that debootstrap used."""
+    """Let the guests install from the release's further suites too.
+
+    They are taken from the archive that debootstrap used.
+    """
     if not recipe.profile.more_suites:
         return
     sources = root / "etc/apt/sources.list"
@@ -167,8 +178,8 @@ def _add_suites(recipe: Recipe, root: Path, *, log: Path) -> None:
     process.run(process.as_root(["tee", str(sources)]), stdin=text.encode(), log=log)
 
 
-def _pack(recipe: Recipe, root: Path, work: Path, *, log: Path) -> Path:
-    """The box file: metadata, LXC's configuration and template, and the root as a tar archive."""
+def _pack(recipe: Recipe, work: Path, *, log: Path) -> Path:
+    """The box file: metadata, LXC's configuration and template, and `root` as a tar archive."""
     folder = work / "box"
     folder.mkdir()
     tarball = folder / "rootfs.tar.gz"

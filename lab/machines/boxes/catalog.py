@@ -41,7 +41,8 @@ def vagrant_home() -> Path:
 def boxes(home: Path | None = None) -> list[Box]:
     """Every box, by name; a damaged one is left out.
 
-    Vagrant keeps them as `boxes/NAME/VERSION/PROVIDER/`, since 2.4 with the architecture before the provider.
+    Vagrant keeps them as `boxes/NAME/VERSION/PROVIDER/`, since 2.4 with the architecture before the
+    provider.
     """
     found = []
     root = (home or vagrant_home()) / "boxes"

@@ -13,7 +13,10 @@ def is_own_file(box: str) -> bool:
 
 
 def box_name(box: str) -> str:
-    """Vagrant's name for it: `lab/PROFILE` for a profile, `own/FILE` for a file or URL, else the name itself."""
+    """Vagrant's name for what labs.yaml calls `box`.
+
+    `lab/PROFILE` for a profile, `own/FILE` for a file or URL, else the name itself.
+    """
     if box in PROFILES:
         return PROFILES[box].box
     if is_own_file(box):

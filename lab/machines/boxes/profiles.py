@@ -1,4 +1,7 @@
-"""The boxes that lab builds itself from a distribution's archive, since public box registries come and go."""
+"""The boxes that lab builds itself from a distribution's archive.
+
+Public box registries come and go.
+"""
 
 from __future__ import annotations
 

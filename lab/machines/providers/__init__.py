@@ -1,4 +1,7 @@
-"""Providers: what boots the machines. One module each, all with the same few functions (`base.Provider`)."""
+"""Providers: what boots the machines.
+
+One module each, all with the same few functions (`base.Provider`).
+"""
 
 from __future__ import annotations
 

@@ -10,7 +10,10 @@ from lab.classroom.classes import MachineSize
 
 @dataclass(frozen=True, kw_only=True)
 class Guest:
-    """What the provider really has: `state` is `running`, `stopped` or `unknown`; `ip` is "" while there is none."""
+    """What the provider really has.
+
+    `state` is `running`, `stopped` or `unknown`; `ip` is "" while there is none.
+    """
 
     name: str
     state: str

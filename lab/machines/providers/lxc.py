@@ -42,7 +42,8 @@ class Lxc:
         if not Path("/sys/class/net", BRIDGE).exists():
             raise HostError(
                 f"The bridge {BRIDGE} that connects LXC machines is not up",
-                hint="sudo systemctl start lxc-net   (without systemd: sudo /usr/libexec/lxc/lxc-net start)",
+                hint="sudo systemctl start lxc-net   "
+                "(without systemd: sudo /usr/libexec/lxc/lxc-net start)",
             )
 
     def guests(self, prefix: str) -> dict[str, Guest]:
@@ -74,7 +75,7 @@ class Lxc:
         return (("cgroup.memory.limit_in_bytes", memory), ("cgroup.cpu.cfs_quota_us", str(quota)))
 
     def ever_started(self, guest: str) -> bool:
-        """See `Provider.ever_started`; the seed of a clone leaves a mark beside its configuration."""
+        """See `Provider.ever_started`; a clone's seed leaves a mark beside its configuration."""
         lxcpath = process.run(process.as_root(["lxc-config", "lxc.lxcpath"])).stdout.strip()
         return process.run(
             process.as_root(["test", "-e", f"{lxcpath}/{guest}/seeded"]), check=False
@@ -96,7 +97,8 @@ class Lxc:
         if needed > limit:
             wanted = max(1024, 2 * needed)
             raise HostError(
-                f"{guests} machines need about {needed} inotify instances, and this host allows {limit}",
+                f"{guests} machines need about {needed} inotify instances, "
+                f"and this host allows {limit}",
                 details="systemd in a machine does not start without them.",
                 hint=f"sudo sysctl -w fs.inotify.max_user_instances={wanted}",
             )

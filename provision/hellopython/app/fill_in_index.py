@@ -1,7 +1,7 @@
 """Write the Pipfile and Pipfile.lock of a folder with the package index of this machine's pip.
 
-Usage: fill_in_index.py FROM_FOLDER TO_FOLDER, with the Python of pipenv. The files of the guide name no
-index, for a school may have its own; pipenv wants one in both, and a hash of one in the other.
+Usage: fill_in_index.py FROM_FOLDER TO_FOLDER, with the Python of pipenv. The guide's own files name
+no index, for a school may have its own; pipenv wants one in both, and a hash of one in the other.
 """
 
 import json

@@ -24,9 +24,9 @@ def pinned(package, python):
     },
     after=["python.version"],
 )
-def test_pip_is_of_that_python(as_student, student):
+def test_pip_is_of_that_python(host, student):
     python = student.vars["python"]
-    answer = as_student.run("pip --version")
+    answer = host.run("pip --version")
     said = answer.stdout.strip() or answer.stderr.strip()
     expected = f"pip {pinned('pip', python)} from"
     assert said.startswith(expected), f"`pip --version` should say `{expected}`, but said: {said}"

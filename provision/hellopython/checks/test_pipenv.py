@@ -11,21 +11,21 @@ import pytest
     step="pipenv",
     points=1,
     title={
-        "en": "pipenv works for the student",
-        "es": "pipenv funciona para el estudiante",
+        "en": "pipenv is installed",
+        "es": "pipenv está instalado",
     },
     hint={
         "en": "Install it for everyone: sudo -H pip install pipenv",
         "es": "Instálalo para todos: sudo -H pip install pipenv",
     },
-    after=["pip.version"],
+    after=["python.version"],
 )
-def test_pipenv_works(as_student, student):
+def test_pipenv_works(host, student):
     constraints = (
         Path(__file__).parent.parent / "constraints" / f"python{student.vars['python']}.txt"
     )
     version = re.search(r"^pipenv==(\S+)", constraints.read_text(), re.MULTILINE)[1]
-    answer = as_student.run("LANG=C.UTF-8 pipenv --version")
+    answer = host.run("LANG=C.UTF-8 pipenv --version")
     assert answer.stdout.strip() == f"pipenv, version {version}", (
         f"`pipenv --version` should say version {version}, but said: "
         f"{answer.stdout.strip() or answer.stderr.strip()}"

@@ -123,7 +123,7 @@ def test_settings_stop_it_well(host):
         "es": "Una orden que supervisor ejecuta como otro usuario no debe poder escribirla el "
         "estudiante",
     },
-    after=["account.login"],
+    after=["account.login", "program.settings"],
 )
 def test_other_programs_are_out_of_reach(host, as_student, student):
     settings = read_settings(host.run("cat /etc/supervisor/conf.d/*.conf").stdout)

@@ -11,21 +11,21 @@ import pytest
     step="uwsgi",
     points=1,
     title={
-        "en": "uWSGI works for the student",
-        "es": "uWSGI funciona para el estudiante",
+        "en": "uWSGI is installed",
+        "es": "uWSGI está instalado",
     },
     hint={
         "en": "Install it for everyone: sudo -H pip install uwsgi",
         "es": "Instálalo para todos: sudo -H pip install uwsgi",
     },
-    after=["pip.version"],
+    after=["python.version"],
 )
-def test_uwsgi_works(as_student, student):
+def test_uwsgi_works(host, student):
     constraints = (
         Path(__file__).parent.parent / "constraints" / f"python{student.vars['python']}.txt"
     )
     version = re.search(r"^uwsgi==(\S+)", constraints.read_text(), re.MULTILINE)[1]
-    answer = as_student.run("uwsgi --version")
+    answer = host.run("uwsgi --version")
     assert answer.stdout.strip() == version, (
         f"`uwsgi --version` should say {version}, but said: "
         f"{answer.stdout.strip() or answer.stderr.strip()}"
@@ -46,7 +46,7 @@ def test_uwsgi_works(as_student, student):
     },
     after=["uwsgi.version"],
 )
-def test_uwsgi_is_of_that_python(as_student, student):
+def test_uwsgi_is_of_that_python(host, student):
     python = student.vars["python"]
-    said = as_student.run("uwsgi --python-version").stdout.strip()
+    said = host.run("uwsgi --python-version").stdout.strip()
     assert said.startswith(f"{python}."), f"expected uWSGI for Python {python}, found {said!r}"

@@ -1,4 +1,7 @@
-"""What an LXC box is made of, beside its root: LXC's configuration, the template, and the seed of each clone."""
+"""What an LXC box is made of, beside its root.
+
+LXC's configuration, the template, and the seed of each clone.
+"""
 
 from __future__ import annotations
 

@@ -1,0 +1,239 @@
+"""What unit tests share: stub programs, a class on paper, a provider that only pretends."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from lab.classroom.classes import MachineSize
+from lab.classroom.config import load_classroom
+from lab.classroom.guide import load_guide, variables
+from lab.errors import ProcessError
+from lab.machines.boxes.names import box_name
+from lab.machines.fleet import build_machine
+from lab.machines.keys import read_keys
+from lab.machines.providers.base import Guest
+from lab.system.files import LabFolder
+from lab.workflow.project import Project
+
+GUIDE = """
+name: tiny
+title: {en: Tiny}
+profiles:
+  debian-12: {vars: {python: "3.11"}}
+steps:
+  - {name: base, scope: class, title: {en: Base}, files: [data]}
+  - {name: web, scope: class, title: {en: Web}}
+  - {name: account, scope: student, title: {en: Account}}
+  - {name: app, scope: student, title: {en: App}, files: [data]}
+"""
+LABS = """
+labs:
+  hello:
+    guide: tiny
+    box: debian-12
+    domain: example.org
+    students: [ana, {login: luis, name: Luis Núñez, email: luis@example.org}, marta]
+"""
+
+Program = Callable[[str, str], Path]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    # Until `process.run` closes its pipes (test_process.py: test_pipes_are_closed): with every warning an error, each
+    # test that runs a program would fail for it.
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning"))
+
+
+@dataclass
+class FakeProvider:
+    """A provider whose guests are what a test says they are."""
+
+    name: str = "lxc"
+    found: dict[str, Guest] = field(default_factory=dict)
+    seeded: set[str] = field(default_factory=set)
+    removed: list[str] = field(default_factory=list)
+    stubborn: set[str] = field(default_factory=set)
+    asked_room_for: list[int] = field(default_factory=list)
+
+    def require(self) -> None:
+        """It always works."""
+
+    def guests(self, prefix: str) -> dict[str, Guest]:
+        return {name: guest for name, guest in self.found.items() if name.startswith(prefix)}
+
+    def limits(self, size: MachineSize) -> tuple[tuple[str, str], ...]:
+        return (("memory", f"{size.memory_mb}M"), ("cpus", str(size.cpus)))
+
+    def ever_started(self, guest: str) -> bool:
+        return guest in self.seeded
+
+    def remove(self, guest: str) -> None:
+        if guest in self.stubborn:
+            raise ProcessError(f"{guest} could not be removed")
+        self.removed.append(guest)
+        self.found.pop(guest, None)
+
+    def check_room(self, guests: int) -> None:
+        self.asked_room_for.append(guests)
+
+    def add(self, name: str, *, state: str = "running", ip: str = "10.0.0.9") -> None:
+        self.found[name] = Guest(name=name, state=state, ip=ip if state == "running" else "")
+
+
+@dataclass
+class Witness:
+    """An observer that remembers what it was told."""
+
+    told: list[tuple[object, ...]] = field(default_factory=list)
+
+    def started(self, total: int, what: str) -> None:
+        self.told.append(("started", total, what))
+
+    def machine(self, name: str, activity: str) -> None:
+        self.told.append(("machine", name, activity))
+
+    def done(self, name: str, ok: bool, summary: str) -> None:
+        self.told.append(("done", name, ok, summary))
+
+    def note(self, text: str) -> None:
+        self.told.append(("note", text))
+
+    def finished(self) -> None:
+        self.told.append(("finished",))
+
+    def of_kind(self, kind: str) -> list[tuple[object, ...]]:
+        return [event[1:] for event in self.told if event[0] == kind]
+
+
+@pytest.fixture
+def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Program:
+    """Writes a shell script that goes before every other program of its name."""
+    folder = tmp_path / "stub-bin"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+
+    def write(name: str, script: str) -> Path:
+        path = folder / name
+        path.write_text(script if script.startswith("#!") else f"#!/bin/sh\n{script}\n")
+        path.chmod(0o755)
+        return path
+
+    return write
+
+
+@pytest.fixture
+def local_guest(program: Program, tmp_path: Path) -> Path:
+    """Makes this computer the guest: `ssh` runs the command here, and `sudo` is no more than a word.
+
+    The scripts that lab sends go through sed first, so that nothing is written outside of the test's folder, and so
+    that commands in the "guest" find the test's stub programs. A file `down` in the folder makes ssh refuse.
+    """
+    guest = tmp_path / "guest"
+    guest.mkdir()
+    here, stubs = shlex.quote(str(guest)), shlex.quote(str(tmp_path / "stub-bin"))
+    program(
+        "ssh",
+        f"""[ ! -e {here}/down ] || {{ echo 'ssh: connect to host 10.0.0.9 port 22: No route to host' >&2; exit 255; }}
+for last; do :; done
+exec sh -c "$last" """,
+    )
+    program(
+        "sudo",
+        f"""while [ "${{1#-}}" != "$1" ]; do shift; done
+[ "$1 $2" = "bash -c" ] || exec "$@"
+script=$(printf '%s' "$3" | sed -e 's#/run/lab#'{here}'/run#g' -e 's#PATH=#PATH='{stubs}':#')
+exec bash -c "$script" """,
+    )
+    program(
+        "runuser",
+        """[ "$1 $3" = "--login --command" ] || exit 99
+USER=$2 exec sh -c "$4" """,
+    )
+    return guest
+
+
+@pytest.fixture
+def provider() -> FakeProvider:
+    return FakeProvider()
+
+
+@pytest.fixture
+def witness() -> Witness:
+    return Witness()
+
+
+def write_guide(folder: Path, text: str = GUIDE, *, name: str = "tiny") -> Path:
+    guide = folder / "provision" / name
+    (guide / "steps").mkdir(parents=True)
+    (guide / "data").mkdir()
+    (guide / "data" / "words.txt").write_text("words\n")
+    (guide / "guide.yaml").write_text(text)
+    for step in ("base", "web", "account", "app"):
+        (guide / "steps" / f"{step}.sh").write_text(f"echo {step}\n")
+    return guide
+
+
+@pytest.fixture
+def classroom(tmp_path: Path, provider: FakeProvider) -> Callable[..., Project]:
+    """Makes a project of a labs.yaml, with a tiny guide, fixed keys and the id `c0ffee`."""
+
+    def make(labs: str = LABS) -> Project:
+        path = tmp_path / "class" / "labs.yaml"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(labs, encoding="utf-8")
+        if not (path.parent / "provision").exists():
+            write_guide(path.parent)
+        folder = LabFolder(path.parent)
+        folder.create()
+        read = load_classroom(path)
+        machines = []
+        for lab in read.labs:
+            guide = load_guide(lab.guide, project=path.parent)
+            for student in lab.students:
+                keys = folder.ssh / student.machine_name
+                keys.mkdir(exist_ok=True)
+                for kind in ("admin", "host", "student"):
+                    (keys / f"{kind}.pub").write_text(
+                        f"ssh-ed25519 AAAA{kind} {student.machine_name} ({kind})\n"
+                    )
+                machines.append(
+                    build_machine(
+                        lab,
+                        student,
+                        guide,
+                        project_id="c0ffee",
+                        box=box_name(lab.box),
+                        provider=provider.name,
+                        keys=read_keys(keys),
+                        variables=variables(guide, lab, student),
+                    )
+                )
+        return Project(
+            id="c0ffee",
+            classroom=read,
+            folder=folder,
+            provider=provider,
+            machines=tuple(machines),
+        )
+
+    return make
+
+
+@pytest.fixture
+def project(classroom: Callable[..., Project]) -> Project:
+    """Ana, Luis and Marta, each with the tiny guide."""
+    return classroom()
+
+
+@pytest.fixture
+def python() -> str:
+    return shlex.quote(sys.executable)
