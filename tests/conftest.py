@@ -35,6 +35,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "machines: boots real guests (run with -m machines)")
+    config.addinivalue_line(
+        "markers", "may_skip: needs something that not every host has, and says so"
+    )
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -54,7 +57,8 @@ def pytest_runtest_makereport(
     item: pytest.Item,
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
-    if REQUIRED and report.skipped and not hasattr(report, "wasxfail") and _on_machines(item):
+    excused = hasattr(report, "wasxfail") or item.get_closest_marker("may_skip") is not None
+    if REQUIRED and report.skipped and not excused and _on_machines(item):
         report.outcome = "failed"
         report.longrepr = f"skipped with LAB_REQUIRE_MACHINES=1: {report.longrepr}"
     return report

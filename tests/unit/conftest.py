@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import sys
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,9 +14,8 @@ import pytest
 
 from lab.classroom.classes import MachineSize
 from lab.classroom.config import load_classroom
-from lab.classroom.guide import load_guide, variables
+from lab.classroom.guide import load_guide
 from lab.errors import ProcessError
-from lab.machines.boxes.names import box_name
 from lab.machines.fleet import build_machine
 from lab.machines.keys import read_keys
 from lab.machines.providers.base import Guest
@@ -51,6 +51,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning"))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_unconfigure() -> None:
+    # The same, for the pipes that the traceback of a failed test has kept until now.
+    warnings.filterwarnings("ignore", "unclosed file", ResourceWarning)
 
 
 @dataclass
@@ -211,10 +217,8 @@ def classroom(tmp_path: Path, provider: FakeProvider) -> Callable[..., Project]:
                         student,
                         guide,
                         project_id="c0ffee",
-                        box=box_name(lab.box),
                         provider=provider.name,
                         keys=read_keys(keys),
-                        variables=variables(guide, lab, student),
                     )
                 )
         return Project(

@@ -211,7 +211,7 @@ def test_a_deaf_grandchild_is_killed_too(tmp_path: Path) -> None:
         process.run(["sh", "-c", script], timeout_s=0.4)
     grandchild = wait_for(pid)
     try:
-        assert gone(grandchild)
+        assert gone(grandchild, within_s=0.5)
     finally:
         if alive(grandchild):
             os.killpg(os.getpgid(grandchild), signal.SIGKILL)

@@ -135,7 +135,7 @@ def test_it_comes_back_when_killed(host, wait_until):
         killed = process(host)
         assert killed, f"hellopython should be RUNNING, but supervisor says: {status(host)}"
         # The process group: were it bash alone, uWSGI below it would live on and keep the port.
-        host.run("kill -9 -- %s", f"-{killed}")
+        host.run("kill -9 %s", f"-{killed}")
         assert wait_until(lambda: process(host) not in (killed, None), timeout_s=15), (
             f"15 s after kill -9 the application is not back; supervisor says: {status(host)}"
         )

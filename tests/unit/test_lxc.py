@@ -1,0 +1,182 @@
+"""The provider lxc: what it needs of the host, and what it reads out of LXC's tables."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from lab.classroom.classes import MachineSize
+from lab.errors import HOST, HostError, ProcessError
+from lab.machines import providers
+from lab.machines.providers import lxc as module
+from lab.machines.providers import provider_named
+from lab.machines.providers.base import Guest
+from lab.machines.providers.lxc import Lxc
+
+Program = Callable[[str, str], Path]
+
+# As lxc-ls --fancy prints it, trailing spaces included.
+TABLE = """\
+NAME                     STATE   IPV4                
+lab-c0ffee-hello-ana     RUNNING 10.0.3.17           
+lab-c0ffee-hello-luis    STOPPED -                   
+lab-c0ffee-hello-marta   RUNNING 10.0.3.5, 172.17.0.1
+lab-c0ffee-hello-pep     RUNNING -                   
+lab-c0ffee-hello-zoe     FROZEN  10.0.3.9            
+"""  # noqa: W291 (LXC's own spaces)
+
+
+@pytest.fixture(autouse=True)
+def _root(program: Program) -> None:
+    """Whoever runs the tests, sudo is no hindrance."""
+    program("sudo", 'shift; exec "$@"')
+
+
+@pytest.fixture
+def host(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A host that has all that is needed."""
+    for name in ("vagrant", "lxc-create", "ssh"):
+        program(name, "")
+    monkeypatch.setattr(module, "BRIDGE", "lo")
+
+
+@pytest.mark.usefixtures("host")
+def test_a_host_with_everything_will_do() -> None:
+    assert provider_named("auto").name == "lxc"
+    assert provider_named("lxc").name == "lxc"
+
+
+@pytest.mark.parametrize(
+    ("missing", "package"),
+    [("vagrant", "vagrant vagrant-lxc"), ("lxc-create", "lxc"), ("ssh", "openssh-client")],
+)
+@pytest.mark.usefixtures("host")
+def test_a_program_that_is_missing_is_told_with_its_package(
+    monkeypatch: pytest.MonkeyPatch, missing: str, package: str
+) -> None:
+    which = module.shutil.which
+    monkeypatch.setattr(
+        module.shutil, "which", lambda name: None if name == missing else which(name)
+    )
+    with pytest.raises(HostError) as caught:
+        provider_named("auto")
+    assert caught.value.exit_code == HOST
+    assert caught.value.message == f"`{missing}` is not installed, and the provider lxc needs it"
+    assert caught.value.hint == f"sudo apt-get install --no-install-recommends {package}"
+
+
+@pytest.mark.usefixtures("host")
+def test_a_sudo_that_asks_for_a_password_is_told(
+    monkeypatch: pytest.MonkeyPatch, program: Program
+) -> None:
+    program("sudo", "echo 'sudo: a password is required' >&2; exit 1")
+    monkeypatch.setattr(module.process.os, "geteuid", lambda: 1000)
+    with pytest.raises(HostError, match="sudo asks for a password"):
+        provider_named("lxc")
+
+
+@pytest.mark.usefixtures("host")
+def test_a_bridge_that_is_down_is_told_with_what_starts_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "BRIDGE", "no-such-bridge")
+    with pytest.raises(HostError) as caught:
+        provider_named("lxc")
+    assert "no-such-bridge" in caught.value.message
+    assert "lxc-net" in caught.value.hint
+
+
+@pytest.mark.parametrize("name", ["libvirt", "virtualbox"])
+def test_a_provider_that_is_not_there_yet_is_told(name: str) -> None:
+    with pytest.raises(HostError, match=f"The provider {name} is not in this version"):
+        providers.provider_named(name)
+
+
+def test_all_guests_in_one_query(program: Program, tmp_path: Path) -> None:
+    (tmp_path / "table").write_text(TABLE)
+    here = shlex.quote(str(tmp_path))
+    program("lxc-ls", f'echo "$*" >>{here}/calls; cat {here}/table')
+    prefix = "lab-c0ffee-hello-"
+    assert Lxc().guests("lab-c0ffee-") == {
+        f"{prefix}{login}": Guest(name=f"{prefix}{login}", state=state, ip=ip)
+        for login, state, ip in (
+            ("ana", "running", "10.0.3.17"),
+            ("luis", "stopped", ""),
+            ("marta", "running", "10.0.3.5"),
+            ("pep", "running", ""),
+            ("zoe", "unknown", "10.0.3.9"),
+        )
+    }
+    assert (tmp_path / "calls").read_text() == (
+        "--fancy --fancy-format NAME,STATE,IPV4 --filter=^lab-c0ffee-\n"
+    )
+
+
+@pytest.mark.parametrize("said", ["", "NAME STATE IPV4\n"])
+def test_no_guest_at_all(program: Program, said: str) -> None:
+    program("lxc-ls", f"printf '{said}'")
+    assert Lxc().guests("lab-c0ffee-") == {}
+
+
+def test_an_lxc_that_does_not_answer_is_no_empty_list(program: Program) -> None:
+    program("lxc-ls", "echo 'lxc-ls: cannot open /var' >&2; exit 1")
+    with pytest.raises(ProcessError) as caught:
+        Lxc().guests("lab-c0ffee-")
+    assert caught.value.details == "lxc-ls: cannot open /var"
+
+
+@pytest.mark.parametrize(
+    ("unified", "limits"),
+    [
+        (True, (("cgroup2.memory.max", "1536M"), ("cgroup2.cpu.max", "200000 100000"))),
+        (
+            False,
+            (("cgroup.memory.limit_in_bytes", "1536M"), ("cgroup.cpu.cfs_quota_us", "200000")),
+        ),
+    ],
+)
+def test_a_machine_s_share_of_the_host(
+    monkeypatch: pytest.MonkeyPatch, unified: bool, limits: tuple[tuple[str, str], ...]
+) -> None:
+    monkeypatch.setattr(module.Path, "exists", lambda _: unified)
+    assert Lxc().limits(MachineSize(cpus=2, memory_mb=1536)) == limits
+
+
+def test_a_guest_that_was_ever_started_has_a_mark(program: Program, tmp_path: Path) -> None:
+    program("lxc-config", f'[ "$1" = lxc.lxcpath ] && echo {shlex.quote(str(tmp_path))}')
+    (tmp_path / "lab-c0ffee-ana").mkdir()
+    assert not Lxc().ever_started("lab-c0ffee-ana")
+    (tmp_path / "lab-c0ffee-ana" / "seeded").touch()
+    assert Lxc().ever_started("lab-c0ffee-ana")
+
+
+@pytest.mark.parametrize("table", ["", "NAME STATE IPV4\n"])
+def test_a_guest_that_is_not_there_is_removed_already(program: Program, table: str) -> None:
+    program("lxc-destroy", "echo 'Container is not defined' >&2; exit 1")
+    program("lxc-ls", f"printf '{table}'")
+    Lxc().remove("lab-c0ffee-hello-ana")
+
+
+def test_a_guest_that_stays_is_told(program: Program, tmp_path: Path) -> None:
+    (tmp_path / "table").write_text(TABLE)
+    program("lxc-destroy", 'echo "$* is busy" >&2; exit 1')
+    program("lxc-ls", f"cat {shlex.quote(str(tmp_path / 'table'))}")
+    with pytest.raises(ProcessError) as caught:
+        Lxc().remove("lab-c0ffee-hello-ana")
+    assert caught.value.details == "--force --name lab-c0ffee-hello-ana is busy"
+
+
+@pytest.mark.parametrize(("guests", "wanted"), [(17, 1024), (100, 1600)])
+def test_a_class_that_the_kernel_does_not_allow_is_told_with_the_command(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, guests: int, wanted: int
+) -> None:
+    limit = tmp_path / "max_user_instances"
+    limit.write_text("128\n")
+    monkeypatch.setattr(module, "_INOTIFY", limit)
+    Lxc().check_room(16)
+    with pytest.raises(HostError) as caught:
+        Lxc().check_room(guests)
+    assert caught.value.hint == f"sudo sysctl -w fs.inotify.max_user_instances={wanted}"

@@ -1,0 +1,180 @@
+"""Many jobs at once: each has its own end, and an interruption is the end of all."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from lab.errors import LabError
+from lab.system import parallel, process
+from lab.system.parallel import Done
+
+Tell = Callable[[str], None]
+
+
+def silent(*_: object) -> None:
+    """Nobody listens."""
+
+
+def test_one_job_that_fails_leaves_the_others() -> None:
+    error = LabError("no")
+
+    def work(job: int, tell: Tell) -> int:
+        tell(f"at {job}")
+        if job == 2:
+            raise error
+        return job * 10
+
+    heard: list[tuple[int, str]] = []
+    ended: list[int] = []
+    results = parallel.run_all(
+        [1, 2, 3],
+        work,
+        workers=2,
+        on_news=lambda job, text: heard.append((job, text)),
+        on_done=lambda job, _: ended.append(job),
+    )
+    assert results == [Done(value=10), Done(error=error), Done(value=30)]
+    assert sorted(heard) == [(1, "at 1"), (2, "at 2"), (3, "at 3")]
+    assert sorted(ended) == [1, 2, 3]
+
+
+def test_results_are_in_the_order_of_the_jobs_not_of_their_ends() -> None:
+    ended: list[float] = []
+
+    def work(job: float, _: Tell) -> float:
+        time.sleep(job)
+        return job
+
+    results = parallel.run_all(
+        [0.2, 0.1, 0.0],
+        work,
+        workers=3,
+        on_news=silent,
+        on_done=lambda job, _: ended.append(job),
+    )
+    assert [done.value for done in results] == [0.2, 0.1, 0.0]
+    assert ended == [0.0, 0.1, 0.2]
+
+
+def test_news_and_ends_are_told_in_the_caller_s_thread() -> None:
+    threads: set[int] = set()
+
+    def note(*_: object) -> None:
+        threads.add(threading.get_ident())
+
+    parallel.run_all(range(5), lambda _, tell: tell("x"), workers=5, on_news=note, on_done=note)
+    assert threads == {threading.get_ident()}
+
+
+def test_news_of_a_job_come_before_its_end() -> None:
+    order: list[object] = []
+    parallel.run_all(
+        ["job"],
+        lambda _, tell: [tell(str(number)) for number in range(100)],
+        workers=1,
+        on_news=lambda _, text: order.append(text),
+        on_done=lambda _, __: order.append("end"),
+    )
+    assert order == [*(str(number) for number in range(100)), "end"]
+
+
+def test_no_more_jobs_at_a_time_than_there_are_workers() -> None:
+    lock = threading.Lock()
+    now, most = 0, 0
+
+    def work(_: int, __: Tell) -> None:
+        nonlocal now, most
+        with lock:
+            now += 1
+            most = max(most, now)
+        time.sleep(0.01)
+        with lock:
+            now -= 1
+
+    parallel.run_all(range(12), work, workers=3, on_news=silent, on_done=silent)
+    assert most == 3
+
+
+@pytest.mark.parametrize("workers", [0, -1, 1])
+def test_there_is_always_one_worker(workers: int) -> None:
+    done = parallel.run_all(
+        [1], lambda job, _: job, workers=workers, on_news=silent, on_done=silent
+    )
+    assert done == [Done(value=1)]
+
+
+def test_no_job_is_nothing_to_do() -> None:
+    assert parallel.run_all([], silent, workers=4, on_news=silent, on_done=silent) == []
+
+
+def test_an_interruption_stops_the_programs_and_starts_no_job(tmp_path: Path) -> None:
+    ran: list[int] = []
+    codes: list[int] = []
+
+    def work(job: int, tell: Tell) -> None:
+        ran.append(job)
+        done = process.run(
+            ["sh", "-c", f"echo $$ >{tmp_path}/{job}; exec sleep 60"],
+            check=False,
+            on_line=tell,
+        )
+        codes.append(done.returncode)
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    def first(job: int, tell: Tell) -> None:
+        tell("running")
+        work(job, tell)
+
+    started = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        parallel.run_all(
+            range(10),
+            first,
+            workers=2,
+            on_news=lambda *_: (_wait_for(tmp_path, 2), interrupt()),
+            on_done=silent,
+        )
+    assert sorted(ran) == [0, 1]
+    assert codes == [-15, -15]
+    assert time.monotonic() - started < 5
+
+
+def _wait_for(folder: Path, count: int) -> None:
+    deadline = time.monotonic() + 5
+    while len(list(folder.iterdir())) < count and time.monotonic() < deadline:
+        time.sleep(0.01)
+
+
+@pytest.mark.xfail(
+    strict=True,
+    reason="after an interruption a job that goes on starts further programs, which nothing stops",
+)
+def test_after_an_interruption_no_program_is_started_by_a_job_that_goes_on(tmp_path: Path) -> None:
+    def work(_: int, tell: Tell) -> None:
+        tell("running")
+        process.run(["sh", "-c", f"echo $$ >{tmp_path}/first; exec sleep 60"], check=False)
+        # As `wait_for_ssh` and then `run_steps` do.
+        process.run(["sh", "-c", f"touch {tmp_path}/second; exec sleep 1"], check=False)
+
+    def interrupt(*_: object) -> None:
+        _wait_for(tmp_path, 1)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        parallel.run_all([1], work, workers=1, on_news=interrupt, on_done=silent)
+    assert not (tmp_path / "second").exists()
+
+
+def test_a_worker_that_is_told_to_exit_ends_the_run() -> None:
+    def work(job: int, _: Tell) -> int:
+        raise SystemExit(job)
+
+    with pytest.raises(SystemExit):
+        parallel.run_all([3], work, workers=1, on_news=silent, on_done=silent)
