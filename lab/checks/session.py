@@ -24,6 +24,7 @@ from lab.checks.fixtures import MachineFixtures
 from lab.checks.request import Request, Target, done_event, result_event
 from lab.checks.spec import CheckSpec, problems_of, read_spec
 from lab.classroom.results import CheckResult, Outcome
+from lab.errors import LabError
 from lab.machines.ssh import Shell
 from lab.system.files import LabFolder
 
@@ -97,9 +98,15 @@ class ChecksPlugin:
         return True
 
     def pytest_runtest_makereport(self, call: pytest.CallInfo[None]) -> None:
-        """Keep the exception itself: a report holds only its text."""
-        if call.excinfo is not None and self._error is None:
-            self._error = call.excinfo.value
+        """Keep the exception itself: a report holds only its text.
+
+        What goes wrong before or after the test itself is no word on the student's work.
+        """
+        if call.excinfo is None or self._error is not None:
+            return
+        error = call.excinfo.value
+        own = call.when == "call" or isinstance(error, LabError)
+        self._error = error if own else RuntimeError(f"{call.when}: {error}")
 
     def check_machine(self, items: Sequence[pytest.Item], target: Target) -> Iterator[CheckResult]:
         """All results of one machine, in order."""
@@ -108,25 +115,23 @@ class ChecksPlugin:
         shell = Shell(LabFolder(Path(self._request.project)), target.machine)
         self._fixtures.point_at(target, shell)
         known: dict[str, Outcome] = {}
-        for index, item in enumerate(items):
+        for item in items:
             spec = self._specs[item.nodeid]
             if target.unreachable:
                 result = outcomes.unknown(spec, target.unreachable, language=language)
             else:
-                following = items[index + 1] if index + 1 < len(items) else None
                 result = outcomes.blocked_by(spec, known, language=language) or self._run(
-                    item, following, spec
+                    item, spec
                 )
             known[spec.id] = result.outcome
             yield result
         shell.close()
 
-    def _run(
-        self, item: pytest.Item, following: pytest.Item | None, spec: CheckSpec
-    ) -> CheckResult:
+    def _run(self, item: pytest.Item, spec: CheckSpec) -> CheckResult:
         self._error = None
         started = time.monotonic()
-        runtestprotocol(item, log=False, nextitem=following)
+        # Everything is torn down after each: the next one to run is not known, it may be blocked.
+        runtestprotocol(item, log=False, nextitem=None)
         return outcomes.result_of(
             spec, self._error, language=self._request.language, seconds=time.monotonic() - started
         )

@@ -20,7 +20,6 @@ QUICK_S = 120
 _ENVIRONMENT = {
     "VAGRANT_NO_COLOR": "1",
     "VAGRANT_CHECKPOINT_DISABLE": "1",
-    "VAGRANT_NO_PARALLEL": "",
 }
 _OF_MACHINE = re.compile(r"^(?:==>|   ) ([-a-z0-9]+): (.*)$")
 _BATCH_ERROR = re.compile(r"^An error occurred while executing the action on the '([-a-z0-9]+)'$")

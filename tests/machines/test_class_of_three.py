@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import subprocess
 from collections.abc import Callable
 
 import pytest
@@ -22,8 +23,42 @@ labs:
       - marta
 """
 
-# How a machine is broken, what then fails, and what is blocked by it.
-BREAKAGES: dict[str, tuple[str, set[str]]] = {}
+SITE = "program.answers program.reachable program.reboot"
+ANSWERS = f"program.loopback program.logs program.crash {SITE}"
+CONTROL = "program.stop program.start program.restart"
+
+# Three rounds of three: who is broken, by whom (root, or the student), how; the one check that
+# then fails, and those that it blocks.
+BREAKAGES = (
+    {
+        "ana": ("root", "rm /etc/nginx/sites-enabled/*.ana.* && systemctl reload nginx",
+                "vhost.enabled", f"vhost.static {SITE}"),
+        "luis": ("root", "sed -i s/8080/8081/ /etc/nginx/sites-available/*.luis.* && nginx -s reload",
+                 "vhost.uwsgi_pass", SITE),
+        "marta": ("root", "gpasswd -d marta supervisor",
+                  "account.group", f"program.status {CONTROL}"),
+    },
+    {
+        "ana": ("student", "supervisorctl stop hellopython",
+                "program.running", f"{CONTROL} {ANSWERS}"),
+        "luis": ("student", "cd webapps/hellopython && sed -i 's/return .*/raise RuntimeError(1)/' main.py"
+                            " && supervisorctl restart hellopython",
+                 "app.hello", SITE),
+        "marta": ("student", "chmod -x webapps/hellopython/run.sh && supervisorctl restart hellopython",
+                  "app.executable", f"program.running {CONTROL} {ANSWERS}"),
+    },
+    {
+        "ana": ("root", "systemctl stop nginx",
+                "nginx.running", f"vhost.static {SITE}"),
+        "luis": ("root", "systemctl stop supervisor",
+                 "supervisor.running",
+                 f"supervisor.socket program.running program.status {CONTROL} {ANSWERS}"),
+        "marta": ("root", "rm /etc/supervisor/conf.d/hellopython.conf && supervisorctl update",
+                  "program.settings",
+                  "program.autostart program.stopsignal program.commands program.running"
+                  f" program.status {CONTROL} {ANSWERS}"),
+    },
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -110,8 +145,6 @@ def test_a_swapped_host_key_is_refused(classroom: ClassFolder) -> None:
     )
     try:
         # lab writes the file anew, so ssh is asked itself.
-        import subprocess
-
         done = subprocess.run(
             ["ssh", "-F", str(classroom.path / ".lab/ssh/config"), "hellopython-ana", "true"],
             capture_output=True, text=True, check=False, timeout=30,
@@ -135,6 +168,33 @@ def test_a_halted_class_comes_back_as_it_was(classroom: ClassFolder) -> None:
 
     assert {row["login"]: row["ip"] for row in classroom.json("status")["machines"]} == before
     assert classroom.outcomes("luis") == {"luis": {}}
+
+
+@pytest.mark.parametrize("round_", range(len(BREAKAGES)))
+def test_what_is_broken_is_named_and_up_mends_it(classroom: ClassFolder, round_: int) -> None:
+    for login, (who, script, _, _) in BREAKAGES[round_].items():
+        run = classroom.root if who == "root" else classroom.student
+        run(login, script, exit_code=None)
+
+    assert classroom.outcomes() == {
+        login: {failed: "failed", **dict.fromkeys(blocked.split(), "blocked")}
+        for login, (_, _, failed, blocked) in BREAKAGES[round_].items()
+    }
+
+    classroom.lab("up")
+    assert classroom.outcomes() == {"ana": {}, "luis": {}, "marta": {}}
+
+
+def test_a_students_own_work_is_left_alone_and_a_broken_one_kept(classroom: ClassFolder) -> None:
+    app = "webapps/hellopython"
+    classroom.student("ana", f"sed -i 's/Hello World!/Hola/' {app}/main.py")
+    classroom.lab("up", "ana")
+    assert "Hola" in classroom.student("ana", f"cat {app}/main.py")
+
+    classroom.student("ana", f"echo 'import nothing_like_this' >>{app}/main.py")
+    classroom.lab("up", "ana")
+    assert "Hello World!" in classroom.student("ana", f"cat {app}/main.py")
+    assert "nothing_like_this" in classroom.student("ana", f"cat {app}/main.py.saved-by-lab")
 
 
 def test_plain_vagrant_finds_every_step_done(classroom: ClassFolder) -> None:

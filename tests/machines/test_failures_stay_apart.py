@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -128,8 +129,6 @@ def test_plain_vagrant_makes_the_same_machine(tiny: ClassFolder) -> None:
 
 
 def test_a_machine_deleted_behind_labs_back_is_made_anew(tiny: ClassFolder) -> None:
-    import subprocess
-
     name = next(
         line
         for line in (tiny.path / "Vagrantfile").read_text().splitlines()

@@ -72,9 +72,7 @@ def test_what_this_computer_does_not_have_is_left_out(
 ) -> None:
     program("pip3", pip)
     monkeypatch.setattr(guest_settings, "host_mirror", lambda _: None)
-    guest = GuestSettings(
-        apt_mirror="host", pip_index=SecretStr("host"), proxy=SecretStr("host")
-    )
+    guest = GuestSettings(apt_mirror="host", pip_index=SecretStr("host"), proxy=SecretStr("host"))
     assert files(guest, https_proxy="") == {}
 
 
@@ -84,7 +82,9 @@ def test_a_computer_without_pip_has_no_index(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_the_first_proxy_that_is_set_is_taken() -> None:
-    found = files(GuestSettings(proxy=SecretStr("host")), https_proxy="", http_proxy="a", HTTP_PROXY="b")
+    found = files(
+        GuestSettings(proxy=SecretStr("host")), https_proxy="", http_proxy="a", HTTP_PROXY="b"
+    )
     assert found == {"proxy": "a\n"}
 
 

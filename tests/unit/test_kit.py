@@ -35,7 +35,9 @@ def answering(program: Program, tmp_path: Path) -> Answering:
 
     def make(script: str) -> None:
         here = shlex.quote(str(tmp_path))
-        program("ssh", f"cat >{here}/sent\nfor last; do :; done\necho \"$last\" >{here}/asked\n{script}")
+        program(
+            "ssh", f'cat >{here}/sent\nfor last; do :; done\necho "$last" >{here}/asked\n{script}'
+        )
 
     return make
 

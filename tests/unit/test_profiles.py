@@ -40,7 +40,11 @@ def test_bionic_takes_universe_and_its_updates() -> None:
 
 @pytest.mark.parametrize(
     ("name", "ending"),
-    [("debian12", "; did you mean debian-12?"), ("ubuntu-18.4", "; did you mean ubuntu-18.04?"), ("x", "")],
+    [
+        ("debian12", "; did you mean debian-12?"),
+        ("ubuntu-18.4", "; did you mean ubuntu-18.04?"),
+        ("x", ""),
+    ],
 )
 def test_an_unknown_profile_is_told_with_what_comes_near(name: str, ending: str) -> None:
     with pytest.raises(UsageError) as caught:

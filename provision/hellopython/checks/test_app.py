@@ -77,9 +77,8 @@ def test_venv_has_flask(as_student, student):
         f"{student.home}/webapps/hellopython",
     )
     said = answer.stdout.strip().rpartition("\n")[2]
-    assert answer.succeeded, (
-        f"Flask cannot be imported in the virtual environment: {' '.join(answer.stderr.split())[-300:]}"
-    )
+    trouble = " ".join(answer.stderr.split())[-300:]
+    assert answer.succeeded, f"Flask cannot be imported in the virtual environment: {trouble}"
     assert said.startswith(f"Python {python} {student.home}/"), (
         f"expected Flask in an environment of Python {python} in {student.home}, found: {said}"
     )

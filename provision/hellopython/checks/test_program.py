@@ -151,7 +151,7 @@ def test_other_programs_are_out_of_reach(host, as_student, student):
         "es": "supervisorctl start hellopython; si vuelve a caer, mira hellopython.err.log en la "
         "carpeta de la aplicación",
     },
-    after=["supervisor.socket", "app.executable", "uwsgi.python", "program.settings"],
+    after=["supervisor.socket", "app.executable", "app.venv", "uwsgi.python", "program.settings"],
 )
 def test_program_runs_as_the_student(host, student):
     said = status(host)

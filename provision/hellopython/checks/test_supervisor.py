@@ -70,7 +70,7 @@ def test_settings_give_the_socket_to_the_group(host):
 @pytest.mark.check(
     id="supervisor.socket",
     step="supervisor",
-    points=1,
+    points=2,
     title={
         "en": "supervisor's socket is open to the group, and to nobody else",
         "es": "El socket de supervisor está abierto al grupo, y a nadie más",

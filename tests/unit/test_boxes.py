@@ -1,0 +1,150 @@
+"""Boxes: what is missing is built or added, and what is there is left alone."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lab.classroom.results import BoxStatus
+from lab.errors import HOST, HostError, ProcessError, UsageError
+from lab.workflow import boxes as module
+from lab.workflow.boxes import add_box, build_box, ensure_boxes, list_boxes
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
+    """Vagrant's folder, and a function that puts boxes into it."""
+    monkeypatch.setenv("VAGRANT_HOME", str(tmp_path))
+
+    def put(name: str, provider: str = "lxc", **metadata: str) -> Path:
+        folder = tmp_path / "boxes" / name / "0" / provider
+        folder.mkdir(parents=True)
+        path = folder / "metadata.json"
+        path.write_text(json.dumps({"provider": provider, **metadata}))
+        return path
+
+    return put
+
+
+@pytest.fixture
+def done(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
+    """What was built and added."""
+    found: list[tuple[str, ...]] = []
+
+    def build(recipe: Any, *, note: Callable[[str], None], **_: object) -> None:
+        note("unpacking")
+        found.append(("build", recipe.profile.name, str(recipe.mirror)))
+        if recipe.mirror == "http://broken.example.org":
+            raise ProcessError("out of reach")
+
+    class FakeVagrant:
+        def __init__(self, *_: object, **__: object) -> None:
+            pass
+
+        def add_box(self, name: str, url: str, *, provider: str) -> None:
+            found.append(("add", name, url, provider))
+
+    monkeypatch.setattr(module.builder, "build", build)
+    monkeypatch.setattr(module.builder, "host_mirror", lambda _: None)
+    monkeypatch.setattr(module, "Vagrant", FakeVagrant)
+    return found
+
+
+def ensure(witness: Any, tmp_path: Path, *names: str) -> None:
+    ensure_boxes(names, observer=witness, log=tmp_path / "log", folder=tmp_path / "class")
+
+
+@pytest.mark.usefixtures("home")
+def test_what_is_missing_is_built_or_added_once(
+    done: list[tuple[str, ...]], witness: Any, tmp_path: Path
+) -> None:
+    names = ("debian-12", "boxes/a.box", "https://example.org/b.box", "debian-12")
+    ensure(witness, tmp_path, *names)
+    assert done == [
+        ("build", "debian-12", "None"),
+        ("add", "own/a", str(tmp_path / "class/boxes/a.box"), "lxc"),
+        ("add", "own/b", "https://example.org/b.box", "lxc"),
+    ]
+    assert witness.of_kind("note") == [
+        ("unpacking",),
+        ("box debian-12: ready",),
+        ("box boxes/a.box: adding",),
+        ("box https://example.org/b.box: adding",),
+    ]
+
+
+def test_what_is_there_is_left_alone(
+    home: Callable[..., Path], done: list[tuple[str, ...]], witness: Any, tmp_path: Path
+) -> None:
+    for name in ("lab-VAGRANTSLASH-debian-12", "own-VAGRANTSLASH-a", "school-VAGRANTSLASH-base"):
+        home(name)
+    ensure(witness, tmp_path, "debian-12", "a.box", "school/base")
+    assert done == []
+
+
+def test_a_box_that_nobody_has_is_told_with_what_adds_it(
+    home: Callable[..., Path], done: list[tuple[str, ...]], witness: Any, tmp_path: Path
+) -> None:
+    home("school-VAGRANTSLASH-base", "virtualbox")
+    with pytest.raises(HostError) as caught:
+        ensure(witness, tmp_path, "school/base")
+    assert caught.value.exit_code == HOST
+    assert caught.value.message == "Vagrant has no box called school/base for lxc"
+    assert caught.value.hint.startswith("lab box add school/base FILE_OR_URL")
+    assert done == []
+
+
+def test_the_same_recipe_is_built_by_force_only(
+    home: Callable[..., Path], done: list[tuple[str, ...]], witness: Any, tmp_path: Path
+) -> None:
+    recipe = module.builder.recipe_for(module.profile_named("debian-12"))
+    home("lab-VAGRANTSLASH-debian-12", lab_recipe=recipe.digest)
+    log = tmp_path / "log"
+    assert not build_box("debian-12", observer=witness, log=log)
+    assert build_box("debian-12", observer=witness, log=log, force=True)
+    assert build_box("debian-12", observer=witness, log=log, mirror="http://m.example.org")
+    assert done == [
+        ("build", "debian-12", "None"),
+        ("build", "debian-12", "http://m.example.org"),
+    ]
+
+
+@pytest.mark.usefixtures("home", "done")
+def test_a_box_that_cannot_be_built_is_told(witness: Any, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    with pytest.raises(ProcessError, match="out of reach"):
+        build_box("debian-12", observer=witness, log=log, mirror="http://broken.example.org")
+    with pytest.raises(UsageError, match="did you mean debian-12"):
+        build_box("debian12", observer=witness, log=log)
+
+
+def test_the_teacher_s_own_box(
+    done: list[tuple[str, ...]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    add_box("school/base", "base.box")
+    add_box("school/base", "https://example.org/base.box")
+    assert done == [
+        ("add", "school/base", str(tmp_path / "base.box"), "lxc"),
+        ("add", "school/base", "https://example.org/base.box", "lxc"),
+    ]
+
+
+def test_every_box_in_the_list(home: Callable[..., Path]) -> None:
+    import os
+
+    one = home("lab-VAGRANTSLASH-debian-12", lab_recipe="c0ffee")
+    other = home("a", "libvirt")
+    (one.parent / "rootfs.tar.gz").write_bytes(b"x" * 2_600_000)
+    for path in (one, other):
+        os.utime(path, (1_700_000_000, 1_700_000_000))
+    assert list_boxes() == [
+        BoxStatus(name="a", provider="libvirt", version="0", size_mb=0, created="2023-11-14"),
+        BoxStatus(
+            name="lab/debian-12", provider="lxc", version="c0ffee", size_mb=3, created="2023-11-14"
+        ),
+    ]

@@ -1,0 +1,119 @@
+"""Stopping and destroying: this project's machines only, and only those that are meant."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from lab.errors import LabError, ProcessError
+from lab.machines.providers.base import Guest
+from lab.workflow import lifecycle
+from lab.workflow.lifecycle import destroy, destroy_orphans, halt
+from lab.workflow.project import Project
+from lab.workflow.records import all_records, write_record
+
+
+@pytest.fixture
+def vagrant(project: Project, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """What Vagrant is told, and in `deaf` the machines that it does not destroy."""
+    told: dict[str, Any] = {"halt": [], "destroy": [], "deaf": set(), "error": None}
+
+    class FakeVagrant:
+        def __init__(self, *_: object, **__: object) -> None:
+            pass
+
+        def halt(self, names: Sequence[str]) -> None:
+            told["halt"].append(list(names))
+
+        def destroy(self, names: Sequence[str]) -> None:
+            told["destroy"].append(list(names))
+            for name in set(names) - told["deaf"]:
+                project.provider.found.pop(f"lab-c0ffee-{name}", None)
+            if told["error"]:
+                raise told["error"]
+
+    monkeypatch.setattr(lifecycle, "Vagrant", FakeVagrant)
+    return told
+
+
+def exist(project: Project, *logins: str) -> None:
+    for login in logins:
+        project.provider.add(f"lab-c0ffee-hello-{login}")
+    for machine in project.machines:
+        write_record(project.folder, machine)
+
+
+def test_only_what_runs_is_stopped(project: Project, vagrant: dict[str, Any], witness: Any) -> None:
+    exist(project, "ana")
+    project.provider.found["lab-c0ffee-hello-luis"] = Guest(name="x", state="stopped")
+    assert halt(project, project.machines, observer=witness) == ["hello-ana"]
+    assert vagrant["halt"] == [["hello-ana"]]
+    assert halt(project, project.machines[1:], observer=witness) == []
+    assert vagrant["halt"] == [["hello-ana"]]
+
+
+def test_what_is_destroyed_is_gone_with_its_keys_and_notes(
+    project: Project, vagrant: dict[str, Any], witness: Any
+) -> None:
+    exist(project, "ana", "luis")
+    notes = project.path / ".vagrant" / "machines"
+    for name in ("hello-ana", "hello-luis"):
+        (notes / name / "lxc").mkdir(parents=True)
+    chosen = project.machines[:1]
+    assert destroy(project, chosen, observer=witness) == ["hello-ana"]
+    assert vagrant["destroy"] == [["hello-ana"]]
+    assert list(project.provider.found) == ["lab-c0ffee-hello-luis"]
+    assert sorted(all_records(project.folder)) == ["hello-luis", "hello-marta"]
+    assert [path.name for path in notes.iterdir()] == ["hello-luis"]
+    assert not chosen[0].keys.folder.exists()
+    assert project.machines[1].keys.folder.exists()
+
+
+def test_destroying_twice_is_no_error(
+    project: Project, vagrant: dict[str, Any], witness: Any
+) -> None:
+    assert destroy(project, project.machines, observer=witness) == []
+    assert vagrant["destroy"] == []
+
+
+def test_what_vagrant_has_lost_track_of_goes_through_the_provider(
+    project: Project, vagrant: dict[str, Any], witness: Any
+) -> None:
+    exist(project, "ana", "luis")
+    vagrant["deaf"] = {"hello-luis"}
+    vagrant["error"] = ProcessError("vagrant destroy failed")
+    chosen = project.machines[:2]
+    assert destroy(project, chosen, observer=witness) == ["hello-ana", "hello-luis"]
+    assert project.provider.removed == ["lab-c0ffee-hello-luis"]
+    assert project.provider.found == {}
+
+
+def test_what_cannot_be_removed_is_told_and_stays_known(
+    project: Project, vagrant: dict[str, Any], witness: Any
+) -> None:
+    exist(project, "ana")
+    vagrant["deaf"] = {"hello-ana"}
+    project.provider.stubborn.add("lab-c0ffee-hello-ana")
+    with pytest.raises(LabError, match="could not be removed"):
+        destroy(project, project.machines[:1], observer=witness)
+    assert "hello-ana" in all_records(project.folder)
+    assert project.machines[0].keys.folder.exists()
+
+
+@pytest.mark.usefixtures("vagrant")
+def test_orphans_are_this_project_s_only(project: Project, witness: Any) -> None:
+    exist(project, "ana", "zoe")
+    project.provider.add("lab-c0ffe-hello-zoe")
+    project.provider.add("precious")
+    (project.folder.ssh / "hello-zoe").mkdir()
+    assert destroy_orphans(project, observer=witness) == ["hello-zoe"]
+    assert project.provider.removed == ["lab-c0ffee-hello-zoe"]
+    assert sorted(project.provider.found) == [
+        "lab-c0ffe-hello-zoe",
+        "lab-c0ffee-hello-ana",
+        "precious",
+    ]
+    assert not (project.folder.ssh / "hello-zoe").exists()
+    assert destroy_orphans(project, observer=witness) == []

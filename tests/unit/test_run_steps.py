@@ -1,0 +1,193 @@
+"""provision/run-steps, for real, with its folder under /var/lib moved into the test's own.
+
+The script and its steps run in bash as they do in a guest; only the paths are other ones.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from lab.classroom.shipped import shipped
+from lab.machines.steps import StepReport, parse_report
+
+
+@dataclass
+class Guest:
+    """A guest's /var/lib/lab, with a kit in it."""
+
+    root: Path
+
+    @property
+    def steps(self) -> Path:
+        return self.root / "kit" / "guide" / "steps"
+
+    def write(self, step: str, script: str) -> None:
+        (self.steps / f"{step}.sh").write_text(f"set -eu\n{script}\n")
+
+    def run(
+        self, *arguments: str, report: bool = True, **environment: str
+    ) -> subprocess.CompletedProcess[str]:
+        given = {"PATH": os.environ["PATH"], **({"LAB_REPORT": "1"} if report else {})}
+        return subprocess.run(
+            ["bash", str(self.root / "kit" / "run-steps"), *arguments],
+            capture_output=True,
+            text=True,
+            check=False,
+            env=given | environment,
+            input="nobody is asked\n",
+        )
+
+    def reports(self, *arguments: str, **environment: str) -> list[StepReport]:
+        """What was said on stdout, each line of which is a report."""
+        lines = self.run(*arguments, **environment).stdout.splitlines()
+        found = [parse_report(line) for line in lines]
+        assert None not in found
+        return [report for report in found if report is not None]
+
+    def words(self, *arguments: str, **environment: str) -> list[str]:
+        return [f"{it.word} {it.step}" for it in self.reports(*arguments, **environment)]
+
+
+@pytest.fixture
+def guest(tmp_path: Path) -> Guest:
+    guest = Guest(tmp_path / "lib")
+    guest.steps.mkdir(parents=True)
+    provision = shipped("provision")
+    for name in ("run-steps", "settings.sh"):
+        script = (provision / name).read_text().replace("/var/lib/lab", str(guest.root))
+        (guest.root / "kit" / name).write_text(script)
+    guest.write("one", "echo one ran")
+    guest.write("two", "echo two ran >&2")
+    return guest
+
+
+def test_steps_run_in_order_and_only_once(guest: Guest) -> None:
+    first = guest.reports("one:d1", "two:d2")
+    assert [(it.word, it.step, it.exit_code) for it in first] == [
+        ("start", "one", 0),
+        ("ended", "one", 0),
+        ("start", "two", 0),
+        ("ended", "two", 0),
+    ]
+    assert guest.words("one:d1", "two:d2") == ["kept one", "kept two"]
+    record = (guest.root / "steps" / "one").read_text()
+    assert re.fullmatch(r"d1 0 \d+\.\d{3} none\n", record)
+
+
+def test_another_digest_runs_the_step_again(guest: Guest) -> None:
+    guest.run("one:d1", "two:d2")
+    assert guest.words("one:d1", "two:d3") == ["kept one", "start two", "ended two"]
+    assert guest.words("one:d1", "two:d3") == ["kept one", "kept two"]
+
+
+def test_force_runs_what_is_done(guest: Guest) -> None:
+    guest.run("one:d1")
+    assert guest.words("one:d1", LAB_FORCE="1") == ["start one", "ended one"]
+
+
+def test_the_first_failure_ends_the_run_and_the_next_goes_on_there(guest: Guest) -> None:
+    guest.write("two", "echo why >&2; exit 17")
+    guest.write("three", "")
+    done = guest.run("one:d1", "two:d2", "three:d3")
+    assert done.returncode == 17
+    assert "why" in done.stderr
+    reports = [parse_report(line) for line in done.stdout.splitlines()]
+    assert [it and (it.word, it.step, it.exit_code) for it in reports[2:]] == [
+        ("start", "two", 0),
+        ("ended", "two", 17),
+    ]
+    assert not (guest.root / "steps" / "three").exists()
+    guest.write("two", "")
+    assert guest.words("one:d1", "two:d2", "three:d3") == [
+        *("kept one", "start two", "ended two", "start three", "ended three")
+    ]
+
+
+def test_what_a_step_prints_is_not_mistaken_for_a_report(guest: Guest) -> None:
+    guest.write("one", "echo kept nothing; echo ended one 9 9; echo kept x >&3 || true")
+    done = guest.run("one:d1")
+    assert [line.split()[:2] for line in done.stdout.splitlines()] == [
+        ["start", "one"],
+        ["ended", "one"],
+    ]
+    assert "ended one 9 9" in done.stderr
+
+
+def test_plain_vagrant_shows_what_steps_print(guest: Guest) -> None:
+    guest.write("two", "exit 3")
+    done = guest.run("one:d1", "two:d2", report=False)
+    assert done.stdout.splitlines()[:3] == [
+        "--- step one: start ",
+        "one ran",
+        next(line for line in done.stdout.splitlines() if "one: ended" in line),
+    ]
+    assert re.search(r"^--- step two: ended \(exit code 3, \d+\.\d{3} s\)$", done.stdout, re.M)
+    assert done.returncode == 3
+
+
+def test_what_a_step_is_given(guest: Guest, tmp_path: Path) -> None:
+    guest.write(
+        "one",
+        f"{{ pwd; umask; env | grep -v -e ^_= -e ^SHLVL -e ^OLDPWD | sort; cat; }} >{tmp_path}/given",
+    )
+    guest.run("one:d1", LAB_PYTHON="3.7", LAB_NAME="Ñandú $(id)")
+    assert (tmp_path / "given").read_text().splitlines() == [
+        "/",
+        "0022",
+        "DEBIAN_FRONTEND=noninteractive",
+        "HOME=/root",
+        f"LAB_GUIDE={guest.root}/kit/guide",
+        "LAB_NAME=Ñandú $(id)",
+        "LAB_PYTHON=3.7",
+        "LAB_REPORT=1",
+        "LANG=C.UTF-8",
+        "LC_ALL=C.UTF-8",
+        "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        f"PWD=/",
+    ]
+
+
+def test_a_step_knows_what_labs_yaml_hands_to_guests(guest: Guest, tmp_path: Path) -> None:
+    (guest.root / "environment").write_text("PIP_CERT=/a b\nhttps_proxy=http://p.example.org\n")
+    guest.write("one", f'echo "$PIP_CERT $https_proxy" >{tmp_path}/given')
+    guest.run("one:d1")
+    assert (tmp_path / "given").read_text() == "/a b http://p.example.org\n"
+
+
+@pytest.fixture
+def stateful(guest: Guest, tmp_path: Path) -> Callable[[str], None]:
+    """Step one writes a file, and must find it again; the function changes it."""
+    file = tmp_path / "made"
+    guest.write("one", f"echo good >{file}")
+    guest.write("one.state", f"cat {file}")
+    return lambda text: (file.write_text(text), None)[1]
+
+
+def test_a_step_whose_work_was_undone_runs_again(
+    guest: Guest, stateful: Callable[[str], None]
+) -> None:
+    guest.run("one:d1")
+    assert guest.words("one:d1") == ["kept one"]
+    stateful("bad")
+    assert guest.words("one:d1") == ["start one", "ended one"]
+    assert guest.words("one:d1") == ["kept one"]
+
+
+def test_a_record_that_was_cut_off_is_no_record(guest: Guest) -> None:
+    guest.run("one:d1")
+    for content in ("", "d1", "d1 0", "\0\0\0\n"):
+        (guest.root / "steps" / "one").write_text(content)
+        assert guest.words("one:d1") == ["start one", "ended one"]
+
+
+def test_a_step_that_is_not_in_the_kit_fails_as_itself(guest: Guest) -> None:
+    done = guest.run("none:d1")
+    assert done.returncode == 127
+    assert "ended none 127" in done.stdout

@@ -1,0 +1,98 @@
+"""Where every machine is: what the provider has, and what lab noted last."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from lab.classroom.results import MachineState, MachineStatus
+from lab.machines.providers.base import Guest
+from lab.workflow.project import Project
+from lab.workflow.records import write_record
+from lab.workflow.status import orphans_of, status
+
+CONTAINER = "lab-c0ffee-hello-ana"
+
+
+def ana(**changes: Any) -> MachineStatus:
+    values: dict[str, Any] = {
+        "lab": "hello",
+        "login": "ana",
+        "machine": "hello-ana",
+        "provider": "lxc",
+        "state": MachineState.MISSING,
+        "steps_total": 4,
+    }
+    return MachineStatus(**(values | changes))
+
+
+URL = "http://tiny.ana.example.org/"
+
+
+@pytest.mark.parametrize(
+    ("guest", "record", "expected"),
+    [
+        (None, None, ana()),
+        (None, {"step": "app", "steps_done": 4}, ana()),
+        (("running", "10.0.3.1"), None, ana(state=MachineState.CREATING, ip="10.0.3.1", url=URL)),
+        (
+            ("running", "10.0.3.1"),
+            {"step": "app", "steps_done": 4},
+            ana(state=MachineState.RUNNING, ip="10.0.3.1", url=URL, step="app", steps_done=4),
+        ),
+        (
+            ("running", ""),
+            {"step": "web", "steps_done": 1, "failed": True},
+            ana(state=MachineState.FAILED, url=URL, step="web", steps_done=1),
+        ),
+        (
+            ("stopped", ""),
+            {"step": "web", "steps_done": 1, "failed": True},
+            ana(state=MachineState.STOPPED, url=URL, step="web", steps_done=1),
+        ),
+        (("unknown", ""), {}, ana(state=MachineState.UNKNOWN, url=URL)),
+    ],
+)
+def test_where_a_machine_is(
+    project: Project,
+    guest: tuple[str, str] | None,
+    record: dict[str, Any] | None,
+    expected: MachineStatus,
+) -> None:
+    if guest is not None:
+        project.provider.found[CONTAINER] = Guest(name=CONTAINER, state=guest[0], ip=guest[1])
+    if record is not None:
+        write_record(project.folder, project.machines[0], **record)
+    assert status(project, project.machines[:1], orphans=False) == [expected]
+
+
+def test_orphans_come_last_and_only_when_asked_for(project: Project) -> None:
+    for name in ("lab-c0ffee-hello-zoe", CONTAINER, "lab-other-hello-ana", "precious"):
+        project.provider.add(name)
+    rows = status(project, project.machines, orphans=True)
+    assert [(row.machine, row.state.value) for row in rows] == [
+        ("hello-ana", "creating"),
+        ("hello-luis", "missing"),
+        ("hello-marta", "missing"),
+        ("hello-zoe", "orphan"),
+    ]
+    assert rows[-1] == MachineStatus(
+        lab="",
+        login="",
+        machine="hello-zoe",
+        provider="lxc",
+        state=MachineState.ORPHAN,
+        ip="10.0.0.9",
+    )
+    assert len(status(project, project.machines, orphans=False)) == 3
+    assert orphans_of(project) == {"hello-zoe": "lab-c0ffee-hello-zoe"}
+
+
+def test_an_orphan_is_known_by_what_was_noted(project: Project) -> None:
+    marta = project.machines[2]
+    write_record(project.folder, marta, step="app", steps_done=4)
+    project.provider.add(marta.container)
+    shrunk = type(project)(**{**vars(project), "machines": project.machines[:2]})
+    [row] = status(shrunk, [], orphans=True)
+    assert (row.lab, row.login, row.step, row.steps_done) == ("hello", "marta", "app", 4)
