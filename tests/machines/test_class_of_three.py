@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import subprocess
 from collections.abc import Callable
@@ -119,7 +120,7 @@ def test_names_are_only_ever_names(classroom: ClassFolder) -> None:
     for login in ("ana", "luis"):
         classroom.root(login, "test ! -e /tmp/lab-was-here")
     assert classroom.root("ana", "getent passwd ana | cut -d: -f5").startswith("Ana Núñez #{File")
-    assert "$(touch /tmp/lab-was-here) `id` 'O'Hara'" in classroom.root(
+    assert "$(touch /tmp/lab-was-here) `id` 'O''Hara'" in classroom.root(
         "luis", "getent passwd luis"
     )
 
@@ -203,7 +204,7 @@ def test_plain_vagrant_finds_every_step_done(classroom: ClassFolder) -> None:
 
 
 def _get(address: str, host: str) -> tuple[int, str]:
-    connection = http.client.HTTPConnection(address, 80, timeout=10)
-    connection.request("GET", "/", headers={"Host": host})
-    response = connection.getresponse()
-    return response.status, response.read().decode()
+    with contextlib.closing(http.client.HTTPConnection(address, 80, timeout=10)) as connection:
+        connection.request("GET", "/", headers={"Host": host, "Connection": "close"})
+        response = connection.getresponse()
+        return response.status, response.read().decode()
