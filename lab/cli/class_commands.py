@@ -66,12 +66,16 @@ def up(
     file: options.File = LABS_YAML,
     jobs: options.Jobs = DEFAULT_JOBS,
     provision: Annotated[bool, typer.Option(help="Run the guide's steps too.")] = True,
+    bake: Annotated[
+        bool, typer.Option(help="Do the steps that all share once, for two machines or more.")
+    ] = True,
     output: options.Output = Format.TABLE,
     wait: options.Wait = "0s",
 ) -> None:
     """Bring the machines up: build the box, boot, run the steps that are not done.
 
-    What is done already is left alone, so the same command goes on after a failure.
+    The steps that are the same for every student are done once, and the machines are clones of the
+    result. What is done already is left alone, so the same command goes on after a failure.
 
     Example: lab up
     Example: lab up ana hellopython/luis
@@ -81,7 +85,7 @@ def up(
     _bring_up(
         targets,
         file,
-        UpOptions(jobs=jobs, provision=provision),
+        UpOptions(jobs=jobs, provision=provision, bake=bake),
         operation="up",
         output=output,
         wait=wait,
@@ -107,6 +111,26 @@ def provision(
 
     wanted = UpOptions(jobs=jobs, boot=False, force=force, only=tuple(step or ()))
     _bring_up(targets, file, wanted, operation="provision", output=output, wait=wait)
+
+
+def bake(
+    targets: options.Targets = None,
+    file: options.File = LABS_YAML,
+    wait: options.Wait = "0s",
+) -> None:
+    """Do the steps that all students share ahead of time, so that `lab up` has only to clone.
+
+    Example: lab bake
+    """
+    from lab.workflow.bake import bake_ahead
+    from lab.workflow.project import select
+
+    select(options.project_of(file).machines, targets or ())
+    with options.locked(file, "bake", wait), options.progress() as live:
+        project = options.project_of(file, for_boot=True)
+        boxes = bake_ahead(project, select(project.machines, targets or ()), observer=live)
+    for box in boxes:
+        typer.echo(f"{box} is ready.", err=True)
 
 
 def status(
@@ -270,5 +294,5 @@ def _confirm(names: list[str], *, yes: bool) -> None:
 
 def register(app: typer.Typer) -> None:
     """Add these commands to `lab`."""
-    for command in (init, validate, up, provision, status, ssh, logs, halt, destroy):
+    for command in (init, validate, up, provision, bake, status, ssh, logs, halt, destroy):
         app.command()(command)

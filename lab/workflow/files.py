@@ -21,7 +21,6 @@ def write_files(project: Project) -> None:
         HostError: labs.yaml hands something of this host to the guests that it does not have.
         LabError: a file cannot be written.
     """
-    write_if_changed(project.folder.root / "seed", SEED.read_text(encoding="utf-8"), mode=0o755)
     for lab in project.classroom.labs:
         profile = PROFILES.get(lab.box)
         write_settings(
@@ -29,5 +28,15 @@ def write_files(project: Project) -> None:
             lab.guest,
             distribution=profile.distribution if profile else "",
         )
+    write_vagrantfile(project)
+
+
+def write_vagrantfile(project: Project) -> None:
+    """Write the Vagrantfile, and the seed script that it names.
+
+    Raises:
+        LabError: a file cannot be written.
+    """
+    write_if_changed(project.folder.root / "seed", SEED.read_text(encoding="utf-8"), mode=0o755)
     text = render_vagrantfile(project.machines, project=project.path, provider=project.provider)
     write_if_changed(project.path / "Vagrantfile", text)

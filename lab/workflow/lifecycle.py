@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from lab.errors import LabError
 from lab.machines.fleet import Machine
 from lab.machines.vagrant import Vagrant
-from lab.workflow.files import write_files
+from lab.workflow.files import write_vagrantfile
 from lab.workflow.observer import Observer
 from lab.workflow.project import Project
 from lab.workflow.records import forget
@@ -29,7 +29,7 @@ def halt(project: Project, machines: Sequence[Machine], *, observer: Observer) -
     ]
     if running:
         observer.started(len(running), "stopping")
-        write_files(project)
+        write_vagrantfile(project)
         _vagrant(project).halt(running)
         for name in running:
             observer.done(name, ok=True, summary="stopped")
@@ -50,7 +50,7 @@ def destroy(project: Project, machines: Sequence[Machine], *, observer: Observer
     there = [machine for machine in machines if machine.container in guests]
     observer.started(len(there), "destroying")
     if there:
-        write_files(project)
+        write_vagrantfile(project)
         _destroy_through_vagrant(project, there)
     for machine in machines:
         forget(project.folder, machine.name)

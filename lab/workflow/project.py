@@ -6,7 +6,7 @@ import difflib
 import fnmatch
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lab.classroom.classes import Classroom, Student
@@ -18,6 +18,7 @@ from lab.machines.keys import MachineKeys, ensure_keys, read_keys
 from lab.machines.providers import provider_named
 from lab.machines.providers.base import Provider
 from lab.system.files import LabFolder, read_json, write_json
+from lab.workflow.records import all_records
 
 PROJECT_FILE = "project.json"
 
@@ -76,6 +77,9 @@ def open_project(labs_yaml: Path, *, for_boot: bool = False) -> Project:
         for lab in classroom.labs
         for student in lab.students
     ]
+    # A machine stays a clone of the box that it was made of.
+    boxes = {name: record.box for name, record in all_records(folder).items() if record.box}
+    machines = [replace(it, box=boxes.get(it.name, it.box)) for it in machines]
     return Project(
         id=project_id,
         classroom=classroom,

@@ -14,12 +14,16 @@ from lab.system.files import LabFolder, read_json, write_json
 
 @dataclass(frozen=True, kw_only=True)
 class MachineRecord:
-    """What became of a machine the last time that lab worked on it."""
+    """What became of a machine the last time that lab worked on it.
+
+    `box` is the one that it is a clone of.
+    """
 
     lab: str
     login: str
     machine: str
     container: str
+    box: str = ""
     ip: str = ""
     step: str = ""
     steps_done: int = 0
@@ -65,6 +69,7 @@ def write_record(
         login=machine.student.login,
         machine=machine.name,
         container=machine.container,
+        box=machine.box,
         ip=ip,
         step=step,
         steps_done=steps_done,

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lab.classroom.results import MachineOutcome
 from lab.errors import LabError, UsageError
 from lab.machines import kit, ssh
 from lab.machines.fleet import Machine
 from lab.system import parallel
+from lab.workflow.bake import WORTH_FROM, bakes_of
 from lab.workflow.boot import Booted, boot, find_addresses
 from lab.workflow.boxes import ensure_boxes
-from lab.workflow.files import write_files
+from lab.workflow.files import write_files, write_vagrantfile
 from lab.workflow.observer import Observer
 from lab.workflow.project import Project
 from lab.workflow.records import MachineRecord, read_record, write_record
@@ -32,10 +33,12 @@ class UpOptions:
         boot: whether machines that are not running are booted.
         force: whether steps that are done are run again.
         only: the steps to run, instead of all.
+        bake: whether class steps are done once for all new machines, where that pays.
     """
 
     jobs: int = 4
     provision: bool = True
+    bake: bool = True
     boot: bool = True
     force: bool = False
     only: tuple[str, ...] = ()
@@ -62,6 +65,7 @@ def bring_up(
             log=project.folder.logs / "boxes.log",
             folder=project.path,
         )
+        project, machines = _choose_boxes(project, machines, observer=observer, options=options)
         booted = boot(project, machines, observer=observer)
     else:
         booted = Booted()
@@ -78,6 +82,20 @@ def bring_up(
     else:
         outcomes |= {machine.name: run.only_booted(machine) for machine in ready}
     return [outcomes[machine.name] for machine in machines]
+
+
+def _choose_boxes(
+    project: Project, machines: Sequence[Machine], *, observer: Observer, options: UpOptions
+) -> tuple[Project, tuple[Machine, ...]]:
+    """Let the machines that are to be made be clones of a bake, where there is one or it pays."""
+    guests = project.provider.guests(project.prefix)
+    new = [machine for machine in machines if machine.container not in guests]
+    worth_from = WORTH_FROM if options.bake and options.provision else len(machines) + 1
+    boxes = bakes_of(project, new, observer=observer, worth_from=worth_from)
+    changed = {it.name: replace(it, box=boxes.get(it.name, it.box)) for it in project.machines}
+    project = replace(project, machines=tuple(changed.values()))
+    write_vagrantfile(project)
+    return project, tuple(changed[machine.name] for machine in machines)
 
 
 def check_steps(machines: Sequence[Machine], only: Sequence[str]) -> None:

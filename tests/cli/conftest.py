@@ -18,6 +18,7 @@ import pytest
 import typer
 
 from lab import cli
+from lab.machines.boxes import lxc as boxes
 from lab.machines.providers import lxc
 
 GUIDE = """
@@ -52,7 +53,7 @@ labs:
     domain: example.org
     students: [{login: ana, name: Ana Núñez, email: ana@example.org}, luis, marta]
 """
-PROGRAMS = ("vagrant", "lxc-ls", "lxc-config", "lxc-create", "lxc-destroy", "ssh")
+PROGRAMS = ("vagrant", "lxc-ls", "lxc-config", "lxc-create", "lxc-destroy", "lxc-stop", "ssh")
 # What is run most goes without Python while nothing is to go wrong with it.
 QUICK = {
     "lxc-ls": """\
@@ -74,9 +75,16 @@ echo private >"$last"
 echo "ssh-ed25519 AAAA $6" >"$last.pub"
 """
 # LXC's bridge is a matter of the host's that a test cannot make.
-START = (
-    "import lab.machines.providers.lxc as lxc; lxc.BRIDGE = 'lo'; from lab.cli import main; main()"
-)
+START = """
+import os
+from lab.cli import main
+from lab.machines.boxes import lxc as boxes
+from lab.machines.boxes import lxc as boxes
+from lab.machines.providers import lxc
+lxc.BRIDGE = "lo"
+boxes.PACK_GUEST = os.environ["LAB_STUB_WORLD"] + "/bin/pack-guest"
+main()
+"""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -128,17 +136,25 @@ class World:
         return [call[1:] for call in map(json.loads, lines) if call[0] == program]
 
     @property
+    def boots(self) -> list[list[str]]:
+        """The words of each `vagrant up`, but for the scratch machines of bakes."""
+        ups = [call[1:] for call in self.calls("vagrant") if call[0] == "up"]
+        return [words for words in ups if words[0] != "bake"]
+
+    @property
     def guests(self) -> dict[str, str]:
         """The state of each guest, by its machine's name."""
         return {
-            path.name.split("-", 2)[2]: path.read_text().split()[0]
+            re.sub("^lab-[0-9a-f]+-", "", path.name): path.read_text().split()[0]
             for path in sorted((self.root / "guests").iterdir())
         }
 
     def below(self) -> list[str]:
         """Every file and folder beside labs.yaml, the guide's left out."""
         paths = (path.relative_to(self.project) for path in self.project.rglob("*"))
-        return sorted(str(path) for path in paths if path.parts[0] not in {"provision", "labs.yaml"})
+        return sorted(
+            str(path) for path in paths if path.parts[0] not in {"provision", "labs.yaml"}
+        )
 
 
 @pytest.fixture
@@ -154,6 +170,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
         write_program(world.root / "bin" / name, QUICK.get(name, "").format(real=real) + real)
     write_program(world.root / "bin" / "sudo", 'shift\nexec "$@"')
     write_program(world.root / "bin" / "ssh-keygen", SSH_KEYGEN)
+    write_program(world.root / "bin" / "pack-guest", "")
     world.fault()
     box = tmp_path / "vagrant.d" / "boxes" / "lab-VAGRANTSLASH-debian-12" / "0" / "lxc"
     box.mkdir(parents=True)
@@ -172,10 +189,19 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setenv("LAB_STUB_WORLD", str(world.root))
     monkeypatch.setenv("VAGRANT_HOME", str(tmp_path / "vagrant.d"))
     monkeypatch.setenv("COLUMNS", "160")
-    for name in ("NO_COLOR", "FORCE_COLOR", "TERM", "LAB_FILE", "LAB_YES", "LAB_FORMAT", "LAB_JOBS"):
+    for name in (
+        "NO_COLOR",
+        "FORCE_COLOR",
+        "TERM",
+        "LAB_FILE",
+        "LAB_YES",
+        "LAB_FORMAT",
+        "LAB_JOBS",
+    ):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(world.project)
     monkeypatch.setattr(lxc, "BRIDGE", "lo")
+    monkeypatch.setattr(boxes, "PACK_GUEST", world.root / "bin" / "pack-guest")
     return world
 
 

@@ -25,20 +25,25 @@ def test_a_class_from_nothing_to_nothing(lab: Lab, world: Any) -> None:
     assert up.code == OK
     assert all(login in up.out for login in ("ana", "luis", "marta"))
     assert set(world.guests.values()) == {"RUNNING"}
-    [boot] = [call for call in world.calls("vagrant") if call[0] == "up"]
-    assert boot == [
-        *("up", "hello-ana", "hello-luis", "hello-marta"),
-        *("--provider=lxc", "--no-provision", "--parallel"),
+    assert world.boots == [
+        [
+            *("hello-ana", "hello-luis", "hello-marta"),
+            *("--provider=lxc", "--no-provision", "--parallel"),
+        ]
     ]
     assert set(status(lab).values()) == {"running"}
 
     again = lab("up", "--format", "json")
     assert again.code == OK
     assert [(it["ok"], it["changed"]) for it in again.json["machines"]] == [(True, False)] * 3
-    assert len([call for call in world.calls("vagrant") if call[0] == "up"]) == 1
+    assert len(world.boots) == 1
 
     assert lab("halt", "ana").code == OK
-    assert world.guests == {"hello-ana": "STOPPED", "hello-luis": "RUNNING", "hello-marta": "RUNNING"}
+    assert world.guests == {
+        "hello-ana": "STOPPED",
+        "hello-luis": "RUNNING",
+        "hello-marta": "RUNNING",
+    }
     assert status(lab, "ana") == {"hello-ana": "stopped"}
     assert lab("up", "ana").code == OK
     assert world.guests["hello-ana"] == "RUNNING"
@@ -51,6 +56,32 @@ def test_a_class_from_nothing_to_nothing(lab: Lab, world: Any) -> None:
     assert lab("destroy", "--yes").code == OK
     assert world.guests == {}
     assert set(status(lab).values()) == {"missing"}
+
+
+def test_what_all_share_is_done_once(lab: Lab, world: Any) -> None:
+    assert lab("up").code == OK
+    asked = [call[-1] for call in world.calls("ssh") if "bash $run" in call[-1]]
+    with_web = [command for command in asked if " web:" in command]
+    assert len(asked) == 4
+    assert [call[2] for call in world.calls("ssh") if call[-1] == with_web[0]] == ["bake"]
+    text = (world.project / "Vagrantfile").read_text()
+    assert text.count("box: 'lab-bake/tiny-") == 3
+    assert set(world.guests) == {"hello-ana", "hello-luis", "hello-marta"}
+    lab("destroy", "--yes")
+    before = len(world.calls("vagrant"))
+    assert lab("up").code == OK
+    assert len(world.calls("vagrant")) == before + 1
+
+
+def test_a_shared_step_that_fails_is_told_for_all(lab: Lab, world: Any) -> None:
+    world.fault(steps={"bake": "web"})
+    ran = lab("up")
+    assert (ran.code, ran.out) == (NOT_ALL_WELL, "")
+    assert "E: web does not work today" in ran.err
+    assert "steps/web.sh" in ran.err
+    assert world.guests == {}
+    world.fault()
+    assert lab("up").code == OK
 
 
 def test_status_is_told_as_agreed(lab: Lab, world: Any) -> None:
@@ -146,7 +177,7 @@ def test_a_machine_that_cannot_be_reached_fails_alone(
 def test_a_vagrant_that_is_killed_fails_its_machines(lab: Lab, world: Any) -> None:
     lab("up", "ana")
     world.fault(vagrant__up={"kill": True, "stdout": "==> hello-luis: Importing base box...\n"})
-    ran = lab("up", "--format", "json")
+    ran = lab("up", "--no-bake", "--format", "json")
     assert ran.code == NOT_ALL_WELL
     assert [it["ok"] for it in ran.json["machines"]] == [True, False, False]
     assert "SIGKILL" in ran.json["machines"][1]["message"]
@@ -239,7 +270,6 @@ def test_a_machine_that_lab_did_not_make_is_left_alone(lab: Lab, world: Any) -> 
 def test_a_machine_deleted_behind_lab_is_made_anew(lab: Lab, world: Any) -> None:
     lab("up")
     next((world.root / "guests").glob("*-hello-ana")).unlink()
-    (world.root / "steps" / "hello-ana").unlink()
     assert status(lab, "ana") == {"hello-ana": "missing"}
     assert lab("up").code == OK
     assert status(lab, "ana") == {"hello-ana": "running"}

@@ -108,7 +108,7 @@ def test_ctrl_c_ends_what_runs_and_leaves_what_is_done(
 ) -> None:
     lab("up", "ana")
     world.fault(vagrant__up={"hang": True, "stdout": "==> hello-luis: Importing base box...\n"})
-    child = started("up")
+    child = started("up", "--no-bake")
     vagrant = int(wait_for(world.root / "hanging"))
     child.send_signal(signal.SIGINT)
     out, err = child.communicate(timeout=15)
@@ -121,11 +121,12 @@ def test_ctrl_c_ends_what_runs_and_leaves_what_is_done(
 
 
 @pytest.mark.xfail(
-    strict=True, reason="Typer ends the program itself (standalone mode): `main` never gets to say so"
+    strict=True,
+    reason="Typer ends the program itself (standalone mode): `main` never gets to say so",
 )
 def test_an_interruption_is_told_with_what_stands(world: Any, started: Started) -> None:
     world.fault(vagrant__up={"hang": True})
-    child = started("up")
+    child = started("up", "--no-bake")
     wait_for(world.root / "hanging")
     child.send_signal(signal.SIGINT)
     assert "the same command goes on from there" in child.communicate(timeout=15)[1]
@@ -135,7 +136,7 @@ def test_a_lab_that_is_killed_leaves_a_state_that_the_next_one_takes_up(
     lab: Lab, world: Any, started: Started
 ) -> None:
     world.fault(vagrant__up={"hang": True})
-    child = started("up")
+    child = started("up", "--no-bake")
     vagrant = int(wait_for(world.root / "hanging"))
     child.kill()
     child.communicate()
@@ -144,7 +145,7 @@ def test_a_lab_that_is_killed_leaves_a_state_that_the_next_one_takes_up(
     assert lab("up").code == OK
     for path in (world.project / ".lab" / "state").rglob("*.json"):
         json.loads(path.read_text())
-    assert not [path for path in (world.project / ".lab").rglob(".*.json.*")]
+    assert list((world.project / ".lab").rglob(".*.json.*")) == []
 
 
 def test_a_vagrant_that_floods_us_is_survived(lab: Lab, world: Any) -> None:
@@ -169,7 +170,7 @@ def test_a_reader_that_has_gone_is_no_error(world: Any, started: Started) -> Non
 
 
 def test_progress_goes_to_stderr_a_line_a_completion(lab: Lab) -> None:
-    ran = lab("up", "--format", "json")
+    ran = lab("up", "--no-bake", "--format", "json")
     lines = [line for line in ran.err.splitlines() if re.match(r"\[\d/3\] ok hello-", line)]
     assert len(lines) == 6
     assert json.loads(ran.out)

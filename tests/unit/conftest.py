@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shlex
-import sys
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -88,6 +87,12 @@ class FakeProvider:
         self.removed.append(guest)
         self.found.pop(guest, None)
 
+    def halt(self, guest: str) -> None:
+        self.add(guest, state="stopped")
+
+    def pack(self, guest: str, *, root_id: str, recipe: str, work: Path, log: Path) -> Path:
+        raise NotImplementedError
+
     def check_room(self, guests: int) -> None:
         self.asked_room_for.append(guests)
 
@@ -167,6 +172,12 @@ USER=$2 exec sh -c "$4" """,
     return guest
 
 
+@pytest.fixture(autouse=True)
+def _vagrant_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever runs the tests has boxes of their own."""
+    monkeypatch.setenv("VAGRANT_HOME", str(tmp_path / "vagrant.d"))
+
+
 @pytest.fixture
 def provider() -> FakeProvider:
     return FakeProvider()
@@ -236,8 +247,3 @@ def classroom(tmp_path: Path, provider: FakeProvider) -> Callable[..., Project]:
 def project(classroom: Callable[..., Project]) -> Project:
     """Ana, Luis and Marta, each with the tiny guide."""
     return classroom()
-
-
-@pytest.fixture
-def python() -> str:
-    return shlex.quote(sys.executable)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from lab.classroom.shipped import shipped
-from lab.errors import ConnectionLost, MachineError
+from lab.errors import ConfigError, ConnectionLost, MachineError
 from lab.machines.fleet import Machine
 from lab.machines.kit import StepsOutcome, pack_kit, run_steps, settings_folder
 from lab.workflow.project import Project
@@ -130,6 +130,24 @@ def test_steps_are_run_in_the_guide_s_order(
     ran(project, ana)
     names = [word.split(":")[0] for call in asked(tmp_path) for word in call if ":" in word]
     assert [name for name in names if name in STEPS] == list(STEPS)
+
+
+@pytest.mark.xfail(
+    strict=True,
+    reason="`force` and `report` are no reserved names: LAB_REPORT is the teacher's then",
+)
+def test_a_variable_does_not_take_the_runner_s_own_words(
+    classroom: Callable[..., Project], answering: Answering, tmp_path: Path
+) -> None:
+    lab = '{guide: tiny, domain: a.org, students: [ana], vars: {report: "", force: "1"}}'
+    try:
+        project = classroom(f"labs: {{hello: {lab}}}")
+    except ConfigError:
+        return
+    settings_folder(project.folder, "hello").mkdir(parents=True)
+    answering("")
+    ran(project, project.machines[0])
+    assert [call[0] for call in asked(tmp_path)] == ["LAB_REPORT=1"] * 2
 
 
 def test_all_went_well(project: Project, ana: Machine, answering: Answering) -> None:

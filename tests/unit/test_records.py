@@ -20,6 +20,7 @@ def test_a_record_comes_back(project: Project) -> None:
         login="ana",
         machine="hello-ana",
         container="lab-c0ffee-hello-ana",
+        box="lab/debian-12",
         ip="10.0.3.1",
         step="app",
         steps_done=4,

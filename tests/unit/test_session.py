@@ -194,7 +194,7 @@ def test_every_check_has_its_outcome_in_the_order_of_the_steps(run: Run, tmp_pat
         "app.second": PASSED,
         "app.outside": PASSED,
     }
-    assert list(ran.ana)[0] == "account.first"
+    assert next(iter(ran.ana)) == "account.first"
     assert ran.told == [*(("hello-ana", check) for check in ran.ana), ("hello-ana", None)]
     assert {it.id: it.points for it in ran.ana.values() if it.points} == {
         "account.first": 1.0,
@@ -417,10 +417,3 @@ def test_the_machine_that_runs_pytest_s_settings_do_not_matter(
     (tmp_path / "conftest.py").write_text("raise SystemExit('not this one')\n")
     ran = run(web="@check('a')\ndef test_a(): pass")
     assert ran.outcomes() == {"a": PASSED}
-
-
-def test_nobody_to_check_is_nothing_to_do(run: Run, tmp_path: Path) -> None:
-    request = Request(
-        project=str(tmp_path), checks=str(tmp_path), steps=(), targets=(), jobs=1, language="en"
-    )
-    assert run_checks(request, log=tmp_path / "log", tell=lambda *_: None) == {}

@@ -6,7 +6,6 @@ debootstrap, finishing touches, packing, and into Vagrant.
 from __future__ import annotations
 
 import hashlib
-import json
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -21,7 +20,6 @@ from lab.machines.vagrant import Vagrant
 from lab.system import process
 
 _HERE = Path(__file__).parent
-
 _SCRIPTS = (_HERE / "finish-root", lxc.TEMPLATE, lxc.CONFIG)
 _PHASES = {
     "Retrieving": "downloading packages",
@@ -179,10 +177,8 @@ def _add_suites(recipe: Recipe, root: Path, *, log: Path) -> None:
 
 
 def _pack(recipe: Recipe, work: Path, *, log: Path) -> Path:
-    """The box file: metadata, LXC's configuration and template, and `root` as a tar archive."""
-    folder = work / "box"
-    folder.mkdir()
-    tarball = folder / "rootfs.tar.gz"
+    """The box file, with the folder `root` in it as a tar archive."""
+    tarball = work / "rootfs.tar.gz"
     process.run(
         process.as_root(
             [
@@ -194,14 +190,7 @@ def _pack(recipe: Recipe, work: Path, *, log: Path) -> Path:
         log=log,
         timeout_s=_PACK_TIMEOUT_S,
     )  # fmt: skip
-    for script in (lxc.TEMPLATE, lxc.CONFIG):
-        shutil.copy(script, folder)
     with tarball.open("rb") as file:
-        root_id = hashlib.file_digest(file, "sha256").hexdigest()[:16]
-    (folder / "root-id").write_text(f"{recipe.profile.name}-{root_id}\n", encoding="utf-8")
-    metadata = {"provider": "lxc", "version": "1.0.0", "lab_recipe": recipe.digest}
-    (folder / "metadata.json").write_text(json.dumps(metadata) + "\n", encoding="utf-8")
-    box = work / f"{recipe.profile.name}.box"
-    # Not compressed: the root inside is already, and Vagrant reads either.
-    process.run(["tar", "--create", "--file", str(box), "--directory", str(folder), "."], log=log)
-    return box
+        digest = hashlib.file_digest(file, "sha256").hexdigest()[:16]
+    root_id = f"{recipe.profile.name}-{digest}"
+    return lxc.write_box(work, root_id=root_id, recipe=recipe.digest, tarball=tarball, log=log)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from lab.classroom.classes import MachineSize
@@ -50,6 +51,30 @@ class Provider(Protocol):
 
         Raises:
             ProcessError: it could not be removed.
+        """
+
+    def halt(self, guest: str) -> None:
+        """Stop a guest that is not among Vagrant's machines of this project.
+
+        Raises:
+            ProcessError: it could not be stopped.
+        """
+
+    def pack(self, guest: str, *, root_id: str, recipe: str, work: Path, log: Path) -> Path:
+        """Make a Vagrant box of a stopped guest, without what is the guest's own.
+
+        Args:
+            guest: its name.
+            root_id: what the box's root is called on this host.
+            recipe: the digest of what went into it.
+            work: an empty folder for what is made on the way.
+            log: gets the output of the commands.
+
+        Returns:
+            The box file, in `work`.
+
+        Raises:
+            ProcessError: a command failed.
         """
 
     def check_room(self, guests: int) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from lab.classroom.classes import MachineSize
 from lab.errors import HostError, ProcessError
+from lab.machines.boxes import lxc as boxes_lxc
 from lab.machines.providers.base import Guest
 from lab.system import process
 
@@ -90,6 +91,17 @@ class Lxc:
             raise ProcessError(
                 f"The container {guest} could not be removed", details=completed.tail()
             )
+
+    def halt(self, guest: str) -> None:
+        """See `Provider.halt`."""
+        process.run(process.as_root(["lxc-stop", "--name", guest, "--timeout", "20"]), timeout_s=60)
+
+    def pack(self, guest: str, *, root_id: str, recipe: str, work: Path, log: Path) -> Path:
+        """See `Provider.pack`; the box shares a root on this host, and holds no copy of it."""
+        process.run(
+            process.as_root([str(boxes_lxc.PACK_GUEST), guest, root_id]), log=log, timeout_s=600
+        )
+        return boxes_lxc.write_box(work, root_id=root_id, recipe=recipe, tarball=None, log=log)
 
     def check_room(self, guests: int) -> None:
         """See `Provider.check_room`."""

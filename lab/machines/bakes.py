@@ -1,0 +1,74 @@
+"""Bakes: boxes with a guide's class steps already done, each named by all that went into it."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from itertools import takewhile
+from pathlib import Path
+
+from lab.classroom.shipped import shipped
+from lab.machines.boxes import catalog
+from lab.machines.fleet import Machine
+from lab.machines.kit import settings_folder
+from lab.machines.steps import PlannedStep
+from lab.system.files import LabFolder
+
+PREFIX = "lab-bake/"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bake:
+    """A bake that machines could be clones of; `steps` are those that it has behind it."""
+
+    box: str
+    recipe: str
+    steps: tuple[PlannedStep, ...]
+
+    @property
+    def root_id(self) -> str:
+        """What its root is called on this host."""
+        return self.box.replace("/", "-")
+
+
+def class_steps(machine: Machine) -> tuple[PlannedStep, ...]:
+    """The steps that are the same for every student: those before the first student step."""
+    return tuple(takewhile(lambda step: step.scope == "class", machine.steps))
+
+
+def bake_for(machine: Machine, folder: LabFolder) -> Bake | None:
+    """The bake that would serve a machine, whether it exists or not.
+
+    None where there is nothing to bake: no class step comes first, or Vagrant does not have the
+    box that it would be made of.
+
+    Its name covers the box, the provider, the class steps (scripts, files and variables), the
+    runner, and what labs.yaml hands to guests. Nothing of a student is in it.
+    """
+    steps = class_steps(machine)
+    box = catalog.find(machine.box, provider=machine.provider)
+    if not steps or box is None:
+        return None
+    digest = hashlib.sha256(f"{machine.box}\0{machine.provider}\0".encode())
+    digest.update(_identity_of(box).encode())
+    digest.update(steps[-1].digest.encode())
+    provision = shipped("provision")
+    settings = settings_folder(folder, machine.lab.name)
+    for path in (provision / "run-steps", provision / "settings.sh", *sorted(settings.glob("*"))):
+        digest.update(f"{path.name}\0".encode())
+        digest.update(path.read_bytes())
+    recipe = digest.hexdigest()[:16]
+    return Bake(box=f"{PREFIX}{machine.guide.name}-{recipe}", recipe=recipe, steps=steps)
+
+
+def exists(bake: Bake, *, provider: str) -> bool:
+    """Whether Vagrant has the bake."""
+    return catalog.find(bake.box, provider=provider) is not None
+
+
+def _identity_of(box: catalog.Box) -> str:
+    """What a box holds: its root's name where lab built it, else its version and when it came."""
+    root_id: Path = box.folder / "root-id"
+    if root_id.is_file():
+        return root_id.read_text(encoding="utf-8")
+    return f"{box.version} {box.created}"

@@ -1,0 +1,174 @@
+"""`lab bake`: the class steps once, on a scratch machine, into a box that others are clones of."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from lab.errors import MachineError, ProcessError
+from lab.machines import kit, ssh
+from lab.machines.bakes import Bake, bake_for, exists
+from lab.machines.boxes.names import box_name
+from lab.machines.fleet import Machine
+from lab.machines.keys import ensure_keys
+from lab.machines.vagrant import Vagrant
+from lab.machines.vagrantfile import render_vagrantfile
+from lab.system import parallel
+from lab.system.files import LabFolder, write_if_changed
+from lab.workflow.boxes import ensure_boxes
+from lab.workflow.files import write_files
+from lab.workflow.observer import Observer
+from lab.workflow.project import Project
+
+# One machine alone is as quick without: baking is the same steps, and packing on top.
+WORTH_FROM = 2
+_BOOT_TIMEOUT_S = 300.0
+_SSH_TIMEOUT_S = 30.0
+
+
+def bakes_of(
+    project: Project, machines: Sequence[Machine], *, observer: Observer, worth_from: int
+) -> dict[str, str]:
+    """Which box each machine is to be a clone of, by machine; makes bakes where that is worth it.
+
+    Args:
+        project: whose machines; its guest settings have been written.
+        machines: those that are to be made.
+        observer: told of the baking.
+        worth_from: from how many machines of one kind on a missing bake is made.
+
+    Raises:
+        MachineError: a bake's steps failed; with their last lines.
+        LabError: the scratch machine could not be made.
+    """
+    wanted: dict[str, tuple[Bake, list[Machine]]] = {}
+    for machine in machines:
+        bake = bake_for(machine, project.folder)
+        if bake is not None:
+            wanted.setdefault(bake.box, (bake, []))[1].append(machine)
+    boxes = {machine.name: machine.box for machine in machines}
+    for bake, group in wanted.values():
+        there = exists(bake, provider=project.provider.name)
+        if not there and len(group) >= worth_from:
+            _make(project, group[0], bake, observer=observer)
+            there = True
+        if there:
+            boxes |= {machine.name: bake.box for machine in group}
+    return boxes
+
+
+def bake_ahead(project: Project, machines: Sequence[Machine], *, observer: Observer) -> list[str]:
+    """Make the bakes that machines would be clones of, were they made now; their names.
+
+    Raises:
+        HostError: the box that they are made of can be neither found nor built.
+        LabError: a step failed, or the scratch machine could not be made.
+    """
+    write_files(project)
+    ensure_boxes(
+        [machine.lab.box for machine in machines],
+        observer=observer,
+        log=project.folder.logs / "boxes.log",
+        folder=project.path,
+    )
+    plain = [replace(machine, box=box_name(machine.lab.box)) for machine in machines]
+    boxes = bakes_of(project, plain, observer=observer, worth_from=1)
+    return list(dict.fromkeys(boxes.values()))
+
+
+def _make(project: Project, machine: Machine, bake: Bake, *, observer: Observer) -> None:
+    """Run the class steps on a scratch machine, and give Vagrant the result as a box."""
+    log = project.folder.logs / "bake.log"
+    observer.started(1, f"baking {machine.guide.name}, once for the whole class")
+    done = parallel.run_all(
+        [bake],
+        lambda bake, tell: _bake(project, machine, bake, log=log, tell=tell),
+        workers=1,
+        on_news=lambda bake, text: observer.machine(bake.box, text),
+        on_done=lambda bake, result: observer.done(
+            bake.box, ok=result.error is None, summary="failed" if result.error else "baked"
+        ),
+    )[0]
+    observer.finished()
+    if done.error is not None:
+        raise done.error
+
+
+def _bake(
+    project: Project, machine: Machine, bake: Bake, *, log: Path, tell: Callable[[str], None]
+) -> None:
+    scratch = LabFolder(project.folder.root / "bake" / bake.recipe)
+    # Of a bake that was cut off nothing is of use.
+    container = f"labbake-{bake.recipe}"
+    project.provider.remove(container)
+    shutil.rmtree(scratch.project, ignore_errors=True)
+    scratch.create()
+    try:
+        shutil.copytree(
+            kit.settings_folder(project.folder, machine.lab.name),
+            kit.settings_folder(scratch, machine.lab.name),
+        )
+        shutil.copy(project.folder.root / "seed", scratch.root / "seed")
+        ours = replace(
+            machine,
+            name="bake",
+            container=container,
+            keys=ensure_keys(scratch.ssh / "bake", hostname="bake"),
+            student_variables={},
+            steps=bake.steps,
+        )
+        text = render_vagrantfile([ours], project=scratch.project, provider=project.provider)
+        write_if_changed(scratch.project / "Vagrantfile", text)
+        vagrant = Vagrant(scratch.project, log=log)
+        tell("booting")
+        _boot(project, ours, vagrant, scratch)
+        _run_class_steps(ours, scratch, log=log, tell=tell)
+        tell("packing")
+        project.provider.halt(container)
+        with tempfile.TemporaryDirectory(dir=scratch.project) as work:
+            box = project.provider.pack(
+                container, root_id=bake.root_id, recipe=bake.recipe, work=Path(work), log=log
+            )
+            vagrant.add_box(bake.box, str(box), provider=project.provider.name)
+    finally:
+        project.provider.remove(container)
+        shutil.rmtree(scratch.project, ignore_errors=True)
+
+
+def _boot(project: Project, machine: Machine, vagrant: Vagrant, scratch: LabFolder) -> None:
+    failures = vagrant.up(
+        [machine.name],
+        provider=project.provider.name,
+        on_line=lambda _, __: None,
+        timeout_s=_BOOT_TIMEOUT_S,
+    )
+    if failures:
+        raise MachineError(
+            "The machine to bake on did not boot", details="\n".join(failures.values())
+        )
+    guest = project.provider.guests(machine.container).get(machine.container)
+    if guest is None or not guest.ip:
+        raise MachineError("The machine to bake on has no address")
+    ssh.write_config(scratch, [machine], {machine.name: guest.ip})
+    ssh.wait_for_ssh(scratch, machine, timeout_s=_SSH_TIMEOUT_S)
+
+
+def _run_class_steps(
+    machine: Machine, scratch: LabFolder, *, log: Path, tell: Callable[[str], None]
+) -> None:
+    outcome = kit.run_steps(machine, scratch, kit.pack_kit(machine, scratch), tell=tell)
+    said = scratch.log_of(machine.name)
+    if said.exists():
+        with log.open("ab") as whole:
+            whole.write(said.read_bytes())
+    if outcome.failed_step:
+        script = machine.guide.folder / "steps" / f"{outcome.failed_step}.sh"
+        raise ProcessError(
+            f"The step {outcome.failed_step} failed, for the whole class: it is one that all share",
+            details="\n".join(outcome.tail),
+            hint=f"Mend {script}, or what it says is missing; then: lab up",
+            log=log,
+        )
