@@ -61,6 +61,21 @@ def list_boxes(output: options.Output = Format.TABLE) -> None:
         boxes_table(rows, console=options.stdout_console())
 
 
+@box_app.command("prune")
+def prune() -> None:
+    """Remove bakes that no machine is a clone of; boxes that were built or added stay.
+
+    Example: lab box prune
+    """
+    from lab.workflow.boxes import prune as prune_boxes
+
+    removed = prune_boxes()
+    for name in removed:
+        typer.echo(f"Removed {name}.", err=True)
+    if not removed:
+        typer.echo("There was nothing to remove: a machine uses each of them.", err=True)
+
+
 @box_app.command("add")
 def add(
     name: Annotated[str, typer.Argument(help="What labs.yaml will call it.")],

@@ -60,7 +60,8 @@ Wait = Annotated[
 Yes = Annotated[bool, typer.Option("--yes", "-y", envvar="LAB_YES", help="Do not ask.")]
 
 LABS_YAML = Path("labs.yaml")
-DEFAULT_JOBS = max(4, 2 * (os.cpu_count() or 1))
+# Much of what a machine does is waiting: for services, for a reboot.
+DEFAULT_JOBS = max(4, 4 * (os.cpu_count() or 1))
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from itertools import takewhile
-from pathlib import Path
 
 from lab.classroom.shipped import shipped
 from lab.machines.boxes import catalog
@@ -68,7 +67,4 @@ def exists(bake: Bake, *, provider: str) -> bool:
 
 def _identity_of(box: catalog.Box) -> str:
     """What a box holds: its root's name where lab built it, else its version and when it came."""
-    root_id: Path = box.folder / "root-id"
-    if root_id.is_file():
-        return root_id.read_text(encoding="utf-8")
-    return f"{box.version} {box.created}"
+    return box.root_id or f"{box.version} {box.created}"

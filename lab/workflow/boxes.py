@@ -8,9 +8,11 @@ from pathlib import Path
 
 from lab.classroom.results import BoxStatus
 from lab.errors import HostError
+from lab.machines.bakes import PREFIX as BAKE_PREFIX
 from lab.machines.boxes import builder, catalog
 from lab.machines.boxes.names import box_name, is_own_file
 from lab.machines.boxes.profiles import PROFILES, profile_named
+from lab.machines.providers import provider_named
 from lab.machines.vagrant import Vagrant
 from lab.system import parallel
 from lab.workflow.observer import Observer
@@ -100,6 +102,34 @@ def list_boxes() -> list[BoxStatus]:
         )
         for box in catalog.boxes()
     ]
+
+
+def prune(*, log: Path | None = None) -> list[str]:
+    """Remove the bakes that no machine is a clone of, and unpacked roots that nothing uses.
+
+    Boxes that were built or added stay. What a machine uses is never removed, whichever project's
+    machine it is.
+
+    Returns:
+        What was removed, by name.
+
+    Raises:
+        LabError: something could not be removed.
+    """
+    provider = provider_named(PROVIDER)
+    vagrant = Vagrant(Path.cwd(), log=log)
+    used = {root for root, in_use in provider.roots().items() if in_use}
+    removed = []
+    for box in catalog.boxes():
+        if box.name.startswith(BAKE_PREFIX) and box.root_id not in used:
+            vagrant.remove_box(box.name, provider=box.provider)
+            removed.append(box.name)
+    wanted = used | {box.root_id for box in catalog.boxes()}
+    for root in provider.roots():
+        if root not in wanted:
+            provider.remove_root(root)
+            removed.append(root)
+    return removed
 
 
 def _located(source: str, folder: Path) -> str:

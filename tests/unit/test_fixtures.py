@@ -127,5 +127,5 @@ def test_waiting_ends_with_the_first_true_value() -> None:
 
 def test_waiting_ends_when_time_is_up() -> None:
     started = time.monotonic()
-    assert wait_until(lambda: [], timeout_s=0.1, every_s=0.01) == []
+    assert wait_until(list, timeout_s=0.1, every_s=0.01) == []
     assert time.monotonic() - started < 2

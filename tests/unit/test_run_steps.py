@@ -150,7 +150,7 @@ def test_what_a_step_is_given(guest: Guest, tmp_path: Path) -> None:
         "LANG=C.UTF-8",
         "LC_ALL=C.UTF-8",
         "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-        f"PWD=/",
+        "PWD=/",
     ]
 
 

@@ -25,6 +25,7 @@ def joined(text: str) -> str:
     return "".join(text.split())
 
 
+FILES = {"ca": "ca-certificates.crt", "mirror": "apt-mirror", "pip": "pip.conf"}
 Program = Callable[[str, str], Path]
 Apply = Callable[..., Path]
 
@@ -54,10 +55,7 @@ def apply(tmp_path: Path, program: Program) -> Apply:
         for stale in folder.iterdir():
             stale.unlink()
         for name, content in files.items():
-            name = {"ca": "ca-certificates.crt", "mirror": "apt-mirror", "pip": "pip.conf"}.get(
-                name, name
-            )
-            (folder / name).write_text(content)
+            (folder / FILES.get(name, name)).write_text(content)
         subprocess.run(["bash", str(kit / "settings.sh")], check=True)
         return root
 

@@ -23,6 +23,12 @@ class Box:
     recipe: str = ""
 
     @property
+    def root_id(self) -> str:
+        """What the unpacked root of the box is called on this host, "" for a box without one."""
+        path = self.folder / "root-id"
+        return path.read_text(encoding="utf-8").strip() if path.is_file() else ""
+
+    @property
     def size_mb(self) -> float:
         """What the box's files take, in MB."""
         return sum(path.stat().st_size for path in self.folder.rglob("*") if path.is_file()) / 1e6

@@ -77,6 +77,16 @@ class Provider(Protocol):
             ProcessError: a command failed.
         """
 
+    def roots(self) -> dict[str, bool]:
+        """The unpacked roots that clones share, by name; whether a guest on this host uses each."""
+
+    def remove_root(self, root: str) -> None:
+        """Remove a root that no guest uses.
+
+        Raises:
+            ProcessError: it could not be removed.
+        """
+
     def check_room(self, guests: int) -> None:
         """See that the host's limits allow so many guests in all.
 

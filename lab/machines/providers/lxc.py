@@ -103,6 +103,22 @@ class Lxc:
         )
         return boxes_lxc.write_box(work, root_id=root_id, recipe=recipe, tarball=None, log=log)
 
+    def roots(self) -> dict[str, bool]:
+        """See `Provider.roots`; the guests of every project on this host count."""
+        script = (
+            'cd "$(lxc-config lxc.lxcpath)" && for root in .lab-roots/*/; do '
+            'name=$(basename "$root"); [ -d ".lab-roots/$name" ] || continue; '
+            'if grep -qsF "/.lab-roots/$name:" */config; then echo "used $name"; '
+            'else echo "free $name"; fi; done'
+        )
+        lines = process.run(process.as_root(["sh", "-c", script])).stdout.splitlines()
+        return {name: word == "used" for word, name in (line.split() for line in lines)}
+
+    def remove_root(self, root: str) -> None:
+        """See `Provider.remove_root`."""
+        script = 'rm -rf --one-file-system "$(lxc-config lxc.lxcpath)/.lab-roots/$1"'
+        process.run(process.as_root(["sh", "-c", script, "sh", root]), timeout_s=300)
+
     def check_room(self, guests: int) -> None:
         """See `Provider.check_room`."""
         limit, needed = int(_INOTIFY.read_text()), guests * _INOTIFY_PER_GUEST
