@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from lab.checks.request import Request, read_result
-from lab.classroom.results import CheckResult
+from lab.classroom.results import CheckResult, Outcome
 from lab.errors import ProcessError
 from lab.system import process
 
@@ -27,16 +27,24 @@ def run_checks(
             from another thread.
 
     Returns:
-        Each machine's results, in the order in which they were run.
+        Each machine's results, in the order in which they were run; none at all where the guide has
+        no checks. A machine that the checks process did not get through has an unknown one at the
+        end.
 
     Raises:
         ProcessError: the checks process itself failed before it could say anything.
     """
     found: dict[str, list[CheckResult]] = {target.machine: [] for target in request.targets}
+    waiting = dict.fromkeys(found)
+    if not Path(request.checks).is_dir():
+        for machine in waiting:
+            tell(machine, None)
+        return dict.fromkeys(waiting, ())
 
     def hear(line: str) -> None:
         event = json.loads(line)
         if event.get("done"):
+            waiting.pop(event["machine"], None)
             tell(event["machine"], None)
             return
         result = read_result(event["result"])
@@ -55,6 +63,24 @@ def run_checks(
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("a", encoding="utf-8") as file:
             file.write(completed.stderr)
-    if request.targets and not any(found.values()) and not completed.ok:
+    if waiting and not any(found.values()):
         raise ProcessError("The checks could not be run", details=completed.tail(), log=log)
+    for machine in waiting:
+        lost = _lost(process.describe_exit(completed.returncode))
+        found[machine].append(lost)
+        tell(machine, lost)
+        tell(machine, None)
     return {machine: tuple(results) for machine, results in found.items()}
+
+
+def _lost(how: str) -> CheckResult:
+    """Stands for all that a checks process which died on the way did not get to."""
+    return CheckResult(
+        id="checks",
+        step="",
+        title="The checks could not be finished",
+        outcome=Outcome.UNKNOWN,
+        points=None,
+        max_points=0.0,
+        message=f"the process that runs the checks {how}",
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -50,16 +51,13 @@ def read_spec(values: Mapping[str, Any], *, where: str, steps: Sequence[str]) ->
         raise ValueError(
             f"{where}: there is no step {values['step']!r} in the guide; it has {', '.join(steps)}"
         )
-    points = values.get("points", 1)
-    if isinstance(points, bool) or not isinstance(points, int | float) or points < 0:
-        raise ValueError(f"{where}: points must be a number that is not negative, not {points!r}")
     return CheckSpec(
-        id=str(values["id"]),
+        id=_id(values["id"], f"{where}: id"),
         step=str(values["step"]),
-        title=_texts(values["title"]),
-        points=float(points),
-        hint=_texts(values.get("hint", {})),
-        after=tuple(values.get("after", ())),
+        title=_texts(values["title"], f"{where}: title"),
+        points=_points(values.get("points", 1), f"{where}: points"),
+        hint=_texts(values.get("hint", {}), f"{where}: hint"),
+        after=_ids(values.get("after", ()), f"{where}: after"),
     )
 
 
@@ -85,7 +83,34 @@ def problems_of(specs: Sequence[CheckSpec]) -> list[str]:
     return problems
 
 
-def _texts(value: Any) -> dict[str, str]:  # noqa: ANN401 (whatever the guide's author wrote)
+def _id(value: object, what: str) -> str:
+    # It stands in a line of its own among what a fork tells, and in every report.
+    if not isinstance(value, str) or not value.isprintable():
+        raise ValueError(f"{what} must be text on one line, not {value!r}")
+    return value
+
+
+def _ids(value: object, what: str) -> tuple[str, ...]:
+    if not isinstance(value, list | tuple):
+        raise ValueError(f"{what} must be a list of ids, not {value!r}")
+    return tuple(_id(other, f"{what}: each") for other in value)
+
+
+def _points(value: object, what: str) -> float:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        try:
+            points = float(value)
+        except OverflowError:
+            points = math.inf
+        if math.isfinite(points) and points >= 0:
+            return points
+    raise ValueError(f"{what} must be a number that is not negative, not {value!r}")
+
+
+def _texts(value: object, what: str) -> dict[str, str]:
     if isinstance(value, str):
         return {FALLBACK_LANGUAGE: value}
-    return {str(language): str(text) for language, text in dict(value).items()}
+    words = [*value.keys(), *value.values()] if isinstance(value, Mapping) else [value]
+    if not isinstance(value, Mapping) or not all(isinstance(word, str) for word in words):
+        raise ValueError(f"{what} must be text, or a text for each language, not {value!r}")
+    return dict(value)

@@ -24,9 +24,13 @@ from lab.classroom import logins
 from lab.classroom.problems import did_you_mean, quoted
 from lab.classroom.source import Written
 
-# Names to which the environment of a step gives a meaning already, as LAB_LOGIN and so on.
+# Names to which the environment of a step gives a meaning already, as LAB_LOGIN and so on, and what
+# the runner in the guest is told by the same way (LAB_FORCE, LAB_REPORT).
 RESERVED_VARS = frozenset(
-    ["login", "name", "email", "vhost", "guide", "ssh_key", "student", "lab", "machine", "step"]
+    [
+        *("login", "name", "email", "vhost", "guide", "ssh_key"),
+        *("student", "lab", "machine", "step", "force", "report"),
+    ]
 )
 MAX_TEXT = 2000
 VAR_PATTERN = "^[a-z][a-z0-9_]*$"

@@ -173,12 +173,16 @@ def _lacks(entry: _GuideEntry, folder: Path, source: Source) -> list[Problem]:
     if not entry.steps:
         problems.append(source.problem(("steps",), "a guide needs one step at least"))
     names = [step.name for step in entry.steps]
+    scopes = [step.scope for step in entry.steps]
     for index, step in enumerate(entry.steps):
         place: Location = ("steps", index, "name")
         if step.name in names[:index]:
             problems.append(
                 source.problem(place, f"there are two steps called {quoted(step.name)}")
             )
+        if step.scope == "class" and "student" in scopes[:index]:
+            sentence = "class steps come first: they are done once for everybody"
+            problems.append(source.problem(("steps", index, "scope"), sentence))
         if not _script(step, folder).is_file():
             script = f"steps/{step.name}.sh"
             problems.append(source.problem(place, f"its script {quoted(script)} does not exist"))

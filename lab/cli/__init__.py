@@ -21,16 +21,14 @@ def main() -> None:
     except LabError as error:
         _show(error)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        print(
-            "\nInterrupted. What was done stands; the same command goes on from there.",
-            file=sys.stderr,
-        )
-        sys.exit(INTERRUPTED)
-    except BrokenPipeError:
-        # Whoever read our output has had enough of it (`lab status | head`).
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        sys.exit(0)
+    except SystemExit as end:
+        # Typer has made an exit code of Ctrl-C already.
+        if end.code == INTERRUPTED:
+            print(
+                "\nInterrupted. What was done stands; the same command goes on from there.",
+                file=sys.stderr,
+            )
+        raise
     except Exception:  # noqa: BLE001 (the top handler: whatever comes here is a bug of lab's)
         traceback.print_exc()
         print(

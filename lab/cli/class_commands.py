@@ -193,10 +193,11 @@ def logs(
 
     Example: lab logs ana -n 200
     """
+    from lab.report.text import inert_block
     from lab.workflow.connect import log_tails
 
     for heading, text in log_tails(options.project_of(file), targets or (), lines=lines):
-        typer.echo(f"== {heading}\n{text}")
+        typer.echo(inert_block(f"== {heading}\n{text}"))
 
 
 def halt(
@@ -209,8 +210,8 @@ def halt(
     from lab.workflow import lifecycle
     from lab.workflow.project import select
 
+    project = options.project_of(file)
     with options.locked(file, "halt", wait), options.progress() as live:
-        project = options.project_of(file)
         stopped = lifecycle.halt(project, select(project.machines, targets or ()), observer=live)
     typer.echo(
         f"Stopped {len(stopped)} machines." if stopped else "No machine was running.", err=True

@@ -22,7 +22,9 @@ class Machine:
         container: what the provider calls it; unique on the host, and known by its prefix as this
             project's.
         box: the name of the Vagrant box it is a clone of.
-        class_variables: environment of the class steps.
+        class_variables: environment of the class steps. A student's own `vars` are among them: a
+            student with another `python` than the class has class steps of their own, and so other
+            digests, and a bake of their own.
         student_variables: what the student steps get besides.
         steps: the guide's steps in order, each with its digest.
     """

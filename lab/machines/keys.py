@@ -47,8 +47,11 @@ def ensure_keys(folder: Path, *, hostname: str) -> MachineKeys:
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     for kind in _KINDS:
-        if not (folder / f"{kind}.pub").exists():
-            (folder / kind).unlink(missing_ok=True)
+        pair = (folder / kind, folder / f"{kind}.pub")
+        if not all(path.exists() for path in pair):
+            # Half a pair is of no use, and `ssh-keygen` would ask before it replaces it.
+            for path in pair:
+                path.unlink(missing_ok=True)
             comment = f"{hostname} ({kind})"
             process.run(
                 [

@@ -10,13 +10,13 @@ import shlex
 import tarfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from lab.classroom.shipped import shipped
 from lab.errors import MachineError
 from lab.machines import ssh
 from lab.machines.fleet import Machine, assignments
-from lab.machines.steps import PlannedStep, StepReport, parse_report, steps_done
+from lab.machines.steps import CACHE, PlannedStep, StepReport, parse_report, steps_done
 from lab.system.files import LabFolder
 
 # A step that compiles on a slow machine behind a slow mirror takes minutes, not an hour.
@@ -94,17 +94,17 @@ def run_steps(
         MachineError: the guest could not take the kit.
     """
     steps = [step for step in machine.steps if not only or step.name in only]
-    total = len(machine.steps)
+    order = [step.name for step in machine.steps]
     reports: list[StepReport] = []
 
     def hear(line: str) -> None:
         report = parse_report(line)
-        if report is None:
+        # Other words may come before the runner's: a greeting, what `sudo` has to say.
+        if report is None or report.step not in order:
             return
         reports.append(report)
         if report.word == "start":
-            position = [step.name for step in machine.steps].index(report.step) + 1
-            tell(f"step {report.step} {position}/{total}")
+            tell(f"step {report.step} {order.index(report.step) + 1}/{len(order)}")
 
     completed = ssh.run_as_root(
         folder,
@@ -136,7 +136,7 @@ def run_steps(
 def _commands(machine: Machine, steps: Sequence[PlannedStep], *, force: bool) -> list[str]:
     """A call of the runner for each scope, as its steps have the same variables.
 
-    The class's steps come first, then the student's.
+    The class's steps come first, then the student's: a guide has no other order.
     """
     lines = []
     common = {"LAB_REPORT": "1", **({"LAB_FORCE": "1"} if force else {})}
@@ -151,7 +151,7 @@ def _commands(machine: Machine, steps: Sequence[PlannedStep], *, force: bool) ->
 
 
 def _root_owned(entry: tarfile.TarInfo) -> tarfile.TarInfo | None:
-    if "__pycache__" in entry.name:
+    if CACHE in PurePosixPath(entry.name).parts:
         return None
     entry.uid = entry.gid = 0
     entry.uname = entry.gname = "root"

@@ -5,15 +5,17 @@ lab's own configuration with pinned host keys, one-off commands, and a shell tha
 
 from __future__ import annotations
 
+import math
 import shlex
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab.errors import ConnectionLost
+from lab.errors import ConnectionLost, MachineError
 from lab.machines.fleet import Machine
 from lab.system import process
+from lab.system.conversation import Conversation
 from lab.system.files import LabFolder, write_if_changed
 
 CONNECTION_FAILED = 255
@@ -139,17 +141,27 @@ def wait_for_ssh(folder: LabFolder, machine: Machine, *, timeout_s: float) -> No
 
     Raises:
         ConnectionLost: it did not in time.
+        MachineError: it does, and does not let lab work there as root.
     """
     deadline = time.monotonic() + timeout_s
     while True:
         try:
-            run_as_root(folder, machine, "exit 0", timeout_s=max(5.0, timeout_s))
+            completed = run_as_root(folder, machine, "exit 0", timeout_s=max(5.0, timeout_s))
         except ConnectionLost:
             if time.monotonic() > deadline:
                 raise
             time.sleep(0.3)
         else:
-            return
+            break
+    if not completed.ok:
+        raise MachineError(
+            f"{machine.name} can be reached, but `sudo` there "
+            f"{process.describe_exit(completed.returncode)}",
+            details=completed.tail(3),
+            hint="User vagrant must be allowed all by sudo without a password, "
+            "or make the machine anew: "
+            f"lab destroy {machine.name}, lab up {machine.name}",
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -172,7 +184,7 @@ class Shell:
             shlex.join(["sudo", "-n", "bash", "-c", _LOOP]),
         ]
         self._machine = machine
-        self._conversation: process.Conversation | None = None
+        self._conversation: Conversation | None = None
 
     def run(self, command: str, *, timeout_s: float = 60.0) -> Answer:
         """Run a command line with the guest's `sh`; 124 is the exit code of one that took too long.
@@ -182,9 +194,11 @@ class Shell:
         """
         conversation = self._connected()
         data = command.encode()
+        # `timeout` in the guest takes 0 for no limit at all.
+        limit_s = max(1, math.ceil(timeout_s))
         try:
-            conversation.send(f"{timeout_s:.0f} {len(data)}\n".encode() + data)
-            head = conversation.read_line(timeout_s=timeout_s + 10)
+            conversation.send(f"{limit_s} {len(data)}\n".encode() + data)
+            head = conversation.read_line(timeout_s=limit_s + 10)
             exit_code, out, err = (int(word) for word in head.split())
             stdout = conversation.read(out, timeout_s=30)
             stderr = conversation.read(err, timeout_s=30)
@@ -199,9 +213,9 @@ class Shell:
             self._conversation.close()
             self._conversation = None
 
-    def _connected(self) -> process.Conversation:
+    def _connected(self) -> Conversation:
         if self._conversation is None:
-            conversation = process.Conversation(self._argv)
+            conversation = Conversation(self._argv)
             try:
                 if conversation.read_line(timeout_s=_CONNECT_S) != b"ready":
                     raise EOFError("something else than lab's shell answered")

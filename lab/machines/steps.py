@@ -7,13 +7,17 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from lab.classroom.guide import Guide, Step
 
+# What Python leaves beside a file that it has run: no part of a guide.
+CACHE = "__pycache__"
 _DIGEST_LENGTH = 16
+_ENDED = re.compile(r"ended (\S+) ([0-9]{1,3}) ([0-9]{1,9}(?:\.[0-9]{1,9})?)")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,9 +84,9 @@ def parse_report(line: str) -> StepReport | None:
     match line.split():
         case [("start" | "kept") as word, step]:
             return StepReport(word=word, step=step)
-        case ["ended", step, exit_code, seconds] if exit_code.isdigit():
+        case words if match := _ENDED.fullmatch(" ".join(words)):
             return StepReport(
-                word="ended", step=step, exit_code=int(exit_code), seconds=float(seconds)
+                word="ended", step=match[1], exit_code=int(match[2]), seconds=float(match[3])
             )
         case _:
             return None
@@ -97,9 +101,15 @@ def steps_done(reports: Sequence[StepReport]) -> int:
 
 
 def _stamp(path: Path) -> tuple[int, int]:
-    entries = [path, *path.rglob("*")] if path.is_dir() else [path]
-    stats = [entry.stat() for entry in entries]
+    stats = [entry.stat() for entry in (path, *_below(path))]
     return max(stat.st_mtime_ns for stat in stats), sum(stat.st_size for stat in stats)
+
+
+def _below(path: Path) -> list[Path]:
+    """What a folder of the guide holds, as the kit takes it."""
+    return sorted(
+        entry for entry in path.rglob("*") if CACHE not in entry.relative_to(path.parent).parts
+    )
 
 
 @functools.lru_cache(maxsize=256)
@@ -107,7 +117,7 @@ def _digest_of(paths: tuple[Path, ...], _stamps: tuple[tuple[int, int], ...]) ->
     # A class of five hundred reads each script once; the stamps notice an edit in between.
     digest = hashlib.sha256()
     for path in paths:
-        for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+        for file in _below(path) if path.is_dir() else [path]:
             if file.is_file():
                 digest.update(f"{file.relative_to(path.parent)}\0".encode())
                 digest.update(file.read_bytes())

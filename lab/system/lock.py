@@ -10,8 +10,10 @@ import time
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
+from typing import TextIO
 
-from lab.errors import LockedError
+from lab.errors import LabError, LockedError
+from lab.system.files import make_folder
 
 
 @contextlib.contextmanager
@@ -25,10 +27,11 @@ def hold(path: Path, *, operation: str, wait_s: float = 0.0) -> Iterator[None]:
 
     Raises:
         LockedError: another lab holds it; with its pid, operation and start.
+        LabError: the file cannot be opened, or its folder not be made.
     """
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_folder(path.parent)
     deadline = time.monotonic() + wait_s
-    with path.open("a+", encoding="utf-8") as file:
+    with _opened(path) as file:
         while not _taken(file.fileno()):
             if time.monotonic() >= deadline:
                 raise _locked(path)
@@ -38,6 +41,16 @@ def hold(path: Path, *, operation: str, wait_s: float = 0.0) -> Iterator[None]:
         json.dump({"pid": os.getpid(), "operation": operation, "started": started}, file)
         file.flush()
         yield
+
+
+def _opened(path: Path) -> TextIO:
+    try:
+        return path.open("a+", encoding="utf-8")
+    except OSError as error:
+        raise LabError(
+            f"The lock {path} could not be opened: {error.strerror}",
+            hint="Mend its permissions, then run the same command again.",
+        ) from error
 
 
 def _taken(descriptor: int) -> bool:

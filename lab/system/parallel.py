@@ -6,12 +6,18 @@ Results are in the order of the jobs, and one job's failure is never another's.
 from __future__ import annotations
 
 import queue
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Generic, TypeVar
 
 from lab.system import process
+
+# More than this, and who has news waits until it has been heard.
+_WAITING_NEWS = 1000
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -46,13 +52,22 @@ def run_all(
         One `Done` a job, in the jobs' order. An interruption stops the programs that the jobs have
         started and no further job begins.
     """
-    news: queue.SimpleQueue[tuple[int, str | Future[R]]] = queue.SimpleQueue()
+    news: queue.Queue[tuple[int, str | Future[R]]] = queue.Queue(_WAITING_NEWS)
+    stopped = threading.Event()
+
+    def put(index: int, item: str | Future[R]) -> None:
+        # After an interruption nobody listens: waiting for room would be for ever.
+        while not stopped.is_set():
+            with suppress(queue.Full):
+                news.put((index, item), timeout=0.2)
+                return
+
     results: list[Done[R]] = [Done() for _ in jobs]
     with ThreadPoolExecutor(max_workers=max(1, min(workers, len(jobs) or 1))) as pool:
         try:
             for index, job in enumerate(jobs):
-                future = pool.submit(work, job, _teller(news, index))
-                future.add_done_callback(lambda done, i=index: news.put((i, done)))  # type: ignore[misc]  # a lambda's default
+                future = pool.submit(work, job, partial(put, index))
+                future.add_done_callback(partial(put, index))
             left = len(jobs)
             while left:
                 index, item = news.get()
@@ -63,16 +78,11 @@ def run_all(
                 results[index] = _result(item)
                 on_done(jobs[index], results[index])
         except BaseException:
+            stopped.set()
             pool.shutdown(wait=False, cancel_futures=True)
             process.stop_all()
             raise
     return results
-
-
-def _teller(
-    news: queue.SimpleQueue[tuple[int, str | Future[R]]], index: int
-) -> Callable[[str], None]:
-    return lambda text: news.put((index, text))
 
 
 def _result(future: Future[R]) -> Done[R]:

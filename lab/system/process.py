@@ -1,31 +1,41 @@
 """The one way in which lab runs other programs.
 
-No shell, stdin closed, bounded memory, whole groups killed.
+No shell, stdin closed, bounded memory, whole groups killed, and no program after an interruption.
 """
 
 from __future__ import annotations
 
+import contextlib
+import contextvars
 import os
-import selectors
 import shlex
 import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from lab.errors import HostError, ProcessError
+from lab.errors import INTERRUPTED, HostError, LabError, ProcessError
+from lab.system.output import KEPT_BYTES as KEPT_BYTES
+from lab.system.output import Log, Reader
 
-KEPT_BYTES = 8 * 1024 * 1024
 TERM_GRACE_S = 5.0
 _TAIL_LINES = 15
 
+_lock = threading.Lock()  # of the two below
 _running: set[subprocess.Popen[bytes]] = set()
-_running_lock = threading.Lock()
+_interrupted = threading.Event()
+_cleaning = contextvars.ContextVar("_cleaning", default=False)
+
+
+class Interrupted(LabError):
+    """lab was interrupted: a program was stopped for it, or not even started."""
+
+    exit_code = INTERRUPTED
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,43 +77,6 @@ def as_root(argv: Sequence[str]) -> list[str]:
     return list(argv) if os.geteuid() == 0 else ["sudo", "-n", *argv]
 
 
-class _Tail:
-    """Reads a pipe to its end, keeps the last bytes, and hands on each line as it comes."""
-
-    def __init__(
-        self, stream: IO[bytes], log: IO[bytes] | None, on_line: Callable[[str], None] | None
-    ) -> None:
-        self._stream = stream
-        self._log = log
-        self._on_line = on_line
-        self._kept = bytearray()
-        self._thread = threading.Thread(target=self._read, daemon=True)
-        self._thread.start()
-
-    def _read(self) -> None:
-        pending = b""
-        while chunk := os.read(self._stream.fileno(), 65536):
-            if self._log is not None:
-                self._log.write(chunk)
-                self._log.flush()
-            self._kept += chunk
-            if len(self._kept) > 2 * KEPT_BYTES:
-                del self._kept[:-KEPT_BYTES]
-            if self._on_line is not None:
-                *lines, pending = (pending + chunk).split(b"\n")
-                pending = pending[-KEPT_BYTES:]
-                for line in lines:
-                    self._on_line(line.decode(errors="replace"))
-        if pending and self._on_line is not None:
-            self._on_line(pending.decode(errors="replace"))
-
-    def text(self) -> str:
-        # A grandchild may hold the pipe open after the program itself has ended; what it says then
-        # is not waited for.
-        self._thread.join(timeout=TERM_GRACE_S)
-        return bytes(self._kept[-KEPT_BYTES:]).decode(errors="replace")
-
-
 def run(  # noqa: PLR0913 (the one way to run a program has all the options)
     argv: Sequence[str],
     *,
@@ -123,54 +96,53 @@ def run(  # noqa: PLR0913 (the one way to run a program has all the options)
         env: added to this process's environment.
         cwd: the folder it runs in.
         log: a file that its output is appended to as it comes.
-        on_line: called from another thread with each line of stdout.
+        on_line: called from another thread with each line of stdout; what it raises is raised here
+            when the program has ended.
         timeout_s: how long it may take; then it is killed with all its children.
         check: whether an exit code other than 0 is an error.
 
     Raises:
-        HostError: the program is not installed.
+        HostError: the program is not installed, or cannot be run.
         ProcessError: it took too long, or failed and `check` is set.
+        Interrupted: lab was interrupted, before or while it ran.
+        LabError: the log could not be written; `details` says how the program ended.
     """
-    started = time.monotonic()
-    log_file = _open_log(log, argv)
-    try:
-        child = _start(
+    with contextlib.ExitStack() as closing:
+        log_file = None
+        if log is not None:
+            log_file = closing.enter_context(contextlib.closing(Log(log)))
+            log_file.write(f"$ {_shown(argv)}\n".encode())
+        started = time.monotonic()
+        child = start(
             argv, env=env, cwd=cwd, stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE
         )
         assert child.stdout is not None
         assert child.stderr is not None
-        out = _Tail(child.stdout, log_file, on_line)
-        err = _Tail(child.stderr, log_file, None)
-        try:
-            if stdin is not None:
-                _feed(child, stdin)
-            returncode = child.wait(timeout_s)
-        except subprocess.TimeoutExpired:
-            kill_group(child)
-            raise ProcessError(
-                f"`{_shown(argv)}` took longer than {timeout_s:.0f} s and was stopped",
-                details="\n".join(err.text().splitlines()[-_TAIL_LINES:]),
-                log=log,
-            ) from None
-        except BaseException:
-            kill_group(child)
-            raise
-        finally:
-            with _running_lock:
-                _running.discard(child)
+        out = Reader(child.stdout, log_file, on_line)
+        err = Reader(child.stderr, log_file)
+        in_time = _wait(child, stdin, timeout_s)
         completed = Completed(
             argv=tuple(argv),
-            returncode=returncode,
-            stdout=out.text(),
-            stderr=err.text(),
+            returncode=child.returncode,
+            stdout=out.text(wait_s=TERM_GRACE_S),
+            stderr=err.text(wait_s=TERM_GRACE_S),
             seconds=time.monotonic() - started,
         )
-    finally:
-        if log_file is not None:
-            log_file.close()
+    if out.error is not None:
+        raise out.error
+    trouble = log_file.trouble if log_file is not None else ""
+    if not in_time:
+        words = "\n".join(completed.stderr.splitlines()[-_TAIL_LINES:])
+        how = f"took longer than {timeout_s:.0f} s and was stopped"
+        raise ProcessError(f"`{_shown(argv)}` {how}", details=_joined(words, trouble), log=log)
+    how = f"`{_shown(argv)}` {describe_exit(completed.returncode)}"
     if check and not completed.ok:
-        raise ProcessError(
-            f"`{_shown(argv)}` {describe_exit(returncode)}", details=completed.tail(), log=log
+        raise ProcessError(how, details=_joined(completed.tail(), trouble), log=log)
+    if trouble:
+        raise LabError(
+            trouble,
+            details=_joined(how, completed.tail()),
+            hint="Free some space or mend the permissions, then run the same command again.",
         )
     return completed
 
@@ -179,151 +151,150 @@ def run_attached(argv: Sequence[str], *, cwd: Path | None = None) -> int:
     """Run a program on this terminal, for a person to use, and return its exit code."""
     try:
         return subprocess.run(list(argv), cwd=cwd, check=False).returncode
-    except FileNotFoundError as error:
-        raise _not_installed(argv[0]) from error
+    except OSError as error:
+        raise _not_run(argv, cwd, error) from error
+
+
+def start(
+    argv: Sequence[str],
+    *,
+    stdin: int,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+) -> subprocess.Popen[bytes]:
+    """Start a program that `stop_all` stops; for this room only, which forgets it at its end."""
+    # Under the lock, so that an interruption sees the program or is seen by it.
+    with _lock:
+        if _interrupted.is_set() and not _cleaning.get():
+            raise Interrupted(f"`{_shown(argv)}` was not started: lab was interrupted")
+        try:
+            child = subprocess.Popen(
+                list(argv),
+                bufsize=0,
+                stdin=stdin,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env=None if env is None else {**os.environ, **env},
+                cwd=cwd,
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise _not_run(argv, cwd, error) from error
+        if not _cleaning.get():
+            _running.add(child)
+    return child
+
+
+def forget(child: subprocess.Popen[bytes]) -> bool:
+    """Note that a program has ended; says whether an interruption may have ended it."""
+    with _lock:
+        known = child in _running
+        _running.discard(child)
+        return known and _interrupted.is_set()
+
+
+def feed(pipe: IO[bytes], data: bytes) -> None:
+    """Write all of the data into an unbuffered pipe, which may take it in parts."""
+    left = memoryview(data)
+    while left:
+        left = left[pipe.write(left) :]
 
 
 def stop_all() -> None:
-    """Stop every program that `run` has started and that is still going, with its children."""
-    with _running_lock:
+    """Stop every program that `run` has started, with its children; from now on none starts."""
+    with _lock:
+        _interrupted.set()
         children = list(_running)
-    for child in children:
-        kill_group(child)
+    _kill(children)
+
+
+def allow_again() -> None:
+    """Take back that no program starts after an interruption; for tests."""
+    _interrupted.clear()
+
+
+@contextlib.contextmanager
+def cleaning_up() -> Iterator[None]:
+    """In the block, programs start in spite of an interruption, and are not stopped by one.
+
+    For what removes the beginnings of an interrupted job.
+    """
+    token = _cleaning.set(True)
+    try:
+        yield
+    finally:
+        _cleaning.reset(token)
 
 
 def kill_group(child: subprocess.Popen[bytes]) -> None:
     """Ask a program and its children to end, and kill what is left after a grace period."""
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        # Not permitted: the group runs as root, through sudo, which ends when its stdin and parent
-        # are gone.
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(child.pid, number)
-        with suppress(subprocess.TimeoutExpired):
-            child.wait(TERM_GRACE_S)
-            return
+    _kill([child])
 
 
-class Conversation:
-    """A program that stays, and is written to and read from in turns.
+def _wait(child: subprocess.Popen[bytes], stdin: bytes | None, timeout_s: float | None) -> bool:
+    """Feed a program and wait for its end; says whether that came in time."""
 
-    Raises:
-        HostError: the program is not installed.
-    """
+    def attend() -> None:
+        if child.stdin is not None and stdin is not None:
+            # A program that ends before it has read everything says why by its exit code.
+            with suppress(BrokenPipeError), child.stdin:
+                feed(child.stdin, stdin)
+        child.wait()
 
-    def __init__(self, argv: Sequence[str], *, cwd: Path | None = None) -> None:
-        self._child = _start(argv, env=None, cwd=cwd, stdin=subprocess.PIPE)
-        assert self._child.stdout is not None
-        assert self._child.stderr is not None
-        self._errors = _Tail(self._child.stderr, None, None)
-        self._buffer = bytearray()
-        self._selector = selectors.DefaultSelector()
-        self._selector.register(self._child.stdout, selectors.EVENT_READ)
-
-    def send(self, data: bytes) -> None:
-        """Write to the program.
-
-        Raises:
-            EOFError: it has ended.
-        """
-        assert self._child.stdin is not None
-        try:
-            self._child.stdin.write(data)
-            self._child.stdin.flush()
-        except (BrokenPipeError, ValueError) as error:
-            raise EOFError(self.last_words()) from error
-
-    def read_line(self, *, timeout_s: float) -> bytes:
-        """The next line, without its end.
-
-        Raises:
-            EOFError: the program has ended.
-            TimeoutError: nothing came in time.
-        """
-        deadline = time.monotonic() + timeout_s
-        while (end := self._buffer.find(b"\n")) < 0:
-            self._fill(deadline)
-        line = bytes(self._buffer[:end])
-        del self._buffer[: end + 1]
-        return line
-
-    def read(self, count: int, *, timeout_s: float) -> bytes:
-        """The next `count` bytes.
-
-        Raises:
-            EOFError: the program has ended.
-            TimeoutError: they did not come in time.
-        """
-        deadline = time.monotonic() + timeout_s
-        while len(self._buffer) < count:
-            self._fill(deadline)
-        data = bytes(self._buffer[:count])
-        del self._buffer[:count]
-        return data
-
-    def last_words(self) -> str:
-        """The last line that the program wrote to stderr."""
-        lines = self._errors.text().strip().splitlines()
-        return lines[-1].strip() if lines else ""
-
-    def close(self) -> None:
-        """End the program."""
-        self._selector.close()
-        for stream in (self._child.stdin, self._child.stdout):
-            if stream is not None:
-                with suppress(OSError):
-                    stream.close()
-        kill_group(self._child)
-        with _running_lock:
-            _running.discard(self._child)
-
-    def _fill(self, deadline: float) -> None:
-        if not self._selector.select(max(0.0, deadline - time.monotonic())):
-            raise TimeoutError
-        assert self._child.stdout is not None
-        chunk = os.read(self._child.stdout.fileno(), 65536)
-        if not chunk:
-            raise EOFError(self.last_words())
-        self._buffer += chunk
-
-
-def _start(
-    argv: Sequence[str], *, env: Mapping[str, str] | None, cwd: Path | None, stdin: int
-) -> subprocess.Popen[bytes]:
+    # In a thread, as Popen.wait with a time-out looks only every 50 ms, and a program that does not
+    # read its stdin is to be too late as well.
+    attendant = threading.Thread(target=attend, daemon=True)
+    attendant.start()
     try:
-        child = subprocess.Popen(
-            list(argv),
-            stdin=stdin,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=None if env is None else {**os.environ, **env},
-            cwd=cwd,
-            start_new_session=True,
-        )
-    except FileNotFoundError as error:
-        if cwd is not None and not cwd.is_dir():
-            raise ProcessError(f"There is no folder {cwd} to run `{_shown(argv)}` in") from error
-        raise _not_installed(argv[0]) from error
-    with _running_lock:
-        _running.add(child)
-    return child
+        attendant.join(timeout_s)
+        in_time = not attendant.is_alive()
+    except BaseException:
+        kill_group(child)
+        raise
+    finally:
+        interrupted = forget(child)
+    if interrupted:
+        raise Interrupted(f"`{_shown(child.args)}` was stopped: lab was interrupted")  # type: ignore[arg-type]  # a list, from `start`
+    if not in_time:
+        kill_group(child)
+    return in_time
 
 
-def _feed(child: subprocess.Popen[bytes], data: bytes) -> None:
-    assert child.stdin is not None
-    # A program that ends before it has read everything says why by its exit code.
-    with suppress(BrokenPipeError):
-        child.stdin.write(data)
-    with suppress(BrokenPipeError):
-        child.stdin.close()
+def _kill(children: Sequence[subprocess.Popen[bytes]]) -> None:
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        groups = {child.pid for child in children} & _live_groups()
+        for group in groups:
+            # Not permitted: the group runs as root, through sudo, which ends when its stdin and
+            # parent are gone.
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(group, number)
+        deadline = time.monotonic() + TERM_GRACE_S
+        while groups & _live_groups() and time.monotonic() < deadline:
+            time.sleep(0.02)
+    for child in children:
+        child.poll()
 
 
-def _open_log(log: Path | None, argv: Sequence[str]) -> IO[bytes] | None:
-    if log is None:
-        return None
-    log.parent.mkdir(parents=True, exist_ok=True)
-    log_file = log.open("ab")
-    log_file.write(f"$ {_shown(argv)}\n".encode())
-    return log_file
+def _live_groups() -> set[int]:
+    """The process groups of which something runs: a zombie does not, and may stay for long."""
+    groups = set()
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            state, _, group = path.read_text(errors="replace").rpartition(")")[2].split()[:3]
+            if state not in "ZX":
+                groups.add(int(group))
+    return groups
+
+
+def _not_run(argv: Sequence[str], cwd: Path | None, error: OSError) -> LabError:
+    if cwd is not None and not cwd.is_dir():
+        return ProcessError(f"There is no folder {cwd} to run `{_shown(argv)}` in")
+    if not isinstance(error, FileNotFoundError):
+        return HostError(f"`{argv[0]}` cannot be run: {error.strerror}")
+    return HostError(
+        f"`{argv[0]}` is not installed, or not on PATH",
+        hint="./scripts/quickstart installs what lab needs on Debian and says what that is",
+    )
 
 
 def _shown(argv: Sequence[str]) -> str:
@@ -331,8 +302,5 @@ def _shown(argv: Sequence[str]) -> str:
     return line if len(line) <= 120 else f"{line[:117]}..."
 
 
-def _not_installed(program: str) -> HostError:
-    return HostError(
-        f"`{program}` is not installed, or not on PATH",
-        hint="./scripts/quickstart installs what lab needs on Debian and says what that is",
-    )
+def _joined(*parts: str) -> str:
+    return "\n".join(part for part in parts if part)

@@ -120,15 +120,19 @@ def prune(*, log: Path | None = None) -> list[str]:
     vagrant = Vagrant(Path.cwd(), log=log)
     used = {root for root, in_use in provider.roots().items() if in_use}
     removed = []
+    kept = set(used)
     for box in catalog.boxes():
         if box.name.startswith(BAKE_PREFIX) and box.root_id not in used:
             vagrant.remove_box(box.name, provider=box.provider)
             removed.append(box.name)
-    wanted = used | {box.root_id for box in catalog.boxes()}
+        else:
+            kept.add(box.root_id)
     for root in provider.roots():
-        if root not in wanted:
+        if root not in kept:
             provider.remove_root(root)
-            removed.append(root)
+            # A bake and its root are one thing to the teacher.
+            if not root.startswith(BAKE_PREFIX.replace("/", "-")):
+                removed.append(f"the unpacked root {root}")
     return removed
 
 

@@ -13,6 +13,8 @@ from lab.machines.vagrantfile import render_vagrantfile
 from lab.system.files import write_if_changed
 from lab.workflow.project import Project
 
+_OURS = b"# Written by lab from labs.yaml"
+
 
 def write_files(project: Project) -> None:
     """Write the Vagrantfile, the seed script, and each lab's guest settings.
@@ -39,4 +41,8 @@ def write_vagrantfile(project: Project) -> None:
     """
     write_if_changed(project.folder.root / "seed", SEED.read_text(encoding="utf-8"), mode=0o755)
     text = render_vagrantfile(project.machines, project=project.path, provider=project.provider)
-    write_if_changed(project.path / "Vagrantfile", text)
+    path = project.path / "Vagrantfile"
+    if path.exists() and not path.read_bytes().startswith(_OURS):
+        # Somebody's own, from before lab: it is kept beside ours.
+        path.rename(path.with_name("Vagrantfile.before-lab"))
+    write_if_changed(path, text)

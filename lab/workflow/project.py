@@ -141,15 +141,34 @@ def _provider_of(classroom: Classroom) -> str:
 
 
 def _project_id(folder: LabFolder, *, create: bool) -> str:
+    """The mark of this project in the provider's names; it moves with the folder, and is made once.
+
+    Raises:
+        UsageError: the folder is a copy of one whose machines these are.
+    """
     path = folder.state / PROJECT_FILE
-    known = read_json(path).get("id")
-    if known:
-        return str(known)
-    if not create:
-        return "none"
-    made = secrets.token_hex(3)
-    write_json(path, {"id": made, "path": str(folder.project.resolve())})
-    return made
+    here = str(folder.project.resolve())
+    known = read_json(path)
+    if not known.get("id"):
+        if not create:
+            return "none"
+        known = {"id": secrets.token_hex(3)}
+    elif known.get("path") not in {None, here}:
+        _refuse_copy(folder, str(known["path"]), str(known["id"]))
+    if known.get("path") != here:
+        write_json(path, {"id": known["id"], "path": here})
+    return str(known["id"])
+
+
+def _refuse_copy(folder: LabFolder, other: str, project_id: str) -> None:
+    """A folder that was moved keeps its machines; one that was copied has none of its own yet."""
+    original = LabFolder(Path(other)).state / PROJECT_FILE
+    if original.exists() and read_json(original).get("id") == project_id:
+        raise UsageError(
+            f"This folder is a copy of {other}, whose machines these are",
+            hint=f"Work there; or make this one a class of its own: "
+            f"rm -r {folder.root} {folder.project / '.vagrant'}",
+        )
 
 
 def _keys_of(student: Student, folder: LabFolder, *, for_boot: bool) -> MachineKeys:

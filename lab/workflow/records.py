@@ -5,9 +5,10 @@ A memory for `status`, never the truth about the guest.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
+from lab.errors import LabError
 from lab.machines.fleet import Machine
 from lab.system.files import LabFolder, read_json, write_json
 
@@ -36,8 +37,8 @@ def read_record(folder: LabFolder, machine: str) -> MachineRecord | None:
     Raises:
         LabError: the file is damaged.
     """
-    data = read_json(folder.machine_state(machine))
-    return _from(data) if data else None
+    path = folder.machine_state(machine)
+    return _from(path) if path.exists() else None
 
 
 def all_records(folder: LabFolder) -> dict[str, MachineRecord]:
@@ -47,7 +48,7 @@ def all_records(folder: LabFolder) -> dict[str, MachineRecord]:
         LabError: one of the files is damaged.
     """
     paths = sorted((folder.state / "machines").glob("*.json"))
-    return {path.stem: _from(read_json(path)) for path in paths}
+    return {path.stem: _from(path) for path in paths}
 
 
 def write_record(
@@ -83,6 +84,13 @@ def forget(folder: LabFolder, machine: str) -> None:
     folder.machine_state(machine).unlink(missing_ok=True)
 
 
-def _from(data: Mapping[str, object]) -> MachineRecord:
+def _from(path: Path) -> MachineRecord:
+    data = read_json(path)
     known = MachineRecord.__dataclass_fields__
-    return MachineRecord(**{name: value for name, value in data.items() if name in known})  # type: ignore[arg-type]  # JSON that lab wrote
+    try:
+        return MachineRecord(**{name: value for name, value in data.items() if name in known})
+    except TypeError as error:
+        raise LabError(
+            f"{path} is damaged: it does not say what it must",
+            hint=f"Move it away (mv {path} {path}.damaged) and run the same command again.",
+        ) from error

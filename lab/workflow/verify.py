@@ -90,11 +90,8 @@ def _check(
         else:
             results = tally[machine]
             passed = sum(result.outcome is Outcome.PASSED for result in results)
-            observer.done(
-                machine,
-                ok=passed == len(results),
-                summary=f"{passed} of {len(results)} checks passed",
-            )
+            told = f"{passed} of {len(results)} checks passed" if results else "has no checks"
+            observer.done(machine, ok=bool(results) and passed == len(results), summary=told)
 
     done = parallel.run_all([request], work, workers=1, on_news=news, on_done=lambda _, __: None)[0]
     if done.error is not None:
@@ -155,8 +152,9 @@ def _keep(project: Project, results: tuple[LabResult, ...]) -> None:
 
 
 def exit_code_of(results: tuple[LabResult, ...]) -> int:
-    """0 when every check passed, 4 when none could be evaluated, else 1."""
-    checks = [check for lab in results for student in lab.students for check in student.checks]
-    if not any(check.outcome is not Outcome.UNKNOWN for check in checks):
+    """0 when every student has everything, 4 when nothing could be evaluated, else 1."""
+    students = [student for lab in results for student in lab.students]
+    if not any(student.evaluated for student in students):
         return NOTHING_EVALUATED
-    return OK if all(check.outcome is Outcome.PASSED for check in checks) else NOT_ALL_WELL
+    all_well = all(student.outcome is Outcome.PASSED for student in students)
+    return OK if all_well else NOT_ALL_WELL

@@ -87,13 +87,6 @@ main()
 """
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    # Until `process.run` closes its pipes (tests/unit/test_process.py: test_pipes_are_closed).
-    for item in items:
-        if Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning"))
-
-
 def write_program(path: Path, script: str) -> None:
     path.write_text(f"#!/bin/sh\n{script}\n")
     path.chmod(0o755)

@@ -199,9 +199,6 @@ def test_vagrant_s_words_are_made_inert(lab: Lab, world: Any) -> None:
     assert all(inert(ran.out + ran.err) for ran in (table, data))
 
 
-@pytest.mark.xfail(
-    strict=True, reason="`lab logs` hands a guest's output to the terminal as it is (fault 17)"
-)
 def test_a_log_s_words_are_made_inert(lab: Lab, world: Any) -> None:
     lab("up", "ana")
     log = world.project / ".lab/logs/hello-ana.log"

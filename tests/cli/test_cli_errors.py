@@ -27,9 +27,6 @@ def test_without_labs_yaml_there_is_a_command_that_writes_one(
     assert "lab init" in ran.err
 
 
-@pytest.mark.xfail(
-    strict=True, reason="halt takes the lock first, and makes `.lab/` wherever it is called"
-)
 def test_halt_in_a_wrong_folder_leaves_nothing_there(lab: Lab, world: Any) -> None:
     (world.project / "labs.yaml").unlink()
     assert lab("halt").code == USAGE
@@ -209,9 +206,6 @@ def test_a_login_that_is_a_path_makes_nothing(lab: Lab, world: Any, login: str) 
     assert world.below() == []
 
 
-@pytest.mark.xfail(
-    strict=True, reason="`lab up` writes over a Vagrantfile that lab has not written"
-)
 def test_a_vagrantfile_of_somebody_s_is_not_lost(lab: Lab, world: Any) -> None:
     own = world.project / "Vagrantfile"
     own.write_text("# An afternoon of work\n")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shlex
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -42,20 +41,6 @@ labs:
 """
 
 Program = Callable[[str, str], Path]
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    # Until `process.run` closes its pipes (test_process.py: test_pipes_are_closed): with every warning an error, each
-    # test that runs a program would fail for it.
-    for item in items:
-        if Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning"))
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_unconfigure() -> None:
-    # The same, for the pipes that the traceback of a failed test has kept until now.
-    warnings.filterwarnings("ignore", "unclosed file", ResourceWarning)
 
 
 @dataclass

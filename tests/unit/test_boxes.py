@@ -11,6 +11,7 @@ import pytest
 
 from lab.classroom.results import BoxStatus
 from lab.errors import HOST, HostError, ProcessError, UsageError
+from lab.machines.boxes.names import box_name
 from lab.workflow import boxes as module
 from lab.workflow.boxes import add_box, build_box, ensure_boxes, list_boxes
 
@@ -66,8 +67,8 @@ def test_what_is_missing_is_built_or_added_once(
     ensure(witness, tmp_path, *names)
     assert done == [
         ("build", "debian-12", "None"),
-        ("add", "own/a", str(tmp_path / "class/boxes/a.box"), "lxc"),
-        ("add", "own/b", "https://example.org/b.box", "lxc"),
+        ("add", box_name("boxes/a.box"), str(tmp_path / "class/boxes/a.box"), "lxc"),
+        ("add", box_name("https://example.org/b.box"), "https://example.org/b.box", "lxc"),
     ]
     assert witness.of_kind("note") == [
         ("unpacking",),
@@ -80,8 +81,8 @@ def test_what_is_missing_is_built_or_added_once(
 def test_what_is_there_is_left_alone(
     home: Callable[..., Path], done: list[tuple[str, ...]], witness: Any, tmp_path: Path
 ) -> None:
-    for name in ("lab-VAGRANTSLASH-debian-12", "own-VAGRANTSLASH-a", "school-VAGRANTSLASH-base"):
-        home(name)
+    for name in ("lab/debian-12", box_name("a.box"), "school/base"):
+        home(name.replace("/", "-VAGRANTSLASH-"))
     ensure(witness, tmp_path, "debian-12", "a.box", "school/base")
     assert done == []
 

@@ -59,13 +59,24 @@ def test_a_box_is_found_by_name_and_provider(add: Add, tmp_path: Path) -> None:
     assert find("b", provider="lxc", home=tmp_path) is None
 
 
-@pytest.mark.xfail(strict=True, reason="versions are compared as text: 9.0 comes after 10.0")
-def test_the_latest_version_is_the_highest(add: Add, tmp_path: Path) -> None:
-    add("a/9.0/lxc", provider="lxc")
-    add("a/10.0/lxc", provider="lxc")
+@pytest.mark.parametrize(
+    ("older", "latest"),
+    [
+        ("9.0", "10.0"),
+        ("0", "1.0"),
+        ("2.0.rc1", "2.0"),
+        ("1.0", "1.0.1"),
+        ("20200101.0.0", "20200101.1.0"),
+    ],
+)
+def test_the_latest_version_is_the_highest(
+    add: Add, tmp_path: Path, older: str, latest: str
+) -> None:
+    add(f"a/{older}/lxc", provider="lxc")
+    add(f"a/{latest}/lxc", provider="lxc")
     box = find("a", provider="lxc", home=tmp_path)
     assert box is not None
-    assert box.version == "10.0"
+    assert box.version == latest
 
 
 def test_no_box_at_all(tmp_path: Path) -> None:

@@ -36,7 +36,6 @@ def test_only_what_has_changed_is_written(tmp_path: Path) -> None:
     assert path.read_text() == "two"
 
 
-@pytest.mark.xfail(strict=True, reason="UnicodeDecodeError: a Vagrantfile of somebody's in latin-1")
 def test_what_is_no_utf8_has_changed(tmp_path: Path) -> None:
     path = tmp_path / "Vagrantfile"
     path.write_bytes(b"# a\xf1o\n")
@@ -60,6 +59,25 @@ def test_a_full_disk_leaves_the_old_file_and_names_it(
     assert "intact" in caught.value.hint
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_is_no_text_leaves_nothing_behind(tmp_path: Path) -> None:
+    path = tmp_path / "state.json"
+    path.write_text("old")
+    with pytest.raises(LabError, match="surrogates not allowed") as caught:
+        write_atomically(path, "name: a\udcf1o")
+    assert str(path) in caught.value.message
+    assert caught.value.details == r"After 'name: a' comes '\udcf1'."
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_file_in_the_place_of_lab_s_folder_is_named(tmp_path: Path) -> None:
+    (tmp_path / ".lab").touch()
+    with pytest.raises(LabError, match=f"The folder {tmp_path}/.lab could not be made"):
+        LabFolder(tmp_path).create()
+    with pytest.raises(LabError, match=f"{tmp_path}/.lab/a.json could not be read"):
+        read_json(tmp_path / ".lab" / "a.json")
 
 
 def test_a_path_that_cannot_be_is_named(tmp_path: Path) -> None:

@@ -129,6 +129,8 @@ def test_a_script_that_is_not_there_is_named(tmp_path: Path) -> None:
         ("[app, notes.txt]", "[../../x]", "`../../x` lies outside of the guide"),
         ('"3.7"', "3.7", 'put it in quotes, "3.7"'),
         ("python:", "login:", "`login` is a variable that lab sets itself"),
+        ("python:", "force:", "`force` is a variable that lab sets itself"),
+        ("python:", "report:", "`report` is a variable that lab sets itself"),
         ("en: nginx", "english: nginx", "`english` is not a language"),
     ],
 )
@@ -137,6 +139,20 @@ def test_what_is_wrong_in_a_guide_is_told(
 ) -> None:
     write_guide(tmp_path, GUIDE.replace(old, new, 1))
     assert sentence in problems(tmp_path).details
+
+
+def test_a_class_step_after_a_student_step_is_refused_with_its_place(tmp_path: Path) -> None:
+    third = "  - {name: late, scope: class, title: {en: Late}}\n"
+    folder = write_guide(tmp_path, GUIDE + third)
+    (folder / "steps" / "late.sh").touch()
+    assert problems(tmp_path) == ConfigError(
+        "provision/web/guide.yaml has 1 problem",
+        details="provision/web/guide.yaml:15:25: "
+        "class steps come first: they are done once for everybody\n"
+        "      - {name: late, scope: class, title: {en: Late}}\n"
+        "                            ^^^^^",
+        hint=f"edit {folder / 'guide.yaml'}",
+    )
 
 
 def test_a_broken_guide_is_told_as_one(tmp_path: Path) -> None:

@@ -58,6 +58,18 @@ def test_a_key_that_was_only_half_made_is_made_anew(tmp_path: Path) -> None:
     assert after.student_public != before.student_public
 
 
+@needs_ssh_keygen
+@pytest.mark.parametrize("kind", ["admin", "host", "student"])
+def test_a_private_key_that_was_lost_is_made_anew(tmp_path: Path, kind: str) -> None:
+    folder = tmp_path / "ana"
+    ensure_keys(folder, hostname="ana")
+    before = (folder / f"{kind}.pub").read_text()
+    (folder / kind).unlink()
+    ensure_keys(folder, hostname="ana")
+    assert (folder / kind).exists()
+    assert (folder / f"{kind}.pub").read_text() != before
+
+
 def test_without_ssh_keygen_the_host_lacks_something(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

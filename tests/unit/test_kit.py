@@ -111,43 +111,30 @@ def test_some_steps_may_be_asked_for_by_force(
     assert call[-2:] == ["$run", ana.steps[-1].argument]
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="all class steps are run before all student steps, as in the Vagrantfile;"
-    " either the guide refuses another order, or it is kept",
-)
 def test_steps_are_run_in_the_guide_s_order(
-    classroom: Callable[..., Project],
-    project: Project,
-    answering: Answering,
-    tmp_path: Path,
+    project: Project, ana: Machine, answering: Answering, tmp_path: Path
 ) -> None:
-    guide = project.machines[0].guide.folder / "guide.yaml"
-    text = guide.read_text().replace("{name: web, scope: class", "{name: web, scope: student")
-    guide.write_text(text.replace("{name: account, scope: student", "{name: account, scope: class"))
-    ana = classroom().machines[0]
     answering("")
     ran(project, ana)
     names = [word.split(":")[0] for call in asked(tmp_path) for word in call if ":" in word]
     assert [name for name in names if name in STEPS] == list(STEPS)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="`force` and `report` are no reserved names: LAB_REPORT is the teacher's then",
-)
+@pytest.mark.parametrize("name", ["force", "report"])
 def test_a_variable_does_not_take_the_runner_s_own_words(
-    classroom: Callable[..., Project], answering: Answering, tmp_path: Path
+    classroom: Callable[..., Project], name: str
 ) -> None:
-    lab = '{guide: tiny, domain: a.org, students: [ana], vars: {report: "", force: "1"}}'
-    try:
-        project = classroom(f"labs: {{hello: {lab}}}")
-    except ConfigError:
-        return
-    settings_folder(project.folder, "hello").mkdir(parents=True)
-    answering("")
-    ran(project, project.machines[0])
-    assert [call[0] for call in asked(tmp_path)] == ["LAB_REPORT=1"] * 2
+    lab = f'{{guide: tiny, domain: a.org, students: [ana], vars: {{{name}: "1"}}}}'
+    with pytest.raises(ConfigError) as caught:
+        classroom(f"labs: {{hello: {lab}}}")
+    assert f"`{name}` is a variable that lab sets itself" in caught.value.details
+
+
+def test_words_that_are_not_the_runner_s_are_passed_over(
+    project: Project, ana: Machine, answering: Answering
+) -> None:
+    answering("echo start here; echo kept secret; echo kept base")
+    assert ran(project, ana) == (StepsOutcome(done=1, ran=0), [])
 
 
 def test_all_went_well(project: Project, ana: Machine, answering: Answering) -> None:

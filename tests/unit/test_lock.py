@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.errors import LOCKED, LockedError
+from lab.errors import LOCKED, LabError, LockedError
 from lab.system import lock
 
 HOLDER = """
@@ -119,10 +119,10 @@ def test_a_holder_that_has_not_written_yet_holds_it_all_the_same(path: Path, con
     assert str(path) in caught.value.details
 
 
-@pytest.mark.xfail(strict=True, reason="OSError of a `.lab` that cannot be made: exit 70, a bug")
 def test_a_folder_that_cannot_be_is_told(tmp_path: Path) -> None:
-    from lab.errors import LabError
-
     (tmp_path / ".lab").touch()
-    with pytest.raises(LabError), lock.hold(tmp_path / ".lab" / "lock", operation="up"):
+    with (
+        pytest.raises(LabError, match=f"The folder {tmp_path}/.lab could not be made"),
+        lock.hold(tmp_path / ".lab" / "lock", operation="up"),
+    ):
         pass

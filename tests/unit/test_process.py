@@ -8,13 +8,21 @@ import signal
 import threading
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from lab.errors import HOST, HostError, ProcessError
+from lab.errors import HOST, INTERRUPTED, HostError, LabError, ProcessError
 from lab.system import process
+from lab.system.conversation import Conversation
+from lab.system.process import Interrupted
+
+
+@pytest.fixture(autouse=True)
+def _not_interrupted() -> Iterator[None]:
+    yield
+    process.allow_again()
 
 
 @pytest.fixture
@@ -130,10 +138,9 @@ def test_a_program_that_is_not_there_is_the_hosts_lack() -> None:
     with pytest.raises(HostError):
         process.run_attached(["no-such-program"])
     with pytest.raises(HostError):
-        process.Conversation(["no-such-program"])
+        Conversation(["no-such-program"])
 
 
-@pytest.mark.xfail(strict=True, reason="PermissionError and ENOEXEC are not translated: exit 70")
 @pytest.mark.parametrize("mode", [0o644, 0o755])
 def test_a_program_that_cannot_be_run_is_the_hosts_lack(tmp_path: Path, mode: int) -> None:
     broken = tmp_path / "broken"
@@ -201,9 +208,6 @@ def test_a_program_that_takes_too_long_is_killed_with_its_children(
 
 
 @pytest.mark.usefixtures("brief")
-@pytest.mark.xfail(
-    strict=True, reason="kill_group ends with its leader: a grandchild deaf to TERM lives on"
-)
 def test_a_deaf_grandchild_is_killed_too(tmp_path: Path) -> None:
     pid = tmp_path / "pid"
     script = f"sh -c 'trap \"\" TERM; echo $$ >{pid}; sleep 20; sleep 20' & wait"
@@ -235,7 +239,6 @@ def thread_failures(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 @pytest.mark.usefixtures("brief")
-@pytest.mark.xfail(strict=True, reason="the reader of a closed log dies with a ValueError")
 def test_a_daemon_that_speaks_late_breaks_nothing(
     tmp_path: Path, thread_failures: list[str]
 ) -> None:
@@ -244,12 +247,36 @@ def test_a_daemon_that_speaks_late_breaks_nothing(
     assert thread_failures == []
 
 
-@pytest.mark.xfail(
-    strict=True, reason="a log on a full disk ends the reader: OSError, and the output is lost"
-)
-def test_a_log_that_cannot_be_written_does_not_lose_the_output(thread_failures: list[str]) -> None:
-    done = process.run(["echo", "hello"], log=Path("/dev/full"))
-    assert (done.stdout, thread_failures) == ("hello\n", [])
+def test_a_log_on_a_full_disk_is_told_with_the_program_s_end(thread_failures: list[str]) -> None:
+    lines: list[str] = []
+    with pytest.raises(LabError) as caught:
+        process.run(["echo", "hello"], log=Path("/dev/full"), on_line=lines.append)
+    trouble = "The log /dev/full could not be written: No space left on device"
+    assert caught.value.message == trouble
+    assert caught.value.details == "`echo hello` ended with exit code 0\nhello"
+    with pytest.raises(ProcessError, match="ended with exit code 3") as failed:
+        process.run(["sh", "-c", "echo why >&2; exit 3"], log=Path("/dev/full"))
+    assert failed.value.details == f"why\n{trouble}"
+    assert (lines, thread_failures) == (["hello"], [])
+
+
+def test_a_log_that_cannot_be_opened_is_named_before_anything_is_run(tmp_path: Path) -> None:
+    (tmp_path / "logs").touch()
+    with pytest.raises(LabError, match=f"The log {tmp_path}/logs/a.log could not be opened"):
+        process.run(["touch", str(tmp_path / "ran")], log=tmp_path / "logs" / "a.log")
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_listener_that_fails_blocks_nobody(thread_failures: list[str]) -> None:
+    heard: list[str] = []
+
+    def listen(line: str) -> None:
+        heard.append(line)
+        raise ValueError(line)
+
+    with pytest.raises(ValueError, match="spam"):
+        process.run(["sh", "-c", "yes spam | head -c 1000000"], on_line=listen, timeout_s=30)
+    assert (len(heard), thread_failures) == (1, [])
 
 
 @pytest.mark.usefixtures("brief")
@@ -268,11 +295,14 @@ def test_an_interruption_kills_what_runs(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("brief")
 def test_stop_all_stops_every_program_that_runs(tmp_path: Path) -> None:
-    ended: list[int] = []
+    ended: list[str] = []
 
     def work(number: int) -> None:
-        script = f"echo $$ >{tmp_path / str(number)}; exec sleep 60"
-        ended.append(process.run(["sh", "-c", script], check=False).returncode)
+        # Whatever its exit code: it did not do what it was run for.
+        script = f"trap 'exit 0' TERM; echo $$ >{tmp_path / str(number)}; sleep 60 & wait"
+        with pytest.raises(Interrupted) as caught:
+            process.run(["sh", "-c", script], check=False)
+        ended.append(caught.value.message)
 
     threads = [threading.Thread(target=work, args=(number,)) for number in range(3)]
     for thread in threads:
@@ -281,8 +311,53 @@ def test_stop_all_stops_every_program_that_runs(tmp_path: Path) -> None:
     process.stop_all()
     for thread in threads:
         thread.join(timeout=5)
-    assert ended == [-signal.SIGTERM] * 3
+    assert [message.rpartition("`")[2] for message in ended] == [
+        " was stopped: lab was interrupted"
+    ] * 3
     assert all(gone(pid) for pid in pids)
+
+
+def test_after_an_interruption_no_program_starts(tmp_path: Path) -> None:
+    process.stop_all()
+    for start in (process.run, Conversation):
+        with pytest.raises(Interrupted) as caught:
+            start(["touch", str(tmp_path / "started")])
+        assert caught.value.exit_code == INTERRUPTED
+    assert list(tmp_path.iterdir()) == []
+    with process.cleaning_up():
+        assert process.run(["true"]).ok
+    process.allow_again()
+    assert process.run(["true"]).ok
+
+
+@pytest.mark.usefixtures("brief")
+def test_what_cleans_up_is_not_stopped(tmp_path: Path) -> None:
+    ended: list[process.Completed] = []
+
+    def clean() -> None:
+        with process.cleaning_up():
+            ended.append(process.run(["sh", "-c", f"echo $$ >{tmp_path / 'pid'}; sleep 0.5"]))
+
+    thread = threading.Thread(target=clean)
+    thread.start()
+    wait_for(tmp_path / "pid")
+    process.stop_all()
+    thread.join(timeout=5)
+    assert [done.ok for done in ended] == [True]
+
+
+def test_a_quick_program_is_not_waited_for_longer_with_a_time_out() -> None:
+    started = time.monotonic()
+    for _ in range(10):
+        process.run(["sleep", "0.04"], timeout_s=30)
+    # Looking every 50 ms, as Popen.wait does, takes 0.6 s.
+    assert time.monotonic() - started < 0.55
+
+
+@pytest.mark.usefixtures("brief")
+def test_a_program_that_does_not_read_is_too_late_as_well() -> None:
+    with pytest.raises(ProcessError, match="took longer"):
+        process.run(["sleep", "60"], stdin=b"x" * 1_000_000, timeout_s=0.2)
 
 
 def test_a_person_s_program_ends_with_its_own_code(capfd: pytest.CaptureFixture[str]) -> None:
@@ -297,12 +372,12 @@ def test_root_needs_no_sudo(monkeypatch: pytest.MonkeyPatch, uid: int, words: li
 
 
 @pytest.fixture
-def talk(brief: None) -> Callable[[str], process.Conversation]:
+def talk(brief: None) -> Callable[[str], Conversation]:
     del brief
-    return lambda script: process.Conversation(["sh", "-c", script])
+    return lambda script: Conversation(["sh", "-c", script])
 
 
-def test_a_conversation_goes_in_turns(talk: Callable[[str], process.Conversation]) -> None:
+def test_a_conversation_goes_in_turns(talk: Callable[[str], Conversation]) -> None:
     talker = talk('while read -r a b; do echo "$a" "$b"; printf 12345; done')
     for words in (b"hello you", b"and again"):
         talker.send(words + b"\n")
@@ -313,7 +388,7 @@ def test_a_conversation_goes_in_turns(talk: Callable[[str], process.Conversation
 
 
 def test_a_conversation_with_one_who_has_gone(
-    talk: Callable[[str], process.Conversation],
+    talk: Callable[[str], Conversation],
 ) -> None:
     talker = talk("echo first >&2; echo 'last words ' >&2; printf half")
     with pytest.raises(EOFError, match=r"^last words$"):
@@ -324,7 +399,7 @@ def test_a_conversation_with_one_who_has_gone(
 
 
 def test_a_conversation_with_one_who_says_nothing(
-    talk: Callable[[str], process.Conversation], tmp_path: Path
+    talk: Callable[[str], Conversation], tmp_path: Path
 ) -> None:
     talker = talk(f"echo $$ >{tmp_path / 'pid'}; exec sleep 60")
     with pytest.raises(TimeoutError):
@@ -335,7 +410,6 @@ def test_a_conversation_with_one_who_says_nothing(
     assert gone(wait_for(tmp_path / "pid"))
 
 
-@pytest.mark.xfail(strict=True, reason="`run` leaves the closing of both pipes to the collector")
 def test_pipes_are_closed() -> None:
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")

@@ -64,18 +64,18 @@ def test_a_project_keeps_its_id_and_its_keys(labs: Path) -> None:
 
 
 @needs_ssh_keygen
-@pytest.mark.xfail(
-    strict=True,
-    reason="project.json holds the path and nobody reads it: a copy works on the first one's machines",
-)
 def test_a_copy_of_a_project_does_not_take_its_machines(labs: Path, tmp_path: Path) -> None:
-    first = open_project(labs, for_boot=True)
+    open_project(labs, for_boot=True)
     shutil.copytree(labs.parent, tmp_path / "copy")
-    try:
-        other = open_project(tmp_path / "copy" / "labs.yaml", for_boot=True)
-    except LabError:
-        return
-    assert other.id != first.id
+    with pytest.raises(UsageError, match="is a copy of"):
+        open_project(tmp_path / "copy" / "labs.yaml")
+
+
+def test_a_moved_project_keeps_its_machines(labs: Path, tmp_path: Path) -> None:
+    first = open_project(labs, for_boot=True)
+    labs.parent.rename(tmp_path / "moved")
+    assert open_project(tmp_path / "moved" / "labs.yaml").prefix == first.prefix
+    assert open_project(tmp_path / "moved" / "labs.yaml").prefix == first.prefix
 
 
 @pytest.mark.usefixtures("labs")

@@ -66,7 +66,6 @@ def test_a_damaged_record_is_told_with_its_path(project: Project, content: str) 
         assert str(path) in caught.value.message
 
 
-@pytest.mark.xfail(strict=True, reason="TypeError: the program ends as with a bug of its own")
 def test_a_record_that_lacks_something_is_damaged(project: Project) -> None:
     path = project.folder.machine_state("hello-ana")
     path.parent.mkdir()

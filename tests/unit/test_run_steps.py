@@ -60,8 +60,11 @@ def guest(tmp_path: Path) -> Guest:
     guest = Guest(tmp_path / "lib")
     guest.steps.mkdir(parents=True)
     provision = shipped("provision")
+    (tmp_path / "etc/apt/apt.conf.d").mkdir(parents=True)
     for name in ("run-steps", "settings.sh"):
         script = (provision / name).read_text().replace("/var/lib/lab", str(guest.root))
+        # Not the /etc of the computer that runs the tests.
+        script = re.sub(r"/(etc|usr/local/share)\b", rf"{tmp_path}/\1", script)
         (guest.root / "kit" / name).write_text(script)
     guest.write("one", "echo one ran")
     guest.write("two", "echo two ran >&2")
@@ -155,6 +158,7 @@ def test_what_a_step_is_given(guest: Guest, tmp_path: Path) -> None:
 
 
 def test_a_step_knows_what_labs_yaml_hands_to_guests(guest: Guest, tmp_path: Path) -> None:
+    guest.run()
     (guest.root / "environment").write_text("PIP_CERT=/a b\nhttps_proxy=http://p.example.org\n")
     guest.write("one", f'echo "$PIP_CERT $https_proxy" >{tmp_path}/given')
     guest.run("one:d1")

@@ -300,19 +300,36 @@ def test_a_guide_of_which_nothing_can_be_read(run: Run) -> None:
     assert "SyntaxError" in result.message
 
 
-@pytest.mark.xfail(strict=True, reason="INTERNALERROR: no check of the guide is run")
-def test_a_mark_of_the_wrong_type_is_unknown_and_the_others_go_on(run: Run) -> None:
+@pytest.mark.parametrize(
+    "wrong", ["title=3", "hint=None", "after=None", "after=3", "points=float('nan')"]
+)
+def test_a_mark_of_the_wrong_type_is_unknown_and_the_others_go_on(run: Run, wrong: str) -> None:
     ran = run(
-        web="@check('web.odd', title=3)\ndef test_odd(): pass\n@check('a')\ndef test_a(): pass"
+        web=f"@check('web.odd', {wrong})\ndef test_odd(): pass\n@check('a')\ndef test_a(): pass"
     )
-    assert ran.outcomes()["a"] is PASSED
+    assert list(ran.outcomes().values()) == [UNKNOWN, PASSED]
+    assert ran.ana["a"].outcome is PASSED
 
 
-def test_no_check_at_all_is_told(run: Run, tmp_path: Path) -> None:
-    with pytest.raises(ProcessError) as caught:
-        run(raw={"notes.txt": ""})
-    assert caught.value.message == "The checks could not be run"
-    assert caught.value.log == tmp_path / "verify.log"
+def test_a_guide_without_checks_has_no_results(run: Run) -> None:
+    ran = run(raw={"notes.txt": ""})
+    assert ran.results == {"hello-ana": ()}
+    assert ran.told == [("hello-ana", None)]
+
+
+def test_a_guide_without_a_folder_of_checks_has_no_results(tmp_path: Path) -> None:
+    told: list[tuple[str, CheckResult | None]] = []
+    request = Request(
+        project=str(tmp_path),
+        checks=str(tmp_path / "checks"),
+        steps=("web",),
+        targets=(TARGET,),
+        jobs=1,
+        language="en",
+    )
+    results = run_checks(request, log=tmp_path / "log", tell=lambda *it: told.append(it))
+    assert results == {"hello-ana": ()}
+    assert told == [("hello-ana", None)]
 
 
 def test_a_machine_out_of_reach_is_unknown(run: Run, local_guest: Path) -> None:
@@ -389,9 +406,16 @@ def test_a_machine_that_says_nothing_more_is_given_up(
     assert "silent" in ran.ana["web.dies"].message
 
 
-@pytest.mark.xfail(
-    strict=True, reason="what had come until then is all there is: a class that looks all well"
-)
+def test_a_checks_process_that_says_nothing_is_told(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner.sys, "executable", "false")
+    with pytest.raises(ProcessError) as caught:
+        run(web="@check('a')\ndef test_a(): pass")
+    assert caught.value.message == "The checks could not be run"
+    assert caught.value.log == tmp_path / "verify.log"
+
+
 def test_a_checks_process_that_dies_leaves_the_rest_unknown(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -400,13 +424,12 @@ def test_a_checks_process_that_dies_leaves_the_rest_unknown(
     mortal.chmod(0o755)
     monkeypatch.setattr(runner.sys, "executable", str(mortal))
     checks = "@check('a')\ndef test_a(): pass\n@check('b')\ndef test_b(): pass"
-    try:
-        ran = run(TARGET, replace(TARGET, machine="hello-luis"), web=checks)
-    except ProcessError:
-        return
-    assert all(
-        UNKNOWN in {result.outcome for result in results} for results in ran.results.values()
-    )
+    ran = run(TARGET, replace(TARGET, machine="hello-luis"), web=checks)
+    assert len(ran.results) == 2
+    for results in ran.results.values():
+        assert results[-1].outcome is UNKNOWN
+        assert results[-1].message == "the process that runs the checks ended with exit code 9"
+    assert sorted(machine for machine, check in ran.told if check is None) == sorted(ran.results)
 
 
 def test_the_machine_that_runs_pytest_s_settings_do_not_matter(

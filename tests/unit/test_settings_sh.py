@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -20,11 +22,10 @@ def certificate(letter: str, *, width: int = 64) -> str:
     return "\n".join(["-----BEGIN CERTIFICATE-----", *lines, "-----END CERTIFICATE-----", ""])
 
 
-def joined(text: str) -> str:
-    """A certificate without its line ends: not every awk breaks the lines again."""
-    return "".join(text.split())
-
-
+SOURCES = (
+    "# The archive\ndeb http://old.example.org suite main\n"
+    "deb-src http://old.example.org suite main\n"
+)
 FILES = {"ca": "ca-certificates.crt", "mirror": "apt-mirror", "pip": "pip.conf"}
 Program = Callable[[str, str], Path]
 Apply = Callable[..., Path]
@@ -34,32 +35,39 @@ Apply = Callable[..., Path]
 def apply(tmp_path: Path, program: Program) -> Apply:
     """Hands settings to a guest, and returns the folder that stands for its root."""
     root = tmp_path / "root"
-    program("update-ca-certificates", f"echo x >>{root}/updated")
+    own, local = certificate("K"), f"{root}/usr/local/share/ca-certificates"
+    program(
+        "update-ca-certificates",
+        f"echo x $* >>{root}/updated\n"
+        f"{{ printf %s {shlex.quote(own)}; for file in {local}/*.crt; do\n"
+        f'[ ! -e "$file" ] || cat "$file"; done; }} >{root}/etc/ssl/certs/ca-certificates.crt',
+    )
     (root / "etc/ssl/certs").mkdir(parents=True)
     (root / "etc/apt/apt.conf.d").mkdir(parents=True)
-    (root / "etc/ssl/certs/ca-certificates.crt").write_text(certificate("K"))
+    (root / "etc/ssl/certs/ca-certificates.crt").write_text(own)
     (root / "etc/environment").write_text("PATH=/bin\n")
-    (root / "etc/apt/sources.list").write_text(
-        "# The archive\ndeb http://old.example.org suite main\n"
-        "deb-src http://old.example.org suite main\n"
-    )
+    (root / "etc/apt/sources.list").write_text(SOURCES)
     kit = tmp_path / "kit"
     kit.mkdir()
     text = (shipped("provision") / "settings.sh").read_text()
     text = re.sub(r"/(etc|usr/local/share|var/lib/lab)\b", rf"{root}/\1", text)
     (kit / "settings.sh").write_text(text)
 
-    def run(**files: str) -> Path:
+    def run(*, missing: bool = False, **files: str) -> Path:
         folder = kit / "settings"
-        folder.mkdir(exist_ok=True)
-        for stale in folder.iterdir():
-            stale.unlink()
+        shutil.rmtree(folder, ignore_errors=True)
+        if not missing:
+            folder.mkdir()
         for name, content in files.items():
             (folder / FILES.get(name, name)).write_text(content)
         subprocess.run(["bash", str(kit / "settings.sh")], check=True)
         return root
 
     return run
+
+
+def trusted(root: Path) -> str:
+    return (root / "etc/ssl/certs/ca-certificates.crt").read_text()
 
 
 def everything(root: Path) -> dict[str, tuple[int, bytes]]:
@@ -72,8 +80,9 @@ def everything(root: Path) -> dict[str, tuple[int, bytes]]:
 
 def test_nothing_was_asked_for(apply: Apply) -> None:
     root = apply()
-    assert (root / "etc/environment").read_text() == "PATH=/bin\n# lab: begin\n# lab: end\n"
+    assert (root / "etc/environment").read_text() == "PATH=/bin\n"
     assert (root / "var/lib/lab/environment").read_text() == ""
+    assert not (root / "updated").exists()
 
 
 def test_certificates_that_the_guest_does_not_know_are_added(apply: Apply) -> None:
@@ -82,9 +91,9 @@ def test_certificates_that_the_guest_does_not_know_are_added(apply: Apply) -> No
     ).replace("\n", "\r\n")
     root = apply(ca=bundle)
     folder = root / "usr/local/share/ca-certificates"
-    assert {path.name: joined(path.read_text()) for path in folder.iterdir()} == {
-        "lab-001.crt": joined(certificate("A")),
-        "lab-002.crt": joined(certificate("B")),
+    assert {path.name: path.read_text() for path in folder.iterdir()} == {
+        "lab-001.crt": certificate("A"),
+        "lab-002.crt": certificate("B"),
     }
     assert (root / "updated").read_text() == "x\n"
     path = root / "etc/ssl/certs/ca-certificates.crt"
@@ -98,7 +107,23 @@ def test_certificates_that_are_no_longer_handed_on_go(apply: Apply) -> None:
     apply(ca=certificate("A") + certificate("B"))
     root = apply(ca=certificate("B"))
     [path] = (root / "usr/local/share/ca-certificates").iterdir()
-    assert joined(path.read_text()) == joined(certificate("B"))
+    assert path.read_text() == certificate("B")
+    assert trusted(root) == certificate("K") + certificate("B")
+    # `--fresh` takes away the links to certificates that are gone.
+    assert (root / "updated").read_text().splitlines() == ["x", "x --fresh", "x"]
+
+
+def test_certificates_stay_trusted_when_another_setting_changes(apply: Apply) -> None:
+    apply(ca=certificate("A"))
+    root = apply(ca=certificate("A"), proxy="http://p.example.org\n")
+    assert trusted(root) == certificate("K") + certificate("A")
+
+
+def test_certificates_are_trusted_after_a_run_that_was_cut_off(apply: Apply) -> None:
+    root = apply(ca=certificate("A"))
+    (root / "var/lib/lab/settings").unlink()
+    (root / "usr/local/share/ca-certificates/lab-001.crt").unlink()
+    assert trusted(apply(ca=certificate("A"))) == certificate("K") + certificate("A")
 
 
 def test_the_archive_is_another(apply: Apply) -> None:
@@ -112,7 +137,9 @@ def test_the_archive_is_another(apply: Apply) -> None:
 def test_pip_s_index_and_the_proxy(apply: Apply) -> None:
     proxy = "http://u:hunter2@p.example.org:3128"
     root = apply(pip="[global]\nindex-url = https://pip.example.org\n", proxy=f"{proxy}\n")
-    assert (root / "etc/pip.conf").read_text() == "[global]\nindex-url = https://pip.example.org\n"
+    assert (root / "etc/pip.conf").read_text() == (
+        "# Written by lab from labs.yaml\n[global]\nindex-url = https://pip.example.org\n"
+    )
     apt = root / "etc/apt/apt.conf.d/90lab-proxy"
     assert apt.read_text() == (
         f'Acquire::http::Proxy "{proxy}";\nAcquire::https::Proxy "{proxy}";\n'
@@ -146,7 +173,7 @@ def test_a_run_that_is_cut_off_is_done_again(apply: Apply) -> None:
     (root / "etc/apt/sources.list").write_text("deb http://old.example.org suite main\n")
     apply(mirror="http://m.example.org\n")
     assert "m.example.org" in (root / "etc/apt/sources.list").read_text()
-    assert (root / "etc/environment").read_text().count("# lab: begin") == 1
+    assert (root / "etc/environment").read_text() == "PATH=/bin\n"
     left = [path.name for path in (root / "var/lib/lab").iterdir()]
     assert sorted(left) == ["environment", "settings"]
 
@@ -154,13 +181,11 @@ def test_a_run_that_is_cut_off_is_done_again(apply: Apply) -> None:
 def test_the_environment_follows_the_settings(apply: Apply) -> None:
     apply(proxy="http://p.example.org\n")
     root = apply()
-    assert (root / "etc/environment").read_text() == "PATH=/bin\n# lab: begin\n# lab: end\n"
+    assert (root / "etc/environment").read_text() == "PATH=/bin\n"
     assert (root / "var/lib/lab/environment").read_text() == ""
 
 
-@pytest.mark.xfail(
-    strict=True, reason="what was put into /etc stays when it is no longer asked for"
-)
+@pytest.mark.parametrize("missing", [False, True], ids=["empty", "missing"])
 @pytest.mark.parametrize(
     ("name", "path"),
     [
@@ -169,11 +194,34 @@ def test_the_environment_follows_the_settings(apply: Apply) -> None:
         ("ca", "usr/local/share/ca-certificates/lab-001.crt"),
     ],
 )
-def test_what_is_no_longer_asked_for_goes(apply: Apply, name: str, path: str) -> None:
+def test_what_is_no_longer_asked_for_goes(
+    apply: Apply, name: str, path: str, *, missing: bool
+) -> None:
     root = apply(**{name: certificate("A")})
     assert (root / path).exists()
-    apply()
+    apply(missing=missing)
     assert not (root / path).exists()
+    assert trusted(root) == certificate("K")
+    assert (root / "etc/environment").read_text() == "PATH=/bin\n"
+
+
+def test_the_archive_that_was_there_comes_back(apply: Apply) -> None:
+    apply(mirror="http://a.example.org\n")
+    root = apply(mirror="http://b.example.org\n")
+    assert "deb http://b.example.org suite main\n" in (root / "etc/apt/sources.list").read_text()
+    apply()
+    assert (root / "etc/apt/sources.list").read_text() == SOURCES
+    assert [path.name for path in (root / "etc/apt").glob("sources*")] == ["sources.list"]
+
+
+def test_what_is_not_lab_s_own_stays(apply: Apply) -> None:
+    root = apply(proxy="http://p.example.org\n")
+    own = {"etc/pip.conf": "[global]\n", "usr/local/share/ca-certificates/own.crt": "x"}
+    for path, text in own.items():
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_text(text)
+    apply()
+    assert {path: (root / path).read_text() for path in own} == own
 
 
 def test_the_scripts_say_nothing_of_where_the_tests_run(tmp_path: Path) -> None:

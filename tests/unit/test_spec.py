@@ -60,23 +60,30 @@ def test_what_is_wrong_with_a_check_is_told_with_its_place(
     assert sentence in str(caught.value)
 
 
-@pytest.mark.xfail(
-    strict=True, reason="TypeError: pytest ends with an INTERNALERROR, and no check is run at all"
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"id": 3},
+        {"title": 3},
+        {"title": ["Up"]},
+        {"title": {"en": 3}},
+        {"hint": None},
+        {"after": None},
+        {"after": 3},
+        {"after": [3]},
+    ],
 )
-@pytest.mark.parametrize("changes", [{"title": 3}, {"hint": None}, {"after": None}, {"after": 3}])
 def test_what_is_of_the_wrong_type_is_told_too(changes: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="test_up"):
         read(**changes)
 
 
-@pytest.mark.xfail(
-    strict=True, reason="taken as they are: JSON reports then fail, or letters are looked for"
-)
 @pytest.mark.parametrize(
     "changes",
     [
         {"points": float("nan")},
         {"points": float("inf")},
+        {"points": 10**400},
         {"after": "web.there"},
         {"id": "web\tup"},
         {"id": "web\nup"},

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.errors import ConnectionLost, ProcessError
+from lab.errors import ConnectionLost, MachineError, ProcessError
 from lab.machines import ssh
 from lab.machines.fleet import Machine
 from lab.machines.ssh import Answer, Shell, command_line, run_as_root, wait_for_ssh, write_config
@@ -140,13 +140,16 @@ def test_lab_does_not_wait_for_ever(program: Program, folder: LabFolder, ana: Ma
     assert time.monotonic() - started < 3
 
 
-@pytest.mark.xfail(strict=True, reason="any exit code but 255 is taken for being let in")
 def test_a_guest_that_refuses_sudo_does_not_let_lab_in(
     program: Program, folder: LabFolder, ana: Machine
 ) -> None:
     program("ssh", "echo 'sudo: a password is required' >&2; exit 1")
-    with pytest.raises(ConnectionLost):
-        wait_for_ssh(folder, ana, timeout_s=0.1)
+    with pytest.raises(MachineError) as caught:
+        wait_for_ssh(folder, ana, timeout_s=60)
+    assert caught.value.message == (
+        "hello-ana can be reached, but `sudo` there ended with exit code 1"
+    )
+    assert caught.value.details == "sudo: a password is required"
 
 
 @pytest.fixture
@@ -194,7 +197,6 @@ def test_a_command_that_takes_too_long_is_ended(shell: Shell) -> None:
     assert shell.run("echo next").stdout == b"next\n"
 
 
-@pytest.mark.xfail(strict=True, reason="0.4 s is sent as 0, which is no limit at all to `timeout`")
 def test_a_time_out_below_a_second_is_one_too(shell: Shell) -> None:
     assert shell.run("sleep 1.2", timeout_s=0.4).exit_code == 124
 

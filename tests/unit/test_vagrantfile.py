@@ -117,10 +117,15 @@ def test_what_vagrant_is_told_of_a_machine(project: Project, provider: Provider)
     assert told(mine, "username=") == [["vagrant"]]
     assert told(mine, "private_key_path=") == [[f"{project.path}/.lab/ssh/hello-luis/admin"]]
     assert told(mine, "container_name=") == [["lab-c0ffee-hello-luis"]]
-    assert told(mine, "customize") == [
-        ["memory", "512M"],
-        ["cpus", "1"],
-        ["hook.pre-start", f"{project.path}/.lab/seed {project.path}/.lab/ssh/hello-luis"],
+    *limits, (key, hook) = told(mine, "customize")
+    assert limits == [["memory", "512M"], ["cpus", "1"]]
+    assert key == "hook.pre-start"
+    assert shlex.split(hook) == [
+        "sh",
+        "-c",
+        'test ! -x "$0" || exec "$0" "$1"',
+        f"{project.path}/.lab/seed",
+        f"{project.path}/.lab/ssh/hello-luis",
     ]
     provisioners = [(words[0], options) for _, name, words, options in mine if name == "provision"]
     assert [name for name, _ in provisioners][-4:] == ["base", "web", "account", "app"]

@@ -169,9 +169,6 @@ def test_the_exit_code(students: list[list[Outcome]], code: int) -> None:
     assert exit_code_of((LabResult(lab="web", students=results),)) == code
 
 
-@pytest.mark.xfail(
-    strict=True, reason="a student of whom nothing came back is passed over: all well, exit 0"
-)
 def test_a_student_of_whom_nothing_is_known_is_not_all_well() -> None:
     results = (
         StudentResult(login="a", name="", machine="", checks=(check(PASSED),)),

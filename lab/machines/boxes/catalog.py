@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -72,7 +73,16 @@ def boxes(home: Path | None = None) -> list[Box]:
 def find(name: str, *, provider: str, home: Path | None = None) -> Box | None:
     """The box of that name for that provider, the latest version of it."""
     matching = [box for box in boxes(home) if box.name == name and box.provider == provider]
-    return matching[-1] if matching else None
+    return max(matching, key=_by_version, default=None)
+
+
+def _by_version(box: Box) -> list[tuple[int, int, str]]:
+    """Versions as people count: 10.0 comes after 9.0, and 2.0 after 2.0.rc1."""
+    parts = [
+        (1, int(word), "") if word.isdecimal() else (0, 0, word)
+        for word in re.findall(r"[0-9]+|[^0-9.]+", box.version)
+    ]
+    return [*parts, (1, -1, "")]
 
 
 def _read(metadata: Path) -> dict[str, Any] | None:
