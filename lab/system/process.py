@@ -116,11 +116,12 @@ def run(  # noqa: PLR0913 (the one way to run a program has all the options)
         child = start(
             argv, env=env, cwd=cwd, stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE
         )
-        assert child.stdout is not None
-        assert child.stderr is not None
-        out = Reader(child.stdout, log_file, on_line)
-        err = Reader(child.stderr, log_file)
-        in_time = _wait(child, stdin, timeout_s)
+        with _stopped_with_lab(child):
+            assert child.stdout is not None
+            assert child.stderr is not None
+            out = Reader(child.stdout, log_file, on_line)
+            err = Reader(child.stderr, log_file)
+            in_time = _wait(child, stdin, timeout_s)
         completed = Completed(
             argv=tuple(argv),
             returncode=child.returncode,
@@ -245,9 +246,18 @@ def _wait(child: subprocess.Popen[bytes], stdin: bytes | None, timeout_s: float 
     # read its stdin is to be too late as well.
     attendant = threading.Thread(target=attend, daemon=True)
     attendant.start()
+    attendant.join(timeout_s)
+    if not attendant.is_alive():
+        return True
+    kill_group(child)
+    return False
+
+
+@contextlib.contextmanager
+def _stopped_with_lab(child: subprocess.Popen[bytes]) -> Iterator[None]:
+    """No exception, Ctrl-C least of all, leaves the block while the program goes on."""
     try:
-        attendant.join(timeout_s)
-        in_time = not attendant.is_alive()
+        yield
     except BaseException:
         kill_group(child)
         raise
@@ -255,9 +265,6 @@ def _wait(child: subprocess.Popen[bytes], stdin: bytes | None, timeout_s: float 
         interrupted = forget(child)
     if interrupted:
         raise Interrupted(f"`{_shown(child.args)}` was stopped: lab was interrupted")  # type: ignore[arg-type]  # a list, from `start`
-    if not in_time:
-        kill_group(child)
-    return in_time
 
 
 def _kill(children: Sequence[subprocess.Popen[bytes]]) -> None:

@@ -16,7 +16,7 @@ from lab.machines.fleet import Machine
 from lab.machines.keys import ensure_keys
 from lab.machines.vagrant import Vagrant
 from lab.machines.vagrantfile import render_vagrantfile
-from lab.system import parallel
+from lab.system import parallel, process
 from lab.system.files import LabFolder, write_if_changed
 from lab.workflow.boxes import ensure_boxes
 from lab.workflow.files import write_files
@@ -134,7 +134,8 @@ def _bake(
             )
             vagrant.add_box(bake.box, str(box), provider=project.provider.name)
     finally:
-        project.provider.remove(container)
+        with process.cleaning_up():
+            project.provider.remove(container)
         shutil.rmtree(scratch.project, ignore_errors=True)
 
 

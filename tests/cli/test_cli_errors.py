@@ -167,7 +167,6 @@ def test_a_folder_that_may_not_be_written_is_named(lab: Lab, world: Any) -> None
     assert ".lab/state" in ran.err
 
 
-@pytest.mark.xfail(strict=True, reason="NotADirectoryError: exit 70, a bug in lab")
 def test_a_file_in_the_place_of_lab_s_folder_is_named(lab: Lab, world: Any) -> None:
     (world.project / ".lab").touch()
     ran = lab("up")

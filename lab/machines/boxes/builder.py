@@ -104,7 +104,8 @@ def build(recipe: Recipe, *, vagrant: Vagrant, log: Path, note: Callable[[str], 
         vagrant.add_box(recipe.profile.box, str(box), provider="lxc")
     finally:
         # One file system only: should something still be mounted in there, it is not followed.
-        process.run(process.as_root(["rm", "-rf", "--one-file-system", str(work)]), check=False)
+        with process.cleaning_up():
+            process.run(process.as_root(["rm", "-rf", "--one-file-system", str(work)]), check=False)
 
 
 def _require(recipe: Recipe) -> Path | None:
