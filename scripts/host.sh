@@ -3,6 +3,7 @@
 # Sourced; the caller has said `set -euo pipefail` and stands at the top of the checkout.
 
 # What `lab` needs beside Python, by Debian's names. vagrant-lxc goes through sudo even where root runs it.
+# shellcheck disable=SC2034 # used by the scripts that source this
 packages=(
     vagrant vagrant-lxc lxc debootstrap dnsmasq-base iptables iproute2 openssh-client sudo ca-certificates
     python3-venv gzip tar
