@@ -79,12 +79,6 @@ class ConnectionLost(MachineError):
     """The SSH connection to a machine is gone or was refused."""
 
 
-class NothingEvaluated(LabError):
-    """There was not one check that could be evaluated."""
-
-    exit_code = NOTHING_EVALUATED
-
-
 class LockedError(LabError):
     """Another lab works on this project; `details` says which one and since when."""
 

@@ -52,7 +52,7 @@ def run_checks(
         tell(event["machine"], result)
 
     completed = process.run(
-        [sys.executable, "-m", "lab.checks.session"],
+        [sys.executable, "-P", "-m", "lab.checks.session"],
         stdin=request.to_json().encode(),
         log=None,
         on_line=hear,

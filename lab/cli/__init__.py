@@ -6,6 +6,7 @@ Each command parses, calls a workflow, shows what came of it, and exits with its
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import traceback
 
@@ -16,6 +17,9 @@ def main() -> None:
     """Run `lab` with this process's arguments, and exit."""
     from lab.cli.app import app
 
+    # A closed terminal and a polite kill are interruptions too: what was begun is tidied up.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
     try:
         app()
     except LabError as error:

@@ -210,8 +210,9 @@ def halt(
     from lab.workflow import lifecycle
     from lab.workflow.project import select
 
-    project = options.project_of(file)
+    select(options.project_of(file).machines, targets or ())
     with options.locked(file, "halt", wait), options.progress() as live:
+        project = options.project_of(file)
         stopped = lifecycle.halt(project, select(project.machines, targets or ()), observer=live)
     typer.echo(
         f"Stopped {len(stopped)} machines." if stopped else "No machine was running.", err=True
@@ -241,9 +242,11 @@ def destroy(
     names = list(orphans_of(project)) if orphans else [machine.name for machine in chosen]
     _confirm(names, yes=yes)
     with options.locked(file, "destroy", wait), options.progress() as live:
+        project = options.project_of(file)
         if orphans:
             gone = lifecycle.destroy_orphans(project, observer=live)
         else:
+            chosen = select(project.machines, targets or ())
             gone = lifecycle.destroy(project, chosen, observer=live)
     typer.echo(
         f"Destroyed {len(gone)} machines." if gone else "There was no machine to destroy.", err=True

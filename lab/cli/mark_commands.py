@@ -32,9 +32,11 @@ def verify(
     from lab.workflow.verify import exit_code_of
     from lab.workflow.verify import verify as run_verify
 
-    project = options.project_of(file)
-    machines = select(project.machines, targets or ())
+    select(options.project_of(file).machines, targets or ())
     with options.locked(file, "verify", wait), options.progress() as live:
+        # Read again: whoever held the lock may have made the machines.
+        project = options.project_of(file)
+        machines = select(project.machines, targets or ())
         results = run_verify(project, machines, observer=live, jobs=jobs, language=lang)
     if output is Format.JSON:
         from lab.report.verify_json import verify_json

@@ -30,6 +30,7 @@ export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 echo ready
 while read -r limit size; do
   head -c "$size" >"$d/command"
+  rm -f "$d/out" "$d/err"
   timeout -k 2 "$limit" sh "$d/command" >"$d/out" 2>"$d/err" </dev/null; code=$?
   for f in out err; do [ "$(stat -c %s "$d/$f")" -le 1000000 ] || truncate -s 1000000 "$d/$f"; done
   printf '%d %d %d\n' "$code" $(stat -c %s "$d/out" "$d/err"); cat "$d/out" "$d/err"

@@ -17,6 +17,7 @@ from lab.errors import LabError, ProcessError
 from lab.system import process
 
 QUICK_S = 120
+_DOWNLOAD_S = 3600.0
 _ENVIRONMENT = {
     "VAGRANT_NO_COLOR": "1",
     "VAGRANT_CHECKPOINT_DISABLE": "1",
@@ -122,7 +123,9 @@ class Vagrant:
         Raises:
             LabError: the box cannot be had, or is none.
         """
-        self._binding.box_add(name, url, provider=provider, force=True)  # type: ignore[no-untyped-call]  # python-vagrant's
+        self._binding._run_vagrant_command(
+            ["box", "add", name, url, "--force", "--provider", provider], timeout_s=_DOWNLOAD_S
+        )
 
     def remove_box(self, name: str, *, provider: str) -> None:
         """Take a box away from Vagrant.

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from lab.errors import MachineError, ProcessError
+from lab.errors import LabError, MachineError, ProcessError
 from lab.machines import kit, ssh
 from lab.machines.bakes import Bake, bake_for, exists
 from lab.machines.boxes.names import box_name
@@ -31,8 +31,8 @@ _SSH_TIMEOUT_S = 30.0
 
 def bakes_of(
     project: Project, machines: Sequence[Machine], *, observer: Observer, worth_from: int
-) -> dict[str, str]:
-    """Which box each machine is to be a clone of, by machine; makes bakes where that is worth it.
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Which box each machine is to be a clone of; makes bakes where that is worth it.
 
     Args:
         project: whose machines; its guest settings have been written.
@@ -40,9 +40,12 @@ def bakes_of(
         observer: told of the baking.
         worth_from: from how many machines of one kind on a missing bake is made.
 
+    Returns:
+        The boxes by machine, and why a machine cannot be made, by machine: a bake that fails is
+        the failure of those that would be its clones, and of nobody else.
+
     Raises:
-        MachineError: a bake's steps failed; with their last lines.
-        LabError: the scratch machine could not be made.
+        Interrupted: somebody stopped lab.
     """
     wanted: dict[str, tuple[Bake, list[Machine]]] = {}
     for machine in machines:
@@ -50,14 +53,22 @@ def bakes_of(
         if bake is not None:
             wanted.setdefault(bake.box, (bake, []))[1].append(machine)
     boxes = {machine.name: machine.box for machine in machines}
+    failures: dict[str, str] = {}
+    roots = project.provider.roots() if wanted else {}
     for bake, group in wanted.values():
-        there = exists(bake, provider=project.provider.name)
-        if not there and len(group) >= worth_from:
-            _make(project, group[0], bake, observer=observer)
-            there = True
+        # The box without its root is of no use: somebody has tidied up, or this is another host.
+        there = exists(bake, provider=project.provider.name) and bake.root_id in roots
+        try:
+            if not there and len(group) >= worth_from:
+                _make(project, group[0], bake, observer=observer)
+                there = True
+        except process.Interrupted:
+            raise
+        except LabError as error:
+            failures |= dict.fromkeys([it.name for it in group], _in_words(error))
         if there:
             boxes |= {machine.name: bake.box for machine in group}
-    return boxes
+    return boxes, failures
 
 
 def bake_ahead(project: Project, machines: Sequence[Machine], *, observer: Observer) -> list[str]:
@@ -75,8 +86,20 @@ def bake_ahead(project: Project, machines: Sequence[Machine], *, observer: Obser
         folder=project.path,
     )
     plain = [replace(machine, box=box_name(machine.lab.box)) for machine in machines]
-    boxes = bakes_of(project, plain, observer=observer, worth_from=1)
+    boxes, failures = bakes_of(project, plain, observer=observer, worth_from=1)
+    if failures:
+        why = next(iter(failures.values()))
+        raise MachineError(
+            why.splitlines()[0],
+            details="\n".join(why.splitlines()[1:]),
+            hint="Mend the step, or what it says is missing; then: lab bake",
+            log=project.folder.logs / "bake.log",
+        )
     return list(dict.fromkeys(boxes.values()))
+
+
+def _in_words(error: LabError) -> str:
+    return "\n".join(text for text in (error.message, error.details, error.hint) if text)
 
 
 def _make(project: Project, machine: Machine, bake: Bake, *, observer: Observer) -> None:
@@ -101,9 +124,11 @@ def _bake(
     project: Project, machine: Machine, bake: Bake, *, log: Path, tell: Callable[[str], None]
 ) -> None:
     scratch = LabFolder(project.folder.root / "bake" / bake.recipe)
-    # Of a bake that was cut off nothing is of use.
-    container = f"labbake-{bake.recipe}"
-    project.provider.remove(container)
+    # Of a bake that was cut off nothing is of use. Another project may be at the same one.
+    prefix = f"labbake-{project.id}-"
+    for left in project.provider.guests(prefix):
+        project.provider.remove(left)
+    container = prefix + bake.recipe
     shutil.rmtree(scratch.project, ignore_errors=True)
     scratch.create()
     try:

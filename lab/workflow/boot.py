@@ -45,7 +45,8 @@ def boot(project: Project, machines: Sequence[Machine], *, observer: Observer) -
     waiting = [machine for machine in machines if not _is_running(guests.get(machine.container))]
     if waiting:
         new = sum(machine.container not in guests for machine in waiting)
-        project.provider.check_room(len(guests) + new)
+        # The limits are the host's: every project's machines count.
+        project.provider.check_room(len(project.provider.guests("lab-")) + new)
         for machine in waiting:
             _mend_vagrants_memory(project, machine, guests.get(machine.container))
         booted.failures = _vagrant_up(project, waiting, observer=observer)

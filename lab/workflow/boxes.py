@@ -128,7 +128,8 @@ def prune(*, log: Path | None = None) -> list[str]:
         else:
             kept.add(box.root_id)
     for root in provider.roots():
-        if root not in kept:
+        # `.part` is a root that somebody is making at this moment.
+        if root not in kept and not root.endswith(".part"):
             provider.remove_root(root)
             # A bake and its root are one thing to the teacher.
             if not root.startswith(BAKE_PREFIX.replace("/", "-")):

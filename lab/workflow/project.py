@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import fnmatch
+import re
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -150,14 +151,35 @@ def _project_id(folder: LabFolder, *, create: bool) -> str:
     here = str(folder.project.resolve())
     known = read_json(path)
     if not known.get("id"):
-        if not create:
+        found = _id_from_what_is_left(folder)
+        if not found and not create:
             return "none"
-        known = {"id": secrets.token_hex(3)}
+        known = {"id": found or secrets.token_hex(3)}
+        if not create:
+            return str(known["id"])
     elif known.get("path") not in {None, here}:
         _refuse_copy(folder, str(known["path"]), str(known["id"]))
     if known.get("path") != here:
         write_json(path, {"id": known["id"], "path": here})
     return str(known["id"])
+
+
+def _id_from_what_is_left(folder: LabFolder) -> str:
+    """The mark in the names of the machines that Vagrant or lab still has a note of, if any.
+
+    Without it, a lost project.json would leave the whole class behind as nobody's machines.
+    """
+    notes = [
+        *folder.project.glob(".vagrant/machines/*/*/id"),
+        *(folder.state / "machines").glob("*.json"),
+    ]
+    for note in notes:
+        match = re.search(
+            r"\blab-([0-9a-f]{6})-", note.read_text(encoding="utf-8", errors="replace")
+        )
+        if match:
+            return match[1]
+    return ""
 
 
 def _refuse_copy(folder: LabFolder, other: str, project_id: str) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from lab.classroom.results import MachineOutcome
 from lab.errors import LabError, UsageError
 from lab.machines import kit, ssh
+from lab.machines.boxes.names import box_name
 from lab.machines.fleet import Machine
 from lab.system import parallel
 from lab.workflow.bake import WORTH_FROM, bakes_of
@@ -65,8 +66,12 @@ def bring_up(
             log=project.folder.logs / "boxes.log",
             folder=project.path,
         )
-        project, machines = _choose_boxes(project, machines, observer=observer, options=options)
-        booted = boot(project, machines, observer=observer)
+        project, machines, failures = _choose_boxes(
+            project, machines, observer=observer, options=options
+        )
+        bootable = [machine for machine in machines if machine.name not in failures]
+        booted = boot(project, bootable, observer=observer)
+        booted.failures |= failures
     else:
         booted = Booted()
         find_addresses(project, machines, booted)
@@ -86,16 +91,29 @@ def bring_up(
 
 def _choose_boxes(
     project: Project, machines: Sequence[Machine], *, observer: Observer, options: UpOptions
-) -> tuple[Project, tuple[Machine, ...]]:
-    """Let the machines that are to be made be clones of a bake, where there is one or it pays."""
+) -> tuple[Project, tuple[Machine, ...], dict[str, str]]:
+    """Let the machines that are to be made be clones of a bake, where there is one or it pays.
+
+    Returns:
+        The project and the machines with their boxes, and why some cannot be made, by machine.
+    """
     guests = project.provider.guests(project.prefix)
-    new = [machine for machine in machines if machine.container not in guests]
-    worth_from = WORTH_FROM if options.bake and options.provision else len(machines) + 1
-    boxes = bakes_of(project, new, observer=observer, worth_from=worth_from)
+    # Whatever a machine was made of before, one that is made anew begins with labs.yaml's box.
+    new = [
+        replace(machine, box=box_name(machine.lab.box))
+        for machine in machines
+        if machine.container not in guests
+    ]
+    boxes = {machine.name: machine.box for machine in new}
+    failures: dict[str, str] = {}
+    if options.bake:
+        worth_from = WORTH_FROM if options.provision else len(machines) + 1
+        baked, failures = bakes_of(project, new, observer=observer, worth_from=worth_from)
+        boxes |= baked
     changed = {it.name: replace(it, box=boxes.get(it.name, it.box)) for it in project.machines}
     project = replace(project, machines=tuple(changed.values()))
     write_vagrantfile(project)
-    return project, tuple(changed[machine.name] for machine in machines)
+    return project, tuple(changed[machine.name] for machine in machines), failures
 
 
 def check_steps(machines: Sequence[Machine], only: Sequence[str]) -> None:

@@ -163,7 +163,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
         write_program(world.root / "bin" / name, QUICK.get(name, "").format(real=real) + real)
     write_program(world.root / "bin" / "sudo", 'shift\nexec "$@"')
     write_program(world.root / "bin" / "ssh-keygen", SSH_KEYGEN)
-    write_program(world.root / "bin" / "pack-guest", "")
+    write_program(world.root / "bin" / "pack-guest", 'mkdir -p "$LAB_STUB_WORLD/lxc/.lab-roots/$2"')
     world.fault()
     box = tmp_path / "vagrant.d" / "boxes" / "lab-VAGRANTSLASH-debian-12" / "0" / "lxc"
     box.mkdir(parents=True)

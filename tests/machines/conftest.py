@@ -70,6 +70,12 @@ class ClassFolder:
         assert done.returncode == 0, f"vagrant {arguments}\n{done.stdout}\n{done.stderr}"
         return done.stdout
 
+    def guests(self) -> list[str]:
+        """What the provider has of this project, its scratch machines included."""
+        project = json.loads((self.path / ".lab/state/project.json").read_text())
+        done = subprocess.run(["sudo", "lxc-ls", "-1"], capture_output=True, text=True, check=True)
+        return [name for name in done.stdout.split() if f"-{project['id']}-" in f"-{name}-"]
+
     def outcomes(self, *targets: str) -> dict[str, dict[str, str]]:
         """Each student's checks that did not pass: the outcome by id."""
         document = self.json("verify", *targets, exit_code=None)
@@ -112,5 +118,6 @@ def new_class(
 
     yield make
     for folder in made:
-        folder.lab("destroy", "--yes", exit_code=None)
-        folder.lab("destroy", "--orphans", "--yes", exit_code=None)
+        folder.lab("destroy", "--yes")
+        folder.lab("destroy", "--orphans", "--yes")
+        assert folder.guests() == [], "machines are left behind"

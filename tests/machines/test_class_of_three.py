@@ -6,6 +6,7 @@ import contextlib
 import http.client
 import subprocess
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -117,6 +118,7 @@ def test_every_step_may_run_again_and_the_class_stays_green(classroom: ClassFold
 
 
 def test_names_are_only_ever_names(classroom: ClassFolder) -> None:
+    assert not Path("/tmp/lab-was-here").exists()
     for login in ("ana", "luis"):
         classroom.root(login, "test ! -e /tmp/lab-was-here")
     assert classroom.root("ana", "getent passwd ana | cut -d: -f5").startswith("Ana Núñez #{File")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 import tracemalloc
 from pathlib import Path
@@ -149,7 +150,9 @@ BOMB = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n" + "".join(
 def test_a_bomb_is_refused_in_a_second(text: str) -> None:
     began = time.process_time()
     assert parsed(text).problems
-    assert time.process_time() - began < 1
+    # Measuring coverage traces every line, at several times the cost.
+    limit_s = 1 if sys.gettrace() is None else 10
+    assert time.process_time() - began < limit_s
 
 
 def test_a_bomb_takes_little_memory() -> None:

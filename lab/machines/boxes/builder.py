@@ -115,6 +115,17 @@ def _require(recipe: Recipe) -> Path | None:
             "`debootstrap`, which builds boxes, is not installed",
             hint="sudo apt-get install --no-install-recommends debootstrap",
         )
+    # Before the minutes that the rest takes: without these it would be in vain.
+    if shutil.which("vagrant") is None:
+        raise HostError(
+            "`vagrant`, which the box is for, is not installed",
+            hint="sudo apt-get install --no-install-recommends vagrant vagrant-lxc",
+        )
+    if not process.run(process.as_root(["true"]), check=False).ok:
+        raise HostError(
+            "A box can only be built as root, and sudo asks for a password",
+            hint="Run lab as root, or let your user run sudo without a password (visudo).",
+        )
     keyring = recipe.keyring or (Path(profile.keyring) if profile.keyring else None)
     if keyring is not None and not keyring.is_file():
         raise HostError(

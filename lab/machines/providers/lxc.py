@@ -106,7 +106,7 @@ class Lxc:
     def roots(self) -> dict[str, bool]:
         """See `Provider.roots`; the guests of every project on this host count."""
         script = (
-            'cd "$(lxc-config lxc.lxcpath)" && for root in .lab-roots/*/; do '
+            'cd "$(lxc-config lxc.lxcpath)" 2>/dev/null || exit 0; for root in .lab-roots/*/; do '
             'name=$(basename "$root"); [ -d ".lab-roots/$name" ] || continue; '
             'if grep -qsF "/.lab-roots/$name:" */config; then echo "used $name"; '
             'else echo "free $name"; fi; done'
