@@ -28,16 +28,19 @@ def init(
 
     Example: lab init my-class --box debian-12
     """
-    from lab.classroom.shipped import sample_labs_yaml
+    from lab.classroom.shipped import sample_labs_yaml, shipped
     from lab.system.files import write_atomically
 
     path = folder / "labs.yaml"
     if path.exists():
         raise UsageError(
             f"{path} is there already",
-            hint=f"Edit it, or take another folder: lab init {folder}/my-class",
+            hint="Edit it; or write another one: lab init another-class",
         )
     write_atomically(path, sample_labs_yaml(box=box))
+    # What labs.yaml's first line tells editors to look at.
+    schema = shipped("labs.schema.json").read_text(encoding="utf-8")
+    write_atomically(folder / "labs.schema.json", schema)
     where = f"cd {folder} && " if folder != Path() else ""
     typer.echo(
         f"Wrote {path}. Put your students into it, then: {where}lab validate && lab up", err=True

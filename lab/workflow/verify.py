@@ -91,6 +91,8 @@ def _check(
             results = tally[machine]
             passed = sum(result.outcome is Outcome.PASSED for result in results)
             told = f"{passed} of {len(results)} checks passed" if results else "has no checks"
+            if results and all(result.outcome is Outcome.UNKNOWN for result in results):
+                told = f"not evaluated: {results[0].message}"
             observer.done(machine, ok=bool(results) and passed == len(results), summary=told)
 
     done = parallel.run_all([request], work, workers=1, on_news=news, on_done=lambda _, __: None)[0]
