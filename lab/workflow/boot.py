@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from lab.machines import ssh
 from lab.machines.fleet import Machine
 from lab.machines.providers.base import Guest
 from lab.machines.vagrant import Vagrant
 from lab.system import parallel
+from lab.workflow.connect import write_ssh_config
 from lab.workflow.observer import Observer
 from lab.workflow.project import Project
 
@@ -58,12 +58,7 @@ def boot(project: Project, machines: Sequence[Machine], *, observer: Observer) -
 def find_addresses(project: Project, machines: Sequence[Machine], booted: Booted) -> None:
     """Ask the provider where the machines are, and write the SSH configuration for all of them."""
     guests = project.provider.guests(project.prefix)
-    booted.addresses = {
-        machine.name: guests[machine.container].ip
-        for machine in project.machines
-        if machine.container in guests and guests[machine.container].ip
-    }
-    ssh.write_config(project.folder, project.machines, booted.addresses)
+    booted.addresses = write_ssh_config(project, guests)
     for machine in machines:
         if machine.name not in booted.addresses and machine.name not in booted.failures:
             guest = guests.get(machine.container)

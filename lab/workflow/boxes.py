@@ -118,7 +118,8 @@ def prune(*, log: Path | None = None) -> list[str]:
     """
     provider = provider_named(PROVIDER)
     vagrant = Vagrant(Path.cwd(), log=log)
-    used = {root for root, in_use in provider.roots().items() if in_use}
+    roots = provider.roots()
+    used = {root for root, in_use in roots.items() if in_use}
     removed = []
     kept = set(used)
     for box in catalog.boxes():
@@ -127,7 +128,7 @@ def prune(*, log: Path | None = None) -> list[str]:
             removed.append(box.name)
         else:
             kept.add(box.root_id)
-    for root in provider.roots():
+    for root in roots:
         # `.part` is a root that somebody is making at this moment.
         if root not in kept and not root.endswith(".part"):
             provider.remove_root(root)

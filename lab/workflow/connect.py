@@ -2,11 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from lab.errors import MachineError, UsageError
 from lab.machines import ssh
+from lab.machines.providers.base import Guest
 from lab.workflow.project import Project, select
+
+
+def write_ssh_config(project: Project, guests: Mapping[str, Guest]) -> dict[str, str]:
+    """Write the SSH configuration for where the provider says the machines are.
+
+    Returns:
+        The address of each of the project's machines that has one, by the machine's name.
+    """
+    addresses = {
+        machine.name: guests[machine.container].ip
+        for machine in project.machines
+        if machine.container in guests and guests[machine.container].ip
+    }
+    ssh.write_config(project.folder, project.machines, addresses)
+    return addresses
 
 
 def ssh_command(
@@ -32,10 +48,7 @@ def ssh_command(
         raise MachineError(
             f"{machine.name} is {state}", hint=f"lab up {machine.lab.name}/{machine.student.login}"
         )
-    addresses = {
-        it.name: guests[it.container].ip for it in project.machines if it.container in guests
-    }
-    ssh.write_config(project.folder, project.machines, addresses)
+    write_ssh_config(project, guests)
     alias = machine.name if admin else f"{machine.name}.student"
     return ssh.command_line(project.folder, alias, command, tty=tty and bool(command))
 

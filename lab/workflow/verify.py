@@ -11,12 +11,12 @@ from lab.checks.runner import run_checks
 from lab.classroom.guide import variables
 from lab.classroom.results import CheckResult, LabResult, Outcome, StudentResult
 from lab.errors import NOT_ALL_WELL, NOTHING_EVALUATED, OK
-from lab.machines import ssh
 from lab.machines.fleet import Machine
 from lab.machines.providers.base import Guest
 from lab.report.verify_json import verify_json
 from lab.system import parallel
 from lab.system.files import write_atomically
+from lab.workflow.connect import write_ssh_config
 from lab.workflow.observer import Observer
 from lab.workflow.project import Project
 
@@ -37,12 +37,7 @@ def verify(
         ProcessError: the provider did not answer, or no check could be started.
     """
     guests = project.provider.guests(project.prefix)
-    addresses = {
-        machine.name: guests[machine.container].ip
-        for machine in project.machines
-        if machine.container in guests and guests[machine.container].ip
-    }
-    ssh.write_config(project.folder, project.machines, addresses)
+    write_ssh_config(project, guests)
     observer.started(len(machines), "checking")
     results: dict[str, tuple[CheckResult, ...]] = {}
     for lab in dict.fromkeys(machine.lab.name for machine in machines):
