@@ -16,6 +16,8 @@ app = typer.Typer(
     epilog="Start with: lab init, then lab up, then lab verify.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    # Pretty help takes a fifth of a second to import, at each `--help` and each mistyped option.
+    rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 

@@ -48,7 +48,7 @@ def init(
 
 
 def validate(file: options.File = LABS_YAML) -> None:
-    """Check labs.yaml, the roster and the guide; every problem at once, with its place.
+    """Check labs.yaml, roster and guide; every problem at once.
 
     Example: lab validate
     """
@@ -75,12 +75,13 @@ def up(
     output: options.Output = Format.TABLE,
     wait: options.Wait = "0s",
 ) -> None:
-    """Bring the machines up: build the box, boot, run the steps that are not done.
+    """Bring the machines up: box, boot, and the steps not yet done.
 
     The steps that are the same for every student are done once, and the machines are clones of the
     result. What is done already is left alone, so the same command goes on after a failure.
 
     Example: lab up
+
     Example: lab up ana hellopython/luis
     """
     from lab.workflow.up import UpOptions
@@ -121,7 +122,9 @@ def bake(
     file: options.File = LABS_YAML,
     wait: options.Wait = "0s",
 ) -> None:
-    """Do the steps that all students share ahead of time, so that `lab up` has only to clone.
+    """Do the steps that all students share, ahead of `lab up`.
+
+    The machines are then clones of the result; `lab up` does it by itself for two machines or more.
 
     Example: lab bake
     """
@@ -173,6 +176,7 @@ def ssh(
     """Open a shell on a student's machine, as the student.
 
     Example: lab ssh ana
+
     Example: lab ssh ana --admin -- sudo systemctl status nginx
     """
     from lab.workflow.connect import ssh_command
@@ -192,7 +196,7 @@ def logs(
     ] = 50,
     file: options.File = LABS_YAML,
 ) -> None:
-    """Show the last lines of machines' logs: what Vagrant and the steps said.
+    """Show the last lines that Vagrant and the steps said.
 
     Example: lab logs ana -n 200
     """
@@ -231,9 +235,10 @@ def destroy(
     file: options.File = LABS_YAML,
     wait: options.Wait = "0s",
 ) -> None:
-    """Remove machines for good, with all that students have done on them.
+    """Remove machines for good, students' work included.
 
     Example: lab destroy ana
+
     Example: lab destroy --orphans --yes
     """
     from lab.workflow import lifecycle

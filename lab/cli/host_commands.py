@@ -27,7 +27,7 @@ def build(
         bool, typer.Option("--force", help="Build it although nothing has changed.")
     ] = False,
 ) -> None:
-    """Build a box from the distribution's archive, and give it to Vagrant.
+    """Build a box from its distribution's archive.
 
     Example: lab box build debian-12
     """
@@ -63,7 +63,9 @@ def list_boxes(output: options.Output = Format.TABLE) -> None:
 
 @box_app.command("prune")
 def prune() -> None:
-    """Remove bakes that no machine is a clone of; boxes that were built or added stay.
+    """Remove bakes that no machine is a clone of.
+
+    Boxes that were built or added stay.
 
     Example: lab box prune
     """

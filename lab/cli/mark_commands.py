@@ -21,11 +21,12 @@ def verify(
     output: options.Output = Format.TABLE,
     wait: options.Wait = "0s",
 ) -> None:
-    """Run the guide's checks on every machine, and say what works and what does not.
+    """Run the guide's checks, and say what works on whose machine.
 
     Checks that stop, kill or reboot something leave the machine as it was.
 
     Example: lab verify
+
     Example: lab verify ana --lang es --format json
     """
     from lab.workflow.project import select

@@ -30,7 +30,7 @@ class Format(StrEnum):
 Targets = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="[TARGET]...",
+        metavar="TARGET",
         help="LAB, LOGIN, LAB/LOGIN or a pattern such as 'a*'; all machines by default.",
     ),
 ]

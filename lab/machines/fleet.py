@@ -63,7 +63,7 @@ def assignments(environment: Mapping[str, str]) -> str:
     return " ".join(f"{name}={shlex.quote(value)}" for name, value in environment.items())
 
 
-def build_machine(
+def build_machine(  # noqa: PLR0913 (what comes together here)
     lab: Lab,
     student: Student,
     guide: Guide,
@@ -71,6 +71,7 @@ def build_machine(
     project_id: str,
     provider: str,
     keys: MachineKeys,
+    contents: Mapping[str, str],
 ) -> Machine:
     """One student's machine.
 
@@ -81,6 +82,7 @@ def build_machine(
         project_id: this project's mark in the provider's names.
         provider: the provider's name.
         keys: the machine's SSH keys.
+        contents: the guide's, from `read_contents`.
     """
     class_variables = {
         f"LAB_{name.upper()}": value for name, value in variables(guide, lab, student).items()
@@ -103,5 +105,5 @@ def build_machine(
         keys=keys,
         class_variables=class_variables,
         student_variables=student_variables,
-        steps=plan_steps(guide, class_variables, student_variables),
+        steps=plan_steps(guide, contents, class_variables, student_variables),
     )

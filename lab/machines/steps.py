@@ -5,7 +5,6 @@ What went into each (its digest), how they are run in a guest, what became of th
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
@@ -52,13 +51,23 @@ class StepReport:
 
 
 def plan_steps(
-    guide: Guide, class_variables: Mapping[str, str], student_variables: Mapping[str, str]
+    guide: Guide,
+    contents: Mapping[str, str],
+    class_variables: Mapping[str, str],
+    student_variables: Mapping[str, str],
 ) -> tuple[PlannedStep, ...]:
-    """The guide's steps in order, each with its digest (the first 16 hex digits of a SHA-256)."""
+    """The guide's steps in order, each with its digest (the first 16 hex digits of a SHA-256).
+
+    Args:
+        guide: whose steps.
+        contents: from `read_contents`; a class of five hundred reads each script once.
+        class_variables: what the class steps are given.
+        student_variables: what the student steps are given besides.
+    """
     planned = []
     before = hashlib.sha256()
     for step in guide.steps:
-        before.update(content_digest(step).encode())
+        before.update(contents[step.name].encode())
         variables = (
             class_variables if step.scope == "class" else {**class_variables, **student_variables}
         )
@@ -72,11 +81,9 @@ def plan_steps(
     return tuple(planned)
 
 
-def content_digest(step: Step) -> str:
-    """The SHA-256 of a step's script and of the files it says it reads."""
-    state = step.script.with_suffix(".state.sh")
-    paths = [step.script, *([state] if state.exists() else []), *step.files]
-    return _digest_of(tuple(paths), tuple(_stamp(path) for path in paths))
+def read_contents(guide: Guide) -> dict[str, str]:
+    """The SHA-256 of each step's script and of the files it says it reads, by the step's name."""
+    return {step.name: _digest_of(step) for step in guide.steps}
 
 
 def parse_report(line: str) -> StepReport | None:
@@ -100,11 +107,6 @@ def steps_done(reports: Sequence[StepReport]) -> int:
     )
 
 
-def _stamp(path: Path) -> tuple[int, int]:
-    stats = [entry.stat() for entry in (path, *_below(path))]
-    return max(stat.st_mtime_ns for stat in stats), sum(stat.st_size for stat in stats)
-
-
 def _below(path: Path) -> list[Path]:
     """What a folder of the guide holds, as the kit takes it."""
     return sorted(
@@ -112,11 +114,10 @@ def _below(path: Path) -> list[Path]:
     )
 
 
-@functools.lru_cache(maxsize=256)
-def _digest_of(paths: tuple[Path, ...], _stamps: tuple[tuple[int, int], ...]) -> str:
-    # A class of five hundred reads each script once; the stamps notice an edit in between.
+def _digest_of(step: Step) -> str:
+    state = step.script.with_suffix(".state.sh")
     digest = hashlib.sha256()
-    for path in paths:
+    for path in (step.script, *([state] if state.exists() else []), *step.files):
         for file in _below(path) if path.is_dir() else [path]:
             if file.is_file():
                 digest.update(f"{file.relative_to(path.parent)}\0".encode())

@@ -37,6 +37,7 @@ def render_vagrantfile(machines: Sequence[Machine], *, project: Path, provider: 
         autoescape=False,  # noqa: S701 (Ruby, not HTML: the `ruby` filter quotes)
     )
     environment.filters["ruby"] = ruby
+    project = project.resolve()
     template = environment.from_string(shipped("Vagrantfile.j2").read_text(encoding="utf-8"))
     return (
         template.render(
@@ -65,8 +66,8 @@ def _view(machine: Machine, project: Path, provider: Provider) -> dict[str, Any]
 
 
 def _from(project: Path, path: Path) -> str:
-    """The path as seen from the project's folder when in it, so that the folder may be moved."""
+    """The path as seen from the project's resolved folder when in it: it may be moved then."""
     try:
-        return path.resolve().relative_to(project.resolve()).as_posix()
+        return path.resolve().relative_to(project).as_posix()
     except ValueError:
         return os.fspath(path.resolve())

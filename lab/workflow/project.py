@@ -18,6 +18,7 @@ from lab.machines.fleet import Machine, build_machine, container_prefix
 from lab.machines.keys import MachineKeys, ensure_keys, read_keys
 from lab.machines.providers import provider_named
 from lab.machines.providers.base import Provider
+from lab.machines.steps import read_contents
 from lab.system.files import LabFolder, read_json, write_json
 from lab.workflow.records import all_records
 
@@ -61,6 +62,7 @@ def open_project(labs_yaml: Path, *, for_boot: bool = False) -> Project:
     """
     classroom = load_classroom(labs_yaml)
     guides = {lab.name: load_guide(lab.guide, project=classroom.folder) for lab in classroom.labs}
+    contents = {name: read_contents(guide) for name, guide in guides.items()}
     provider = provider_named(_provider_of(classroom))
     folder = LabFolder(classroom.folder)
     if for_boot:
@@ -74,6 +76,7 @@ def open_project(labs_yaml: Path, *, for_boot: bool = False) -> Project:
             project_id=project_id,
             provider=provider.name,
             keys=_keys_of(student, folder, for_boot=for_boot),
+            contents=contents[lab.name],
         )
         for lab in classroom.labs
         for student in lab.students

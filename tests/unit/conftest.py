@@ -17,6 +17,7 @@ from lab.errors import ProcessError
 from lab.machines.fleet import build_machine
 from lab.machines.keys import read_keys
 from lab.machines.providers.base import Guest
+from lab.machines.steps import read_contents
 from lab.system.files import LabFolder
 from lab.workflow.project import Project
 
@@ -215,6 +216,7 @@ def classroom(tmp_path: Path, provider: FakeProvider) -> Callable[..., Project]:
                         project_id="c0ffee",
                         provider=provider.name,
                         keys=read_keys(keys),
+                        contents=read_contents(guide),
                     )
                 )
         return Project(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -11,7 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lab.classroom.guide import Guide, load_guide
-from lab.machines.steps import PlannedStep, StepReport, parse_report, plan_steps, steps_done
+from lab.machines.steps import (
+    PlannedStep,
+    StepReport,
+    parse_report,
+    plan_steps,
+    read_contents,
+    steps_done,
+)
 from lab.workflow.project import Project
 
 CLASS = {"LAB_PYTHON": "3.11"}
@@ -23,16 +30,22 @@ def guide(project: Project) -> Guide:
     return load_guide("tiny", project=project.path)
 
 
+def planned(
+    guide: Guide, class_variables: Mapping[str, str], student_variables: Mapping[str, str]
+) -> tuple[PlannedStep, ...]:
+    return plan_steps(guide, read_contents(guide), class_variables, student_variables)
+
+
 def changed(guide: Guide, change: Callable[[], object]) -> list[str]:
     """The names of the steps whose digest is another after a change."""
-    before = plan_steps(guide, CLASS, STUDENT)
+    before = planned(guide, CLASS, STUDENT)
     change()
-    after = plan_steps(guide, CLASS, STUDENT)
+    after = planned(guide, CLASS, STUDENT)
     return [old.name for old, new in zip(before, after, strict=True) if old != new]
 
 
 def test_steps_are_planned_in_the_order_of_the_guide(guide: Guide) -> None:
-    steps = plan_steps(guide, CLASS, STUDENT)
+    steps = planned(guide, CLASS, STUDENT)
     assert [(step.name, step.scope) for step in steps] == [
         ("base", "class"),
         ("web", "class"),
@@ -41,7 +54,7 @@ def test_steps_are_planned_in_the_order_of_the_guide(guide: Guide) -> None:
     ]
     assert len({step.digest for step in steps}) == 4
     assert all(len(step.digest) == 16 for step in steps)
-    assert steps == plan_steps(guide, CLASS, STUDENT)
+    assert steps == planned(guide, CLASS, STUDENT)
     assert steps[0].argument == f"base:{steps[0].digest}"
 
 
@@ -90,21 +103,21 @@ def test_what_python_leaves_beside_a_file_changes_nothing(guide: Guide) -> None:
 def test_where_the_guide_stands_is_no_part_of_it(guide: Guide, tmp_path: Path) -> None:
     moved = tmp_path / "moved" / "provision" / "tiny"
     moved.parent.mkdir(parents=True)
-    before = plan_steps(guide, CLASS, STUDENT)
+    before = planned(guide, CLASS, STUDENT)
     guide.folder.rename(moved)
-    assert plan_steps(load_guide("tiny", project=tmp_path / "moved"), CLASS, STUDENT) == before
+    assert planned(load_guide("tiny", project=tmp_path / "moved"), CLASS, STUDENT) == before
 
 
 def test_a_student_s_own_is_no_part_of_a_class_step(guide: Guide) -> None:
-    ana = plan_steps(guide, CLASS, STUDENT)
-    luis = plan_steps(guide, CLASS, {**STUDENT, "LAB_LOGIN": "luis"})
+    ana = planned(guide, CLASS, STUDENT)
+    luis = planned(guide, CLASS, {**STUDENT, "LAB_LOGIN": "luis"})
     assert ana[:2] == luis[:2]
     assert not set(ana[2:]) & set(luis[2:])
 
 
 def test_variables_are_part_of_it_whatever_their_order(guide: Guide) -> None:
     plans = {
-        plan_steps(guide, variables, {})
+        planned(guide, variables, {})
         for variables in ({"A": "1", "B": "2"}, {"B": "2", "A": "1"}, {"A": "1", "B": "3"}, {})
     }
     assert len(plans) == 3
