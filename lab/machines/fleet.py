@@ -22,6 +22,8 @@ class Machine:
         container: what the provider calls it; unique on the host, and known by its prefix as this
             project's.
         box: the name of the Vagrant box it is a clone of.
+        address: its address and the prefix length of its network, `10.0.3.7/24`, where lab gives it
+            one before it boots; "" where it comes with the boot.
         class_variables: environment of the class steps. A student's own `vars` are among them: a
             student with another `python` than the class has class steps of their own, and so other
             digests, and a bake of their own.
@@ -40,6 +42,7 @@ class Machine:
     class_variables: Mapping[str, str]
     student_variables: Mapping[str, str]
     steps: tuple[PlannedStep, ...]
+    address: str = ""
 
     @property
     def url(self) -> str:
@@ -105,5 +108,6 @@ def build_machine(  # noqa: PLR0913 (what comes together here)
         keys=keys,
         class_variables=class_variables,
         student_variables=student_variables,
+        address=keys.address,
         steps=plan_steps(guide, contents, class_variables, student_variables),
     )

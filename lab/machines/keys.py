@@ -1,8 +1,8 @@
-"""SSH keys of lab's own, for each machine.
+"""What is a machine's own: SSH keys, name, address.
 
-One to get in as administrator, one for the student, and its host key. They are made on the host and
-placed in the clone before it boots, so nothing is exchanged over the network and the host key is
-known from the first connection on.
+Of keys there are three: one to get in as administrator, one for the student, and its host key. They
+are made on the host and placed in the clone before it boots, so nothing is exchanged over the
+network and the host key is known from the first connection on.
 """
 
 from __future__ import annotations
@@ -20,12 +20,14 @@ _KINDS = ("admin", "host", "student")
 class MachineKeys:
     """Where a machine's keys are.
 
-    `folder` holds `admin`, `host`, `student`, each with its `.pub`, and `hostname`.
+    `folder` holds `admin`, `host`, `student`, each with its `.pub`, and `hostname`; and where lab
+    gives the machine its address, that as `address` and the name server as `resolv.conf`.
     """
 
     folder: Path
     student_public: str
     host_public: str
+    address: str = ""
 
     @property
     def admin(self) -> Path:
@@ -77,7 +79,18 @@ def read_keys(folder: Path) -> MachineKeys:
         folder=folder,
         student_public=_text_of(folder / "student.pub"),
         host_public=_text_of(folder / "host.pub"),
+        address=_text_of(folder / "address"),
     )
+
+
+def write_address(folder: Path, address: str, *, name_server: str) -> None:
+    """Note a machine's address (`10.0.3.7/24`) beside its keys; "" for one that asks by DHCP."""
+    if address:
+        write_if_changed(folder / "address", f"{address}\n")
+        write_if_changed(folder / "resolv.conf", f"nameserver {name_server}\n")
+    else:
+        for name in ("address", "resolv.conf"):
+            (folder / name).unlink(missing_ok=True)
 
 
 def _text_of(path: Path) -> str:

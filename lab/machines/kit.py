@@ -8,12 +8,13 @@ from __future__ import annotations
 import io
 import shlex
 import tarfile
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from lab.classroom.shipped import shipped
-from lab.errors import MachineError
+from lab.errors import ConnectionLost, MachineError
 from lab.machines import ssh
 from lab.machines.fleet import Machine, assignments
 from lab.machines.steps import CACHE, PlannedStep, StepReport, parse_report, steps_done
@@ -21,6 +22,8 @@ from lab.system.files import LabFolder
 
 # A step that compiles on a slow machine behind a slow mirror takes minutes, not an hour.
 STEPS_TIMEOUT_S = 3600.0
+PATIENCE_S = 30.0
+_RETRY_S = 0.2
 _INSTALL = """
 set -euo pipefail
 install -d -m 0755 /var/lib/lab
@@ -68,7 +71,7 @@ def settings_folder(folder: LabFolder, lab: str) -> Path:
     return folder.root / "guest" / lab
 
 
-def run_steps(
+def run_steps(  # noqa: PLR0913 (each of these is for a caller of its own)
     machine: Machine,
     folder: LabFolder,
     kit: bytes,
@@ -76,6 +79,7 @@ def run_steps(
     tell: Callable[[str], None],
     force: bool = False,
     only: tuple[str, ...] = (),
+    patience_s: float = PATIENCE_S,
 ) -> StepsOutcome:
     """Bring the kit into the guest and run the steps that are not done.
 
@@ -88,6 +92,8 @@ def run_steps(
         tell: told of each step as it begins.
         force: run steps that are done again.
         only: the names of the steps to run, instead of all.
+        patience_s: how long the guest may take to let lab in; one that boots lets nobody in at
+            first.
 
     Raises:
         ConnectionLost: the guest cannot be reached.
@@ -106,15 +112,25 @@ def run_steps(
         if report.word == "start":
             tell(f"step {report.step} {order.index(report.step) + 1}/{len(order)}")
 
-    completed = ssh.run_as_root(
-        folder,
-        machine,
-        _INSTALL + "\n".join(_commands(machine, steps, force=force)),
-        stdin=kit,
-        log=folder.log_of(machine.name),
-        on_line=hear,
-        timeout_s=STEPS_TIMEOUT_S,
-    )
+    script = _INSTALL + "\n".join(_commands(machine, steps, force=force))
+    deadline = time.monotonic() + patience_s
+    while True:
+        try:
+            completed = ssh.run_as_root(
+                folder,
+                machine,
+                script,
+                stdin=kit,
+                log=folder.log_of(machine.name),
+                on_line=hear,
+                timeout_s=STEPS_TIMEOUT_S,
+            )
+        except ConnectionLost:
+            if reports or time.monotonic() > deadline:
+                raise
+            time.sleep(_RETRY_S)
+        else:
+            break
     failed = next(
         (report for report in reports if report.word == "ended" and report.exit_code), None
     )

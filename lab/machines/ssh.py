@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import math
 import shlex
-import time
+import socket
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab.errors import ConnectionLost, MachineError
+from lab.errors import ConnectionLost
 from lab.machines.fleet import Machine
 from lab.system import process
 from lab.system.conversation import Conversation
@@ -20,6 +20,7 @@ from lab.system.files import LabFolder, write_if_changed
 
 CONNECTION_FAILED = 255
 _CONNECT_S = 60.0
+_PORT = 22
 
 # Runs in the guest as root: reads `LIMIT SIZE` and SIZE bytes of a command, answers `EXIT OUT ERR`
 # and the bytes of both.
@@ -67,6 +68,8 @@ def write_config(
     common = (
         "Host *\n"
         "  IdentitiesOnly yes\n"
+        # Of all that is safe the quickest: OpenSSH's first choice takes a tenth of a second more.
+        "  KexAlgorithms curve25519-sha256,curve25519-sha256@libssh.org,ecdh-sha2-nistp256\n"
         f"  UserKnownHostsFile {_quoted(known_hosts)}\n"
         "  GlobalKnownHostsFile none\n"
         "  StrictHostKeyChecking yes\n"
@@ -137,32 +140,13 @@ def run_as_root(  # noqa: PLR0913 (what `process.run` takes, on a machine)
     return completed
 
 
-def wait_for_ssh(folder: LabFolder, machine: Machine, *, timeout_s: float) -> None:
-    """Wait until the guest lets lab in.
-
-    Raises:
-        ConnectionLost: it did not in time.
-        MachineError: it does, and does not let lab work there as root.
-    """
-    deadline = time.monotonic() + timeout_s
-    while True:
-        try:
-            completed = run_as_root(folder, machine, "exit 0", timeout_s=max(5.0, timeout_s))
-        except ConnectionLost:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.3)
-        else:
-            break
-    if not completed.ok:
-        raise MachineError(
-            f"{machine.name} can be reached, but `sudo` there "
-            f"{process.describe_exit(completed.returncode)}",
-            details=completed.tail(3),
-            hint="User vagrant must be allowed all by sudo without a password, "
-            "or make the machine anew: "
-            f"lab destroy {machine.name}, lab up {machine.name}",
-        )
+def listens(address: str) -> bool:
+    """Whether an SSH server answers there by now; at most a second goes by."""
+    try:
+        with socket.create_connection((address, _PORT), timeout=1.0) as connection:
+            return connection.recv(4) == b"SSH-"
+    except OSError:
+        return False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,21 +12,21 @@ from lab.errors import LabError, MachineError, ProcessError
 from lab.machines import kit, ssh
 from lab.machines.bakes import Bake, bake_for, exists
 from lab.machines.boxes.names import box_name
+from lab.machines.boxes.profiles import PROFILES
 from lab.machines.fleet import Machine
-from lab.machines.keys import ensure_keys
+from lab.machines.keys import ensure_keys, write_address
 from lab.machines.vagrant import Vagrant
 from lab.machines.vagrantfile import render_vagrantfile
 from lab.system import parallel, process
 from lab.system.files import LabFolder, write_if_changed
 from lab.workflow.boxes import ensure_boxes
-from lab.workflow.files import write_files
+from lab.workflow.files import write_guest_settings, write_seed
 from lab.workflow.observer import Observer
 from lab.workflow.project import Project
 
 # One machine alone is as quick without: baking is the same steps, and packing on top.
 WORTH_FROM = 2
 _BOOT_TIMEOUT_S = 300.0
-_SSH_TIMEOUT_S = 30.0
 
 
 def bakes_of(
@@ -78,7 +78,7 @@ def bake_ahead(project: Project, machines: Sequence[Machine], *, observer: Obser
         HostError: the box that they are made of can be neither found nor built.
         LabError: a step failed, or the scratch machine could not be made.
     """
-    write_files(project)
+    write_guest_settings(project)
     ensure_boxes(
         [machine.lab.box for machine in machines],
         observer=observer,
@@ -136,12 +136,19 @@ def _bake(
             kit.settings_folder(project.folder, machine.lab.name),
             kit.settings_folder(scratch, machine.lab.name),
         )
-        shutil.copy(project.folder.root / "seed", scratch.root / "seed")
+        write_seed(scratch)
+        keys = ensure_keys(scratch.ssh / "bake", hostname="bake")
+        addresses = project.provider.allot_addresses(
+            [container] if machine.lab.box in PROFILES else []
+        )
+        address = addresses.of.get(container, "")
+        write_address(keys.folder, address, name_server=addresses.gateway)
         ours = replace(
             machine,
             name="bake",
             container=container,
-            keys=ensure_keys(scratch.ssh / "bake", hostname="bake"),
+            keys=keys,
+            address=address,
             student_variables={},
             steps=bake.steps,
         )
@@ -179,7 +186,6 @@ def _boot(project: Project, machine: Machine, vagrant: Vagrant, scratch: LabFold
     if guest is None or not guest.ip:
         raise MachineError("The machine to bake on has no address")
     ssh.write_config(scratch, [machine], {machine.name: guest.ip})
-    ssh.wait_for_ssh(scratch, machine, timeout_s=_SSH_TIMEOUT_S)
 
 
 def _run_class_steps(

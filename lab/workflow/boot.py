@@ -1,109 +1,148 @@
-"""Boots machines: one call of Vagrant for all that do not run; then where they are."""
+"""Boots machines: one call of Vagrant for all that do not run.
+
+A machine that lets SSH in can be worked on while the rest still boots.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
 
+from lab.errors import LabError, MachineError
+from lab.machines import ssh
 from lab.machines.fleet import Machine
 from lab.machines.providers.base import Guest
 from lab.machines.vagrant import Vagrant
-from lab.system import parallel
-from lab.workflow.connect import write_ssh_config
-from lab.workflow.observer import Observer
 from lab.workflow.project import Project
 
 # Booting is waiting for the guest; Vagrant gives up on each machine by itself long before this.
 _TIMEOUT_S = 600.0
 _TIMEOUT_PER_MACHINE_S = 20.0
+_LOOK_AGAIN_S = 0.1
+# What Vagrant has seen booting has let it in by SSH already.
+_SSH_TIMEOUT_S = 30.0
+# What Vagrant says when the provider has started a guest.
+_STARTED = "Waiting for machine to boot"
 
 
-@dataclass
-class Booted:
-    """What came of booting.
+class Boot:
+    """The booting of some of a project's machines, and where all of them are.
 
     Attributes:
-        failures: why a machine cannot be worked with, by name.
-        now: the machines that were not running before.
-        addresses: where each of the project's running machines is, by name.
+        waiting: the machines that did not run, and are booted.
+        addresses: where each machine is, by name; those that are booted as far as that is known.
     """
 
-    failures: dict[str, str] = field(default_factory=dict)
-    now: set[str] = field(default_factory=set)
-    addresses: dict[str, str] = field(default_factory=dict)
+    def __init__(
+        self, project: Project, machines: Sequence[Machine], guests: Mapping[str, Guest]
+    ) -> None:
+        self._project = project
+        self.waiting = tuple(it for it in machines if not _is_running(guests.get(it.container)))
+        self.addresses = _addresses(project, guests) | {
+            it.name: it.address.partition("/")[0] for it in self.waiting if it.address
+        }
+        self._failures: dict[str, str] = {}
+        self._started: set[str] = set()
+        self._ended = threading.Event()
+        if not self.waiting:
+            self._ended.set()
+        ssh.write_config(project.folder, project.machines, self.addresses)
 
+    def prepare(self, guests: Mapping[str, Guest]) -> None:
+        """See that there is room, and that Vagrant knows of what there is.
 
-def boot(project: Project, machines: Sequence[Machine], *, observer: Observer) -> Booted:
-    """Create and start what is not running, and find out where everything is.
-
-    Raises:
-        HostError: the host's limits do not allow so many machines.
-        LabError: Vagrant cannot be used at all.
-    """
-    booted = Booted()
-    guests = project.provider.guests(project.prefix)
-    waiting = [machine for machine in machines if not _is_running(guests.get(machine.container))]
-    if waiting:
-        new = sum(machine.container not in guests for machine in waiting)
+        Raises:
+            HostError: the host's limits do not allow so many machines.
+            LabError: the remains of an earlier run could not be removed.
+        """
+        if not self.waiting:
+            return
+        provider = self._project.provider
+        new = sum(machine.container not in guests for machine in self.waiting)
         # The limits are the host's: every project's machines count.
-        project.provider.check_room(len(project.provider.guests("lab-")) + new)
-        for machine in waiting:
-            _mend_vagrants_memory(project, machine, guests.get(machine.container))
-        booted.failures = _vagrant_up(project, waiting, observer=observer)
-        booted.now = {machine.name for machine in waiting} - set(booted.failures)
-    find_addresses(project, machines, booted)
-    return booted
+        provider.check_room(len(provider.guests("lab-")) + new)
+        for machine in self.waiting:
+            _mend_vagrants_memory(self._project, machine, guests.get(machine.container))
 
+    def run(self) -> None:
+        """Have Vagrant boot the machines.
 
-def find_addresses(project: Project, machines: Sequence[Machine], booted: Booted) -> None:
-    """Ask the provider where the machines are, and write the SSH configuration for all of them."""
-    guests = project.provider.guests(project.prefix)
-    booted.addresses = write_ssh_config(project, guests)
-    for machine in machines:
-        if machine.name not in booted.addresses and machine.name not in booted.failures:
-            guest = guests.get(machine.container)
-            booted.failures[machine.name] = (
-                f"it is {guest.state}, without an address" if guest else "there is no such machine"
+        Raises:
+            LabError: Vagrant cannot be used at all.
+        """
+        names = [machine.name for machine in self.waiting]
+        vagrant = Vagrant(self._project.path, log=self._project.folder.logs / "vagrant.log")
+
+        def hear(name: str, said: str) -> None:
+            if name in names:
+                self._log(name, said)
+                if said.startswith(_STARTED):
+                    self._started.add(name)
+
+        try:
+            failures = vagrant.up(
+                names,
+                provider=self._project.provider.name,
+                on_line=hear,
+                timeout_s=_TIMEOUT_S + _TIMEOUT_PER_MACHINE_S * len(names),
             )
+            for name, why in failures.items():
+                self._log(name, why)
+            if any(not machine.address for machine in self.waiting):
+                self._find_addresses()
+            self._failures = failures
+        except LabError as error:
+            self._failures = dict.fromkeys(names, f"{error.message}\n{error.details}".strip())
+            raise
+        finally:
+            self._ended.set()
+
+    def wait_for(self, machine: Machine, tell: Callable[[str], None]) -> None:
+        """Wait until a machine lets SSH in.
+
+        Raises:
+            MachineError: it did not boot, or cannot be worked with.
+        """
+        if machine not in self.waiting:
+            if machine.name not in self.addresses:
+                raise MachineError("it is running, without an address")
+            return
+        tell("booting")
+        # Its address is not asked before it is there: a question that nobody answers takes longer.
+        while machine.name not in self._started and not self._ended.wait(_LOOK_AGAIN_S):
+            pass
+        if not machine.address:
+            self._ended.wait()
+        deadline = None
+        while not (address := self.addresses.get(machine.name)) or not ssh.listens(address):
+            if self._ended.is_set():
+                why = self._failures.get(machine.name)
+                deadline = deadline or time.monotonic() + _SSH_TIMEOUT_S
+                if why or not address or time.monotonic() > deadline:
+                    raise MachineError(why or _WHY_NOT[bool(address)])
+            time.sleep(_LOOK_AGAIN_S)
+
+    def _find_addresses(self) -> None:
+        """Ask the provider where the machines are that were not told their addresses."""
+        guests = self._project.provider.guests(self._project.prefix)
+        self.addresses |= _addresses(self._project, guests)
+        ssh.write_config(self._project.folder, self._project.machines, self.addresses)
+
+    def _log(self, machine: str, text: str) -> None:
+        with self._project.folder.log_of(machine).open("a", encoding="utf-8") as log:
+            log.write(f"{text}\n")
 
 
-def _vagrant_up(
-    project: Project, machines: Sequence[Machine], *, observer: Observer
-) -> dict[str, str]:
-    """Have Vagrant boot machines; what went wrong, by machine."""
-    names = [machine.name for machine in machines]
-    observer.started(len(names), "booting")
-    for name in names:
-        observer.machine(name, "booting")
-    vagrant = Vagrant(project.path, log=project.folder.logs / "vagrant.log")
+_WHY_NOT = {False: "it has no address", True: "it boots, and its SSH server does not answer"}
 
-    def news(_: object, text: str) -> None:
-        name, _, said = text.partition("\t")
-        if name in names:
-            _append_log(project, name, said)
-            if said.startswith("Machine booted and ready"):
-                observer.done(name, ok=True, summary="booted")
 
-    done = parallel.run_all(
-        [names],
-        lambda names, tell: vagrant.up(
-            names,
-            provider=project.provider.name,
-            on_line=lambda name, line: tell(f"{name}\t{line}"),
-            timeout_s=_TIMEOUT_S + _TIMEOUT_PER_MACHINE_S * len(names),
-        ),
-        workers=1,
-        on_news=news,
-        on_done=lambda _, __: None,
-    )[0]
-    if done.error is not None:
-        raise done.error
-    failures = {name: why for name, why in (done.value or {}).items() if name in names}
-    for name, why in failures.items():
-        _append_log(project, name, why)
-        observer.done(name, ok=False, summary="did not boot")
-    observer.finished()
-    return failures
+def _addresses(project: Project, guests: Mapping[str, Guest]) -> dict[str, str]:
+    return {
+        machine.name: guests[machine.container].ip
+        for machine in project.machines
+        if machine.container in guests and guests[machine.container].ip
+    }
 
 
 def _mend_vagrants_memory(project: Project, machine: Machine, guest: Guest | None) -> None:
@@ -126,8 +165,3 @@ def _mend_vagrants_memory(project: Project, machine: Machine, guest: Guest | Non
 
 def _is_running(guest: Guest | None) -> bool:
     return guest is not None and guest.state == "running"
-
-
-def _append_log(project: Project, machine: str, text: str) -> None:
-    with project.folder.log_of(machine).open("a", encoding="utf-8") as log:
-        log.write(f"{text}\n")

@@ -10,14 +10,14 @@ from lab.machines.boxes.profiles import PROFILES
 from lab.machines.guest_settings import write_settings
 from lab.machines.kit import settings_folder
 from lab.machines.vagrantfile import render_vagrantfile
-from lab.system.files import write_if_changed
+from lab.system.files import LabFolder, write_if_changed
 from lab.workflow.project import Project
 
 _OURS = b"# Written by lab from labs.yaml"
 
 
-def write_files(project: Project) -> None:
-    """Write the Vagrantfile, the seed script, and each lab's guest settings.
+def write_guest_settings(project: Project) -> None:
+    """Write what each lab hands to its guests.
 
     Raises:
         HostError: labs.yaml hands something of this host to the guests that it does not have.
@@ -30,7 +30,6 @@ def write_files(project: Project) -> None:
             lab.guest,
             distribution=profile.distribution if profile else "",
         )
-    write_vagrantfile(project)
 
 
 def write_vagrantfile(project: Project) -> None:
@@ -39,10 +38,15 @@ def write_vagrantfile(project: Project) -> None:
     Raises:
         LabError: a file cannot be written.
     """
-    write_if_changed(project.folder.root / "seed", SEED.read_text(encoding="utf-8"), mode=0o755)
+    write_seed(project.folder)
     text = render_vagrantfile(project.machines, project=project.path, provider=project.provider)
     path = project.path / "Vagrantfile"
     if path.exists() and not path.read_bytes().startswith(_OURS):
         # Somebody's own, from before lab: it is kept beside ours.
         path.rename(path.with_name("Vagrantfile.before-lab"))
     write_if_changed(path, text)
+
+
+def write_seed(folder: LabFolder) -> None:
+    """Write the script that gives a clone what is its own; the Vagrantfile names it."""
+    write_if_changed(folder.root / "seed", SEED.read_text(encoding="utf-8"), mode=0o755)

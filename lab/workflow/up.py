@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from lab.classroom.results import MachineOutcome
 from lab.errors import LabError, UsageError
-from lab.machines import kit, ssh
+from lab.machines import kit
 from lab.machines.boxes.names import box_name
+from lab.machines.boxes.profiles import PROFILES
 from lab.machines.fleet import Machine
+from lab.machines.keys import write_address
+from lab.machines.providers.base import Guest
 from lab.system import parallel
 from lab.workflow.bake import WORTH_FROM, bakes_of
-from lab.workflow.boot import Booted, boot, find_addresses
+from lab.workflow.boot import Boot
 from lab.workflow.boxes import ensure_boxes
-from lab.workflow.files import write_files, write_vagrantfile
+from lab.workflow.files import write_guest_settings, write_vagrantfile
 from lab.workflow.observer import Observer
 from lab.workflow.project import Project
 from lab.workflow.records import MachineRecord, read_record, write_record
 
-_SSH_TIMEOUT_S = 30.0
 _TAIL_LINES = 12
 
 
@@ -58,7 +61,8 @@ def bring_up(
         LabError: Vagrant or a box cannot be used at all.
     """
     started = time.monotonic()
-    write_files(project)
+    write_guest_settings(project)
+    failures: dict[str, str] = {}
     if options.boot:
         ensure_boxes(
             [machine.lab.box for machine in machines],
@@ -66,38 +70,42 @@ def bring_up(
             log=project.folder.logs / "boxes.log",
             folder=project.path,
         )
-        project, machines, failures = _choose_boxes(
-            project, machines, observer=observer, options=options
-        )
-        bootable = [machine for machine in machines if machine.name not in failures]
-        booted = boot(project, bootable, observer=observer)
-        booted.failures |= failures
+    guests = project.provider.guests(project.prefix)
+    if options.boot:
+        project, failures = _plan(project, machines, guests, observer=observer, options=options)
+        planned = {machine.name: machine for machine in project.machines}
+        machines = [planned[machine.name] for machine in machines]
     else:
-        booted = Booted()
-        find_addresses(project, machines, booted)
-    run = _Run(project, booted, options, started)
-    ready = [machine for machine in machines if machine.name not in booted.failures]
-    outcomes = {
-        machine.name: run.lost(machine, booted.failures[machine.name])
-        for machine in machines
-        if machine.name in booted.failures
-    }
-    if options.provision:
-        outcomes |= _run_steps(run, ready, observer=observer)
-    else:
-        outcomes |= {machine.name: run.only_booted(machine) for machine in ready}
+        failures = {
+            machine.name: f"it is {guests[machine.container].state}"
+            if machine.container in guests
+            else "there is no such machine"
+            for machine in machines
+            if machine.container not in guests or guests[machine.container].state != "running"
+        }
+    write_vagrantfile(project)
+    boot = Boot(project, [it for it in machines if it.name not in failures], guests)
+    boot.prepare(guests)
+    run = _Run(project, boot, failures, options, started)
+    outcomes = run.all(machines, observer=observer)
     return [outcomes[machine.name] for machine in machines]
 
 
-def _choose_boxes(
-    project: Project, machines: Sequence[Machine], *, observer: Observer, options: UpOptions
-) -> tuple[Project, tuple[Machine, ...], dict[str, str]]:
-    """Let the machines that are to be made be clones of a bake, where there is one or it pays.
+def _plan(
+    project: Project,
+    machines: Sequence[Machine],
+    guests: Mapping[str, Guest],
+    *,
+    observer: Observer,
+    options: UpOptions,
+) -> tuple[Project, dict[str, str]]:
+    """Decide what machines that are to be made are clones of, and where they will be.
+
+    They are clones of a bake where there is one, or where making one pays.
 
     Returns:
-        The project and the machines with their boxes, and why some cannot be made, by machine.
+        The project with its machines' boxes and addresses, and why some cannot be made, by machine.
     """
-    guests = project.provider.guests(project.prefix)
     # Whatever a machine was made of before, one that is made anew begins with labs.yaml's box.
     new = [
         replace(machine, box=box_name(machine.lab.box))
@@ -110,10 +118,37 @@ def _choose_boxes(
         worth_from = WORTH_FROM if options.provision else len(machines) + 1
         baked, failures = bakes_of(project, new, observer=observer, worth_from=worth_from)
         boxes |= baked
-    changed = {it.name: replace(it, box=boxes.get(it.name, it.box)) for it in project.machines}
-    project = replace(project, machines=tuple(changed.values()))
-    write_vagrantfile(project)
-    return project, tuple(changed[machine.name] for machine in machines), failures
+    addresses = _addresses_for(project, machines, guests)
+    changed = (
+        replace(
+            machine,
+            box=boxes.get(machine.name, machine.box),
+            address=addresses.get(machine.container, ""),
+        )
+        for machine in project.machines
+    )
+    return replace(project, machines=tuple(changed)), failures
+
+
+def _addresses_for(
+    project: Project, machines: Sequence[Machine], guests: Mapping[str, Guest]
+) -> Mapping[str, str]:
+    """The addresses of machines that are there or are to be made, noted where their seed is."""
+    wanted = {machine.name for machine in machines}
+    ours = [
+        machine
+        for machine in project.machines
+        # The guests of other boxes than lab's own may insist on asking by DHCP.
+        if machine.lab.box in PROFILES and (machine.name in wanted or machine.container in guests)
+    ]
+    allotted = project.provider.allot_addresses([machine.container for machine in ours])
+    for machine in ours:
+        write_address(
+            machine.keys.folder,
+            allotted.of.get(machine.container, ""),
+            name_server=allotted.gateway,
+        )
+    return allotted.of
 
 
 def check_steps(machines: Sequence[Machine], only: Sequence[str]) -> None:
@@ -130,47 +165,71 @@ def check_steps(machines: Sequence[Machine], only: Sequence[str]) -> None:
             )
 
 
-def _run_steps(
-    run: _Run, machines: Sequence[Machine], *, observer: Observer
-) -> dict[str, MachineOutcome]:
-    """Run the steps of many machines side by side."""
-    if not machines:
-        return {}
-    one_of_each_lab = {machine.lab.name: machine for machine in machines}
-    kits = {lab: kit.pack_kit(it, run.project.folder) for lab, it in one_of_each_lab.items()}
-    outcomes: dict[str, MachineOutcome] = {}
-    observer.started(len(machines), "running steps")
-
-    def done(machine: Machine, result: parallel.Done[MachineOutcome]) -> None:
-        outcome = result.value or run.lost(machine, _why(result.error))
-        outcomes[machine.name] = outcome
-        observer.done(machine.name, ok=outcome.ok, summary=_in_words(outcome))
-
-    parallel.run_all(
-        machines,
-        lambda machine, tell: run.steps(machine, kits[machine.lab.name], tell),
-        workers=run.options.jobs,
-        on_news=lambda machine, text: observer.machine(machine.name, text),
-        on_done=done,
-    )
-    observer.finished()
-    return outcomes
-
-
 @dataclass(frozen=True)
 class _Run:
-    """One run of `up`: what happens to a machine in it, and what is noted of that."""
+    """One run of `up`: what happens to its machines, and what is noted of that.
+
+    `failures` says why a machine cannot be brought up at all, by name.
+    """
 
     project: Project
-    booted: Booted
+    boot: Boot
+    failures: Mapping[str, str]
     options: UpOptions
     started: float
+
+    def all(self, machines: Sequence[Machine], *, observer: Observer) -> dict[str, MachineOutcome]:
+        """Boot what does not run, and run each machine's steps as soon as it lets lab in.
+
+        Raises:
+            LabError: Vagrant cannot be used at all.
+        """
+        outcomes = {
+            machine.name: self.lost(machine, self.failures[machine.name])
+            for machine in machines
+            if machine.name in self.failures
+        }
+        going = [machine for machine in machines if machine.name not in outcomes]
+        one_of_each_lab = {machine.lab.name: machine for machine in going}
+        kits = {lab: kit.pack_kit(it, self.project.folder) for lab, it in one_of_each_lab.items()}
+        observer.started(len(machines), "bringing up")
+        for name, outcome in outcomes.items():
+            observer.done(name, ok=False, summary=outcome.message)
+        # All wait for their boot, and as many as asked for work.
+        slots = threading.BoundedSemaphore(self.options.jobs)
+
+        def work(job: Machine | Boot, tell: Callable[[str], None]) -> MachineOutcome | None:
+            if isinstance(job, Boot):
+                job.run()
+                return None
+            self.boot.wait_for(job, tell)
+            if not self.options.provision:
+                return self.only_booted(job)
+            with slots:
+                return self.steps(job, kits[job.lab.name], tell)
+
+        def news(job: Machine | Boot, text: str) -> None:
+            if isinstance(job, Machine):
+                observer.machine(job.name, text)
+
+        def done(job: Machine | Boot, result: parallel.Done[MachineOutcome | None]) -> None:
+            if isinstance(job, Boot):
+                return
+            outcome = result.value or self.lost(job, _why(result.error))
+            outcomes[job.name] = outcome
+            observer.done(job.name, ok=outcome.ok, summary=_in_words(outcome))
+
+        jobs: list[Machine | Boot] = [*([self.boot] if self.boot.waiting else []), *going]
+        ended = parallel.run_all(jobs, work, workers=len(jobs), on_news=news, on_done=done)
+        observer.finished()
+        if self.boot.waiting and ended[0].error is not None:
+            raise ended[0].error
+        return outcomes
 
     def steps(self, machine: Machine, packed: bytes, tell: Callable[[str], None]) -> MachineOutcome:
         """Run a machine's steps, and note how far they came."""
         folder = self.project.folder
         tell("connecting")
-        ssh.wait_for_ssh(folder, machine, timeout_s=_SSH_TIMEOUT_S)
         steps = kit.run_steps(
             machine, folder, packed, tell=tell, force=self.options.force, only=self.options.only
         )
@@ -178,7 +237,7 @@ class _Run:
         write_record(
             folder,
             machine,
-            ip=self.booted.addresses.get(machine.name, ""),
+            ip=self.boot.addresses.get(machine.name, ""),
             step=steps.failed_step or machine.steps[-1].name,
             # A run of only some steps says nothing of the others.
             steps_done=max(steps.done, known.steps_done) if self.options.only else steps.done,
@@ -222,7 +281,7 @@ class _Run:
         write_record(
             self.project.folder,
             machine,
-            ip=self.booted.addresses.get(machine.name, ""),
+            ip=self.boot.addresses.get(machine.name, ""),
             step=known.step,
             steps_done=known.steps_done,
             failed=failed,
@@ -238,13 +297,13 @@ class _Run:
         message: str = "",
         tail: tuple[str, ...] = (),
     ) -> MachineOutcome:
-        address = self.booted.addresses.get(machine.name)
+        address = self.boot.addresses.get(machine.name)
         return MachineOutcome(
             machine=machine.name,
             lab=machine.lab.name,
             login=machine.student.login,
             ok=ok,
-            changed=changed or machine.name in self.booted.now,
+            changed=changed or machine in self.boot.waiting,
             failed_step=failed_step,
             message=message,
             tail=tail[-_TAIL_LINES:],

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -19,6 +20,17 @@ class Guest:
     name: str
     state: str
     ip: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Addresses:
+    """Addresses with their prefix length (`10.0.3.7/24`), by guest, and their network's gateway.
+
+    None at all where a provider's guests get theirs as they boot.
+    """
+
+    gateway: str = ""
+    of: Mapping[str, str] = field(default_factory=dict)
 
 
 class Provider(Protocol):
@@ -40,8 +52,18 @@ class Provider(Protocol):
             ProcessError: the provider did not answer.
         """
 
-    def limits(self, size: MachineSize) -> tuple[tuple[str, str], ...]:
-        """A machine's share of the host, as the Vagrant provider's own settings."""
+    def settings(self, size: MachineSize, address: str) -> tuple[tuple[str, str], ...]:
+        """A machine's share of the host, and its address if any, as Vagrant's provider has them."""
+
+    def allot_addresses(self, guests: Sequence[str]) -> Addresses:
+        """Give guests addresses of their own, before they boot, that no other guest will have.
+
+        One that was allotted before stays; a guest that exists without one gets none.
+
+        Raises:
+            HostError: the network has not so many left.
+            ProcessError: the provider's network could not be asked.
+        """
 
     def ever_started(self, guest: str) -> bool:
         """Whether a guest was ever booted, and so may hold somebody's work."""

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import ipaddress
+import json
 import shutil
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from lab.classroom.classes import MachineSize
 from lab.errors import HostError, ProcessError
 from lab.machines.boxes import lxc as boxes_lxc
-from lab.machines.providers.base import Guest
+from lab.machines.providers import lxc_addresses
+from lab.machines.providers.base import Addresses, Guest
 from lab.system import process
 
 BRIDGE = "lxcbr0"
+_LEASES = f"/var/lib/misc/dnsmasq.{BRIDGE}.leases"
 # Measured: a systemd guest of ours keeps about six instances open; the kernel's default is 128.
 _INOTIFY_PER_GUEST = 8
 _INOTIFY = Path("/proc/sys/fs/inotify/max_user_instances")
@@ -65,21 +71,66 @@ class Lxc:
             )
         return found
 
-    def limits(self, size: MachineSize) -> tuple[tuple[str, str], ...]:
-        """See `Provider.limits`; an overlay has no size of its own, so `disk` is not enforced."""
+    def settings(self, size: MachineSize, address: str) -> tuple[tuple[str, str], ...]:
+        """See `Provider.settings`; an overlay has no size of its own, so `disk` is not enforced."""
         memory, quota = f"{size.memory_mb}M", size.cpus * _CPU_PERIOD_US
         if Path("/sys/fs/cgroup/cgroup.controllers").exists():
-            return (
+            share = (
                 ("cgroup2.memory.max", memory),
                 ("cgroup2.cpu.max", f"{quota} {_CPU_PERIOD_US}"),
             )
-        return (("cgroup.memory.limit_in_bytes", memory), ("cgroup.cpu.cfs_quota_us", str(quota)))
+        else:
+            share = (
+                ("cgroup.memory.limit_in_bytes", memory),
+                ("cgroup.cpu.cfs_quota_us", str(quota)),
+            )
+        if not address:
+            return share
+        # The hardware address goes with the address, and not with the machine: who had it before is
+        # still in this computer's ARP table.
+        octets = ipaddress.ip_interface(address).ip.packed
+        return (
+            *share,
+            ("net.0.ipv4.address", address),
+            ("net.0.ipv4.gateway", "auto"),
+            ("net.0.hwaddr", "02:00:" + ":".join(f"{octet:02x}" for octet in octets)),
+        )
+
+    def allot_addresses(self, guests: Sequence[str]) -> Addresses:
+        """See `Provider.allot_addresses`."""
+        bridge = self._bridge_address()
+        if not bridge:
+            return Addresses()
+        program = [sys.executable, "-I", str(lxc_addresses.__file__)]
+        said = process.run(
+            process.as_root([*program, self._lxcpath(), _LEASES, bridge, *guests]), timeout_s=60
+        )
+        answer = json.loads(said.stdout)
+        if answer["left_out"]:
+            raise HostError(
+                f"The network of {BRIDGE} ({bridge}) has no addresses left for "
+                f"{answer['left_out']} of {len(guests)} machines",
+                details="Addresses that other machines on this host have, running or not, and that "
+                "its DHCP server has given away are taken.",
+                hint="Destroy machines that nobody needs (lxc-ls lists all), or give LXC a larger "
+                "network: LXC_NETMASK and LXC_DHCP_RANGE in /etc/default/lxc-net.",
+            )
+        return Addresses(gateway=bridge.partition("/")[0], of=answer["addresses"])
+
+    def _bridge_address(self) -> str:
+        """The bridge's address and prefix length, "" when it has none."""
+        words = process.run(
+            ["ip", "-4", "-o", "addr", "show", "dev", BRIDGE], check=False
+        ).stdout.split()
+        return words[words.index("inet") + 1] if "inet" in words else ""
+
+    def _lxcpath(self) -> str:
+        return process.run(process.as_root(["lxc-config", "lxc.lxcpath"])).stdout.strip()
 
     def ever_started(self, guest: str) -> bool:
         """See `Provider.ever_started`; a clone's seed leaves a mark beside its configuration."""
-        lxcpath = process.run(process.as_root(["lxc-config", "lxc.lxcpath"])).stdout.strip()
         return process.run(
-            process.as_root(["test", "-e", f"{lxcpath}/{guest}/seeded"]), check=False
+            process.as_root(["test", "-e", f"{self._lxcpath()}/{guest}/seeded"]), check=False
         ).ok
 
     def remove(self, guest: str) -> None:

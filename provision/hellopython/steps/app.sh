@@ -45,14 +45,9 @@ place() {
 # Where pipenv looks for this project's environment: the folder's name and a hash of the Pipfile's path.
 # `pipenv --venv` says the same, but only of an environment that is there.
 venv_path() {
-    "python$LAB_PYTHON" - "$app/Pipfile" <<'PYTHON'
-import base64
-import hashlib
-import sys
-
-digest = hashlib.sha256(sys.argv[1].encode()).digest()
-print("hellopython-" + base64.urlsafe_b64encode(digest[:6]).decode())
-PYTHON
+    local digest
+    digest=$(printf %s "$app/Pipfile" | sha256sum | cut -c1-12 | sed 's/../\\x&/g')
+    printf 'hellopython-%s\n' "$(printf '%b' "$digest" | base64 | tr +/ -_)"
 }
 venv="$home/.local/share/virtualenvs/$(venv_path)"
 
@@ -78,11 +73,11 @@ if [ "$lock_changed" = yes ] || ! as_student "$venv/bin/python$LAB_PYTHON" -c 'i
         printf %s "$app" >"$venv.new/.project"
         mv "$venv.new" "$venv"
     ' copy "$model/.venv" "$venv" "$app"
-    as_student "$venv/bin/python$LAB_PYTHON" -c 'import flask'
     changed=yes
 fi
 
 # An app that runs already is still the old one.
-if [ "$changed" = yes ] && supervisorctl status hellopython 2>/dev/null | grep -q RUNNING; then
+if [ "$changed" = yes ] && [ -e /etc/supervisor/conf.d/hellopython.conf ] &&
+    supervisorctl status hellopython 2>/dev/null | grep -q RUNNING; then
     supervisorctl restart hellopython
 fi

@@ -1,0 +1,112 @@
+"""Gives LXC guests addresses of their own: lxc_addresses.py LXCPATH LEASES NETWORK GUEST ...
+
+Run as root by `providers.lxc`, as a program. An address that is known before the guest boots spares
+DHCP (whose server first looks for three seconds whether anybody has it) and all asking for it.
+What is taken: what other guests have, running or not, and what the bridge's DHCP server has lent
+(LEASES is its file). NETWORK is the bridge's own address, `10.0.3.1/24`.
+
+Prints `{"addresses": {GUEST: ADDRESS/PREFIX}, "left_out": number}`.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import ipaddress
+import json
+import re
+import sys
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+# An address is kept for a guest that is about to be made, and no longer when nobody makes it.
+KEPT_FOR_S = 3600
+_REGISTRY = ".lab-addresses"
+_OF_GUEST = re.compile(r"^lxc\.net\.\d+\.ipv4\.address\s*=\s*([0-9.]+)", re.MULTILINE)
+
+
+def main(lxcpath: Path, leases: Path, bridge: ipaddress.IPv4Interface, guests: list[str]) -> None:
+    """Allot, note, and print what came of it."""
+    now_s = int(time.time())
+    with (lxcpath / _REGISTRY).open("a+", encoding="utf-8") as registry:
+        # Two labs at a time must not give the same.
+        fcntl.flock(registry, fcntl.LOCK_EX)
+        registry.seek(0)
+        noted = {guest: (at, int(when)) for guest, at, when in map(str.split, registry)}
+        noted = {
+            guest: (at, when)
+            for guest, (at, when) in noted.items()
+            if (lxcpath / guest).exists() or now_s - when < KEPT_FOR_S
+        }
+        configured = _configured(lxcpath)
+        existing = {guest for guest in guests if (lxcpath / guest).exists()}
+        known = {guest: at for guest, at in configured.items() if guest in existing}
+        known |= {guest: at for guest, (at, _) in noted.items()}
+        taken = _lent(leases) | {at for guest, at in configured.items() if guest not in known}
+        given = allot(guests, bridge, known=known, existing=existing, taken=taken)
+        noted |= {guest: (at, now_s) for guest, at in given.items()}
+        registry.truncate(0)
+        registry.writelines(f"{guest} {at} {when}\n" for guest, (at, when) in noted.items())
+    prefix = bridge.network.prefixlen
+    left_out = [guest for guest in guests if guest not in given and guest not in existing]
+    answer = {
+        "addresses": {guest: f"{at}/{prefix}" for guest, at in given.items()},
+        "left_out": len(left_out),
+    }
+    sys.stdout.write(json.dumps(answer))
+
+
+def allot(
+    guests: Sequence[str],
+    bridge: ipaddress.IPv4Interface,
+    *,
+    known: Mapping[str, str],
+    existing: Iterable[str],
+    taken: Iterable[str],
+) -> dict[str, str]:
+    """An address for each guest, as far as they go.
+
+    Args:
+        guests: who needs one; one that exists and is not known has its own ways, and gets none.
+        bridge: its own address, which is the guests' gateway, and its network.
+        known: the addresses that were allotted before, by guest.
+        existing: the guests that have been made.
+        taken: what others have.
+    """
+    there, others = set(existing), set(taken) | {str(bridge.ip)}
+    given = {
+        guest: known[guest]
+        for guest in guests
+        if guest in known
+        and known[guest] not in others
+        and ipaddress.ip_address(known[guest]) in bridge.network
+    }
+    others |= set(given.values()) | {at for guest, at in known.items() if guest not in guests}
+    free = (str(at) for at in bridge.network.hosts() if str(at) not in others)
+    for guest in guests:
+        if guest not in given and (guest not in there or guest in known):
+            address = next(free, None)
+            if address is None:
+                break
+            given[guest] = address
+    return given
+
+
+def _lent(leases: Path) -> set[str]:
+    return (
+        {line.split()[2] for line in leases.read_text().splitlines()} if leases.exists() else set()
+    )
+
+
+def _configured(lxcpath: Path) -> dict[str, str]:
+    """The addresses that stand in guests' configuration, whoever gave them."""
+    found = {}
+    for config in lxcpath.glob("*/config"):
+        match = _OF_GUEST.search(config.read_text(errors="replace"))
+        if match:
+            found[config.parent.name] = match[1]
+    return found
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]), ipaddress.IPv4Interface(sys.argv[3]), sys.argv[4:])
