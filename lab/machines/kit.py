@@ -5,6 +5,7 @@ It holds the runner, the settings and the guide.
 
 from __future__ import annotations
 
+import hashlib
 import io
 import shlex
 import tarfile
@@ -24,15 +25,20 @@ from lab.system.files import LabFolder
 STEPS_TIMEOUT_S = 3600.0
 PATIENCE_S = 30.0
 _RETRY_S = 0.2
+# Creating files is what a class does most of at the host's disk: a kit that is there already stays.
 _INSTALL = """
 set -euo pipefail
-install -d -m 0755 /var/lib/lab
-rm -rf /var/lib/lab/kit.new
-mkdir /var/lib/lab/kit.new
-tar --extract --no-same-owner --directory /var/lib/lab/kit.new
-rm -rf /var/lib/lab/kit
-mv /var/lib/lab/kit.new /var/lib/lab/kit
-run=/var/lib/lab/kit/run-steps
+kit=/var/lib/lab/kit
+if [ "$(cat $kit/digest 2>/dev/null)" != "$digest" ]; then
+    install -d -m 0755 /var/lib/lab
+    rm -rf $kit.new
+    mkdir $kit.new
+    tar --extract --no-same-owner --directory $kit.new
+    echo "$digest" >$kit.new/digest
+    rm -rf $kit
+    mv $kit.new $kit
+fi
+exec </dev/null
 """
 
 
@@ -112,7 +118,9 @@ def run_steps(  # noqa: PLR0913 (each of these is for a caller of its own)
         if report.word == "start":
             tell(f"step {report.step} {order.index(report.step) + 1}/{len(order)}")
 
-    script = _INSTALL + "\n".join(_commands(machine, steps, force=force))
+    script = f"digest={hashlib.sha256(kit).hexdigest()}\n{_INSTALL}" + "\n".join(
+        _commands(machine, steps, force=force)
+    )
     deadline = time.monotonic() + patience_s
     while True:
         try:
@@ -161,7 +169,8 @@ def _commands(machine: Machine, steps: Sequence[PlannedStep], *, force: bool) ->
         if arguments:
             variables = machine.environment_of(next(step for step in steps if step.scope == scope))
             lines.append(
-                f"{assignments({**common, **variables})} bash $run {shlex.join(arguments)}"
+                f"{assignments({**common, **variables})} "
+                f"bash $kit/run-steps {shlex.join(arguments)}"
             )
     return lines
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from lab.classroom.classes import MachineSize
 from lab.errors import LabError, MachineError, ProcessError
 from lab.machines import kit, ssh
 from lab.machines.bakes import Bake, bake_for, exists
@@ -27,6 +29,7 @@ from lab.workflow.project import Project
 # One machine alone is as quick without: baking is the same steps, and packing on top.
 WORTH_FROM = 2
 _BOOT_TIMEOUT_S = 300.0
+_SCRATCH_MEMORY_MB = 2048
 
 
 def bakes_of(
@@ -149,6 +152,7 @@ def _bake(
             container=container,
             keys=keys,
             address=address,
+            student=machine.student.model_copy(update={"machine": _scratch_size()}),
             student_variables={},
             steps=bake.steps,
         )
@@ -169,6 +173,11 @@ def _bake(
         with process.cleaning_up():
             project.provider.remove(container)
         shutil.rmtree(scratch.project, ignore_errors=True)
+
+
+def _scratch_size() -> MachineSize:
+    """The whole class waits for this one machine, and nothing else runs yet."""
+    return MachineSize(cpus=os.cpu_count() or 1, memory_mb=_SCRATCH_MEMORY_MB)
 
 
 def _boot(project: Project, machine: Machine, vagrant: Vagrant, scratch: LabFolder) -> None:

@@ -19,7 +19,7 @@ from lab.workflow.project import Project
 # Booting is waiting for the guest; Vagrant gives up on each machine by itself long before this.
 _TIMEOUT_S = 600.0
 _TIMEOUT_PER_MACHINE_S = 20.0
-_LOOK_AGAIN_S = 0.1
+_LOOK_AGAIN_S = 0.2
 # What Vagrant has seen booting has let it in by SSH already.
 _SSH_TIMEOUT_S = 30.0
 # What Vagrant says when the provider has started a guest.

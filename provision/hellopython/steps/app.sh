@@ -6,41 +6,8 @@
 set -euo pipefail
 
 model=/opt/hellopython # what the step `pipenv` has prepared
-templates="$LAB_GUIDE/app"
 home=$(getent passwd "$LAB_LOGIN" | cut -d: -f6)
 app="$home/webapps/hellopython"
-changed=no
-
-# What is in the home is done as the student. Root writing there could be led elsewhere by a link.
-as_student() { runuser -u "$LAB_LOGIN" -- env HOME="$home" "$@"; }
-
-# place MODE FILE: make a file of the app out of what comes in, unless it is that already.
-place() {
-    local outcome
-    # shellcheck disable=SC2016 # expanded by the student's shell
-    outcome=$(as_student bash -c '
-        set -euo pipefail
-        umask 022
-        mode=$1 file=$2
-        new=$(mktemp)
-        trap "rm -f \"$new\"" EXIT
-        cat >"$new"
-        if [ ! -L "$file" ] && cmp --silent "$new" "$file" && [ "$(stat --format %a "$file")" = "$mode" ]; then
-            exit
-        fi
-        mkdir -p "$(dirname "$file")"
-        if [ -e "$file" ] && ! cmp --silent "$new" "$file"; then
-            mv -f "$file" "$file.saved-by-lab"
-        fi
-        rm -f "$file"
-        install -m "$mode" "$new" "$file"
-        echo changed
-    ' place "$1" "$app/$2")
-    if [ "$outcome" = changed ]; then
-        echo "wrote $app/$2"
-        changed=yes
-    fi
-}
 
 # Where pipenv looks for this project's environment: the folder's name and a hash of the Pipfile's path.
 # `pipenv --venv` says the same, but only of an environment that is there.
@@ -51,33 +18,58 @@ venv_path() {
 }
 venv="$home/.local/share/virtualenvs/$(venv_path)"
 
-place 644 Pipfile <"$model/Pipfile"
-place 644 Pipfile.lock <"$model/Pipfile.lock"
-lock_changed=$changed
-place 644 main.py <"$templates/main.py"
-place 644 static/hello.txt <"$templates/static/hello.txt"
-sed "s|@PYTHON_VENV@|$venv|" "$templates/run.sh" | place 755 run.sh
+# The files as they are to be, where the student can read them.
+wanted=$(mktemp -d)
+trap 'rm -rf "$wanted"' EXIT
+chmod 0755 "$wanted"
+mkdir "$wanted/static"
+install -m 0644 "$model/Pipfile" "$model/Pipfile.lock" "$LAB_GUIDE/app/main.py" "$wanted"
+install -m 0644 "$LAB_GUIDE/app/static/hello.txt" "$wanted/static"
+sed "s|@PYTHON_VENV@|$venv|" "$LAB_GUIDE/app/run.sh" >"$wanted/run.sh"
+chmod 0755 "$wanted/run.sh"
 
+# What is in the home is done as the student. Root writing there could be led elsewhere by a link. Says what it changed.
+#
 # `pipenv sync` would take each student three seconds of a processor, and the network. A copy of an environment that it
 # made before is the same one, once the paths in its commands and the note of its project are those of the student.
-if [ "$lock_changed" = yes ] || ! as_student "$venv/bin/python$LAB_PYTHON" -c 'import flask' 2>/dev/null; then
-    # shellcheck disable=SC2016 # expanded by the student's shell
-    as_student bash -c '
-        set -euo pipefail
-        umask 022
-        model=$1 venv=$2 app=$3
-        rm -rf "$venv" "$venv.new"
-        mkdir -p "$(dirname "$venv")"
-        cp -R --no-dereference --preserve=mode,timestamps "$model" "$venv.new"
-        grep -rlIF --null "$model" "$venv.new/bin" "$venv.new/pyvenv.cfg" | xargs -0 sed -i "s|$model|$venv|g"
-        printf %s "$app" >"$venv.new/.project"
-        mv "$venv.new" "$venv"
-    ' copy "$model/.venv" "$venv" "$app"
-    changed=yes
+changed=$(
+    runuser -u "$LAB_LOGIN" -- env HOME="$home" bash -s -- "$wanted" "$app" "$model" "$venv" "$LAB_PYTHON" <<'AS_STUDENT'
+set -euo pipefail
+umask 022
+cd "$1"
+app=$2 model=$3 venv=$4 python=$5
+
+for file in Pipfile Pipfile.lock main.py static/hello.txt run.sh; do
+    there=$app/$file
+    if [ ! -L "$there" ] && cmp --silent "$file" "$there" &&
+        [ "$(stat --format %a "$file")" = "$(stat --format %a "$there")" ]; then
+        continue
+    fi
+    mkdir -p "$(dirname "$there")"
+    if [ -e "$there" ] && ! cmp --silent "$file" "$there"; then
+        mv -f "$there" "$there.saved-by-lab"
+    fi
+    rm -f "$there"
+    cp --preserve=mode "$file" "$there"
+    echo "$there"
+    [ "$file" != Pipfile.lock ] || rm -rf "$venv"
+done
+
+if ! "$venv/bin/python$python" -c 'import flask' 2>/dev/null; then
+    rm -rf "$venv" "$venv.new"
+    mkdir -p "$venv.new"
+    tar --extract --file "$model/venv.tar" --directory "$venv.new"
+    grep -rlIF --null "$model" "$venv.new/bin" "$venv.new/pyvenv.cfg" | xargs -0 sed -i "s|$model/.venv|$venv|g"
+    printf %s "$app" >"$venv.new/.project"
+    mv "$venv.new" "$venv"
+    echo "$venv"
 fi
+AS_STUDENT
+)
+printf 'wrote:\n%s\n' "${changed:-nothing}"
 
 # An app that runs already is still the old one.
-if [ "$changed" = yes ] && [ -e /etc/supervisor/conf.d/hellopython.conf ] &&
+if [ -n "$changed" ] && [ -e /etc/supervisor/conf.d/hellopython.conf ] &&
     supervisorctl status hellopython 2>/dev/null | grep -q RUNNING; then
     supervisorctl restart hellopython
 fi

@@ -1,4 +1,3 @@
 #!/bin/bash
 # What this step must find again next time: nginx runs, and starts with the machine.
-systemctl is-active nginx
-systemctl is-enabled nginx
+systemctl show --property ActiveState,UnitFileState nginx

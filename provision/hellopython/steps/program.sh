@@ -51,7 +51,7 @@ answer() (
 
 deadline=$((SECONDS + 30))
 looked=0
-until runs && [ "$(answer)" = 200 ]; do
+until [ "$(answer)" = 200 ] && runs; do
     if [ "$SECONDS" -ge "$deadline" ]; then
         echo "The application does not answer with 200 at http://$LAB_VHOST/, but with: $(answer || echo nothing)" >&2
         supervisorctl status hellopython >&2 || true
@@ -61,8 +61,8 @@ until runs && [ "$(answer)" = 200 ]; do
     fi
     # `update` starts what is new. What was stopped, was given up, or runs in a folder that is gone needs more than that.
     looked=$((looked + 1))
-    if [ $((looked % 10)) = 0 ] && ! runs; then
+    if [ $((looked % 5)) = 0 ] && ! runs; then
         supervisorctl restart hellopython || true
     fi
-    sleep 0.1
+    sleep 0.2
 done

@@ -1,6 +1,11 @@
 #!/bin/bash
 # What this step must find again next time: supervisor runs, and its socket belongs to the group.
-systemctl is-active supervisor
-systemctl is-enabled supervisor
-stat --format '%a %U %G' /var/run/supervisor.sock
+socket=/var/run/supervisor.sock
+# To systemd it runs from its first moment; its socket comes a little later.
+for _ in {1..50}; do
+    if [ -S "$socket" ] || ! systemctl is-active --quiet supervisor; then break; fi
+    sleep 0.2
+done
+systemctl show --property ActiveState,UnitFileState supervisor
+stat --format '%a %U %G' "$socket"
 sha256sum /etc/supervisor/supervisord.conf

@@ -6,10 +6,14 @@ set -euo pipefail
 
 tools=/opt/python-tools
 
-# CPUCOUNT=1: uWSGI's own build script compiles in parallel, and then fails now and then.
 # No build isolation: it is built with the setuptools of the constraints, not with whatever is the newest today.
-CPUCOUNT=1 "$tools/bin/python" -m pip install --quiet --disable-pip-version-check --no-cache-dir --no-build-isolation \
-    --constraint "$LAB_GUIDE/constraints/python$LAB_PYTHON.txt" uwsgi
+install_uwsgi() { # CORES
+    CPUCOUNT=$1 "$tools/bin/python" -m pip install --quiet --disable-pip-version-check --no-cache-dir \
+        --no-build-isolation --constraint "$LAB_GUIDE/constraints/python$LAB_PYTHON.txt" uwsgi
+}
+
+# uWSGI's own build script compiles in parallel, and now and then fails of it: then one by one.
+install_uwsgi "$(nproc)" || install_uwsgi 1
 ln -sfn "$tools/bin/uwsgi" /usr/local/bin/uwsgi
 
 uwsgi --version
