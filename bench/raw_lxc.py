@@ -39,15 +39,30 @@ def plain_box(folder: Path, box: str) -> Iterator[None]:
         shutil.copy(file, folder)
     root = LXC / ".lab-roots/bench-plain"
     shutil.rmtree(root, ignore_errors=True)
-    command("cp", "-a", str(LXC / ".lab-roots" / (folder / "root-id").read_text().strip()), str(root))
+    command(
+        "cp", "-a", str(LXC / ".lab-roots" / (folder / "root-id").read_text().strip()), str(root)
+    )
     (folder / "root-id").write_text("bench-plain\n")
     (folder / "rootfs.tar.gz").write_bytes(b"")
-    key = next(Path("/usr/share").glob(f"rubygems-integration/all/gems/vagrant-[0-9]*/{VAGRANT_KEY}"))
+    key = next(
+        Path("/usr/share").glob(f"rubygems-integration/all/gems/vagrant-[0-9]*/{VAGRANT_KEY}")
+    )
     ssh = root / "home/vagrant/.ssh"
     command("install", "-d", "-o", "900", "-g", "900", "-m", "0700", str(ssh))
-    command("install", "-o", "900", "-g", "900", "-m", "0600", str(key), str(ssh / "authorized_keys"))
+    command(
+        "install", "-o", "900", "-g", "900", "-m", "0600", str(key), str(ssh / "authorized_keys")
+    )
     command("ssh-keygen", "-A", "-f", str(root))
-    command("tar", "--create", "--file", str(folder / "plain.box"), "-C", str(folder), "--exclude=plain.box", ".")
+    command(
+        "tar",
+        "--create",
+        "--file",
+        str(folder / "plain.box"),
+        "-C",
+        str(folder),
+        "--exclude=plain.box",
+        ".",
+    )
     command("vagrant", "box", "add", "--force", "bench/plain", str(folder / "plain.box"))
     try:
         yield
@@ -91,7 +106,9 @@ class Clones:
     def start(self) -> None:
         """Start them all, two at a time."""
         with ThreadPoolExecutor(2) as pool:
-            list(pool.map(lambda name: command("lxc-start", "--daemon", "--name", name), self.names))
+            list(
+                pool.map(lambda name: command("lxc-start", "--daemon", "--name", name), self.names)
+            )
 
     def addresses(self) -> list[str]:
         """The addresses of those that have one, from the bridge's own list."""

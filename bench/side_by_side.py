@@ -150,8 +150,12 @@ def measure_checks_and_commands(folder: Path, parts: Sequence[str]) -> None:
             one_by_one = seconds_of(lambda: stock_testinfra(project, students))
             print("| how | seconds | against lab |\n|---|---|---|")
             print(f"| lab verify | {ours:.1f} | |")
-            print(f"| stock testinfra over ssh, one by one | {one_by_one:.1f} | {one_by_one / ours:.1f} |")
-            print(f"| stock testinfra over ssh, xdist -n 4 | {at_once:.1f} | {at_once / ours:.1f} |\n")
+            print(
+                f"| stock testinfra over ssh, one by one | {one_by_one:.1f} | {one_by_one / ours:.1f} |"
+            )
+            print(
+                f"| stock testinfra over ssh, xdist -n 4 | {at_once:.1f} | {at_once / ours:.1f} |\n"
+            )
         if "commands" in parts:
             print(f"## Commands that boot nothing, {CHECKED} machines (the quickest of five)\n")
             print("| command | seconds | against lab |\n|---|---|---|")
@@ -236,7 +240,9 @@ def wait_for_sites(sites: Callable[[], Sequence[Site]], count: int, limit_s: flo
         waiting = [site for site in sites() if site not in answering]
         if waiting:
             with ThreadPoolExecutor(8) as pool:
-                answering |= {site for site, ok in zip(waiting, pool.map(answers, waiting), strict=True) if ok}
+                answering |= {
+                    site for site, ok in zip(waiting, pool.map(answers, waiting), strict=True) if ok
+                }
         time.sleep(0.1)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lab.cli import options
-from lab.cli.options import DEFAULT_JOBS, LABS_YAML, Format
+from lab.cli.options import DEFAULT_STEP_JOBS, LABS_YAML, Format
 from lab.errors import NOT_ALL_WELL, UsageError
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def validate(file: options.File = LABS_YAML) -> None:
 def up(
     targets: options.Targets = None,
     file: options.File = LABS_YAML,
-    jobs: options.Jobs = DEFAULT_JOBS,
+    jobs: options.Jobs = DEFAULT_STEP_JOBS,
     provision: Annotated[bool, typer.Option(help="Run the guide's steps too.")] = True,
     bake: Annotated[
         bool, typer.Option(help="Do the steps that all share once, for two machines or more.")
@@ -99,7 +99,7 @@ def up(
 def provision(
     targets: options.Targets = None,
     file: options.File = LABS_YAML,
-    jobs: options.Jobs = DEFAULT_JOBS,
+    jobs: options.Jobs = DEFAULT_STEP_JOBS,
     step: Annotated[
         list[str] | None, typer.Option(help="Only this step; may be given several times.")
     ] = None,

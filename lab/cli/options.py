@@ -60,8 +60,10 @@ Wait = Annotated[
 Yes = Annotated[bool, typer.Option("--yes", "-y", envvar="LAB_YES", help="Do not ask.")]
 
 LABS_YAML = Path("labs.yaml")
-# Much of what a machine does is waiting: for services, for a reboot.
+# Much of what checks do is waiting: for services, for a reboot. Steps work, and more of them at a
+# time than this only get in each other's way at the disk.
 DEFAULT_JOBS = max(4, 4 * (os.cpu_count() or 1))
+DEFAULT_STEP_JOBS = max(4, 2 * (os.cpu_count() or 1))
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
 

@@ -23,18 +23,25 @@ _CONNECT_S = 60.0
 _PORT = 22
 
 # Runs in the guest as root: reads `LIMIT SIZE` and SIZE bytes of a command, answers `EXIT OUT ERR`
-# and the bytes of both.
+# and the bytes of both. Every program that it starts itself is paid for with each command.
 _LOOP = r"""
 umask 077; d=$(mktemp -d /run/lab.XXXXXX) || exit 1; trap 'rm -rf "$d"' EXIT
-cd /; umask 022; export LC_ALL=C.UTF-8
+cd /; umask 022; LC_ALL=C
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 echo ready
+n=0
 while read -r limit size; do
-  head -c "$size" >"$d/command"
-  rm -f "$d/out" "$d/err"
-  timeout -k 2 "$limit" sh "$d/command" >"$d/out" 2>"$d/err" </dev/null; code=$?
-  for f in out err; do [ "$(stat -c %s "$d/$f")" -le 1000000 ] || truncate -s 1000000 "$d/$f"; done
-  printf '%d %d %d\n' "$code" $(stat -c %s "$d/out" "$d/err"); cat "$d/out" "$d/err"
+  n=$((n + 1)); out=$d/out$n; err=$d/err$n
+  read -r -N "$size" command
+  printf %s "$command" >"$d/command"
+  LC_ALL=C.UTF-8 timeout -k 2 "$limit" sh "$d/command" >"$out" 2>"$err" </dev/null; code=$?
+  sizes=($(stat -c %s "$out" "$err"))
+  if ((sizes[0] > 1000000)); then truncate -s 1000000 "$out"; sizes[0]=1000000; fi
+  if ((sizes[1] > 1000000)); then truncate -s 1000000 "$err"; sizes[1]=1000000; fi
+  printf '%d %d %d\n' "$code" "${sizes[@]}"
+  ((sizes[0] + sizes[1] == 0)) || cat "$out" "$err"
+  # What runs on in the background may still write to its own, and never to the next one's.
+  ((n % 20)) || rm -f "$d"/out* "$d"/err*
 done
 """
 
