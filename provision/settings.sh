@@ -26,7 +26,7 @@ parts=("$here/settings.sh")
 [ ! -d "$settings" ] || parts+=("$settings")
 digest=$(find "${parts[@]}" -type f -exec sha256sum {} + | sort | sha256sum)
 if [ "$digest" = "$(cat /var/lib/lab/settings 2>/dev/null)" ]; then
-    echo "$kit" >/var/lib/lab/settings-of-kit
+    [ -z "$kit" ] || echo "$kit" >/var/lib/lab/settings-of-kit
     exit 0
 fi
 environment=$(mktemp /var/lib/lab/.environment.XXXXXX)
@@ -120,4 +120,4 @@ mv /etc/environment.new /etc/environment
 chmod 0600 "$environment"
 mv "$environment" /var/lib/lab/environment
 echo "$digest" >/var/lib/lab/settings
-echo "$kit" >/var/lib/lab/settings-of-kit
+[ -z "$kit" ] || echo "$kit" >/var/lib/lab/settings-of-kit

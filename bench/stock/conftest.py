@@ -24,12 +24,13 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "check(id, step, title, points, hint, after): a check")
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
     """Let pytest-xdist keep a machine's checks together and in order: some stop and reboot it."""
     for item in items:
         spec = getattr(item, "callspec", None)
         if spec is not None:
-            item.add_marker(pytest.mark.xdist_group(str(spec.params["_testinfra_host"])))
+            item.add_marker(pytest.mark.xdist_group(spec.id))
 
 
 @pytest.fixture

@@ -23,6 +23,7 @@ from lab.system.files import LabFolder
 
 # A step that compiles on a slow machine behind a slow mirror takes minutes, not an hour.
 STEPS_TIMEOUT_S = 3600.0
+# A guest that boots lets nobody in at first, even though its SSH server answers.
 PATIENCE_S = 30.0
 _RETRY_S = 0.2
 # Creating files is what a class does most of at the host's disk: a kit that is there already stays.
@@ -77,7 +78,7 @@ def settings_folder(folder: LabFolder, lab: str) -> Path:
     return folder.root / "guest" / lab
 
 
-def run_steps(  # noqa: PLR0913 (each of these is for a caller of its own)
+def run_steps(
     machine: Machine,
     folder: LabFolder,
     kit: bytes,
@@ -85,7 +86,6 @@ def run_steps(  # noqa: PLR0913 (each of these is for a caller of its own)
     tell: Callable[[str], None],
     force: bool = False,
     only: tuple[str, ...] = (),
-    patience_s: float = PATIENCE_S,
 ) -> StepsOutcome:
     """Bring the kit into the guest and run the steps that are not done.
 
@@ -98,8 +98,6 @@ def run_steps(  # noqa: PLR0913 (each of these is for a caller of its own)
         tell: told of each step as it begins.
         force: run steps that are done again.
         only: the names of the steps to run, instead of all.
-        patience_s: how long the guest may take to let lab in; one that boots lets nobody in at
-            first.
 
     Raises:
         ConnectionLost: the guest cannot be reached.
@@ -121,7 +119,7 @@ def run_steps(  # noqa: PLR0913 (each of these is for a caller of its own)
     script = f"digest={hashlib.sha256(kit).hexdigest()}\n{_INSTALL}" + "\n".join(
         _commands(machine, steps, force=force)
     )
-    deadline = time.monotonic() + patience_s
+    deadline = time.monotonic() + PATIENCE_S
     while True:
         try:
             completed = ssh.run_as_root(
@@ -146,6 +144,8 @@ def run_steps(  # noqa: PLR0913 (each of these is for a caller of its own)
         raise MachineError(
             f"The steps could not be started on {machine.name}",
             details=completed.tail(),
+            hint="User vagrant must be allowed all by sudo without a password there; "
+            f"or make the machine anew: lab destroy {machine.name}, lab up {machine.name}",
             log=folder.log_of(machine.name),
         )
     return StepsOutcome(

@@ -5,6 +5,7 @@ A machine that lets SSH in can be worked on while the rest still boots.
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -109,19 +110,27 @@ class Boot:
                 raise MachineError("it is running, without an address")
             return
         tell("booting")
-        # Its address is not asked before it is there: a question that nobody answers takes longer.
-        while machine.name not in self._started and not self._ended.wait(_LOOK_AGAIN_S):
-            pass
-        if not machine.address:
-            self._ended.wait()
-        deadline = None
-        while not (address := self.addresses.get(machine.name)) or not ssh.listens(address):
+        self._wait_for_start(machine)
+        deadline = math.inf
+        while True:
+            address = self.addresses.get(machine.name)
             if self._ended.is_set():
-                why = self._failures.get(machine.name)
-                deadline = deadline or time.monotonic() + _SSH_TIMEOUT_S
-                if why or not address or time.monotonic() > deadline:
-                    raise MachineError(why or _WHY_NOT[bool(address)])
+                if why := self._failures.get(machine.name):
+                    raise MachineError(why)
+                if not address:
+                    raise MachineError("it is running, without an address")
+                deadline = min(deadline, time.monotonic() + _SSH_TIMEOUT_S)
+            if address and ssh.listens(address):
+                return
+            if time.monotonic() > deadline:
+                raise MachineError("it boots, and its SSH server does not answer")
             time.sleep(_LOOK_AGAIN_S)
+
+    def _wait_for_start(self, machine: Machine) -> None:
+        """Wait until a machine may be asked: a question that nobody is there for takes longer."""
+        while machine.name not in self._started or not machine.address:
+            if self._ended.wait(_LOOK_AGAIN_S):
+                return
 
     def _find_addresses(self) -> None:
         """Ask the provider where the machines are that were not told their addresses."""
@@ -132,9 +141,6 @@ class Boot:
     def _log(self, machine: str, text: str) -> None:
         with self._project.folder.log_of(machine).open("a", encoding="utf-8") as log:
             log.write(f"{text}\n")
-
-
-_WHY_NOT = {False: "it has no address", True: "it boots, and its SSH server does not answer"}
 
 
 def _addresses(project: Project, guests: Mapping[str, Guest]) -> dict[str, str]:

@@ -69,13 +69,13 @@ def container(machine: str) -> str:
     return setting(machine, "container")
 
 
-def create(machine: str, number: int) -> None:
+def create(machine: str) -> None:
     """A new machine has done no step, or those of the bake that it is a clone of."""
     if not guest(container(machine)).exists():
         baked = WORLD / "steps" / setting(machine, "box").replace("/", "-")
         done = WORLD / "steps" / machine
         done.write_text(baked.read_text() if baked.exists() else "")
-    guest(container(machine)).write_text(f"RUNNING 10.0.3.{10 + number}")
+    guest(container(machine)).write_text(f"RUNNING {setting(machine, 'address')}")
     note = Path(".vagrant/machines") / machine / "lxc" / "id"
     note.parent.mkdir(parents=True, exist_ok=True)
     note.write_text(container(machine))
@@ -95,13 +95,13 @@ def vagrant() -> None:
         return
     names = [word for word in WORDS[1:] if not word.startswith("-")]
     errors = {}
-    for number, name in enumerate(names):
+    for name in names:
         if WORDS[0] == "up" and name in FAULTS.get("boot", {}):
             errors[name] = FAULTS["boot"][name]
         elif WORDS[0] == "up":
             print(f"==> {name}: Importing base box...")
-            create(name, number)
-            print(f"==> {name}: Machine booted and ready!", flush=True)
+            create(name)
+            print(f"==> {name}: Waiting for machine to boot.", flush=True)
         elif WORDS[0] == "halt":
             guest(container(name)).write_text("STOPPED -")
         elif WORDS[0] == "destroy":
@@ -121,12 +121,10 @@ def ssh() -> None:
         print("ssh: connect to host 10.0.3.1 port 22: No route to host", file=sys.stderr)
         sys.exit(255)
     command = WORDS[-1]
-    if "bash $run" in command:
+    if "bash $kit/run-steps" in command:
         run_steps(name, command)
     elif "while read -r limit size" in command:
         run_here(command)
-    elif command.endswith("'exit 0'"):
-        pass
     else:
         print("ssh", *WORDS[2:])
         sys.exit(FAULTS.get("remote", 0))

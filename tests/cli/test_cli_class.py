@@ -60,7 +60,7 @@ def test_a_class_from_nothing_to_nothing(lab: Lab, world: Any) -> None:
 
 def test_what_all_share_is_done_once(lab: Lab, world: Any) -> None:
     assert lab("up").code == OK
-    asked = [call[-1] for call in world.calls("ssh") if "bash $run" in call[-1]]
+    asked = [call[-1] for call in world.calls("ssh") if "bash $kit/run-steps" in call[-1]]
     with_web = [command for command in asked if " web:" in command]
     assert len(asked) == 4
     assert [call[2] for call in world.calls("ssh") if call[-1] == with_web[0]] == ["bake"]
@@ -100,7 +100,7 @@ def test_status_is_told_as_agreed(lab: Lab, world: Any) -> None:
                 "login": "ana",
                 "machine": "hello-ana",
                 "state": "running",
-                "ip": "10.0.3.10",
+                "ip": "127.0.0.2",
                 "url": "http://tiny.ana.example.org/",
                 "step": "app",
                 "steps_done": 2,
@@ -110,7 +110,7 @@ def test_status_is_told_as_agreed(lab: Lab, world: Any) -> None:
                 "login": "luis",
                 "machine": "hello-luis",
                 "state": "failed",
-                "ip": "10.0.3.11",
+                "ip": "127.0.0.3",
                 "url": "http://tiny.luis.example.org/",
                 "step": "app",
                 "steps_done": 1,
@@ -166,7 +166,7 @@ def test_a_failure_is_told_with_the_command_that_goes_on(lab: Lab, world: Any) -
 def test_a_machine_that_cannot_be_reached_fails_alone(
     lab: Lab, world: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lab.workflow.up._SSH_TIMEOUT_S", 0.0)
+    monkeypatch.setattr("lab.machines.kit.PATIENCE_S", 0.0)
     world.fault(unreachable=["hello-ana"])
     ran = lab("up", "--format", "json")
     assert ran.code == NOT_ALL_WELL
@@ -210,7 +210,7 @@ def test_one_step_by_force(lab: Lab, world: Any) -> None:
     lab("up")
     before = len(world.calls("ssh"))
     assert lab("provision", "ana", "--step", "app", "--force").code == OK
-    asked = [call[-1] for call in world.calls("ssh")[before:] if "bash $run" in call[-1]]
+    asked = [call[-1] for call in world.calls("ssh")[before:] if "bash $kit/run-steps" in call[-1]]
     assert len(asked) == 1
     assert " app:" in asked[0]
     assert " web:" not in asked[0]
@@ -226,7 +226,7 @@ def test_provision_boots_nothing(lab: Lab, world: Any) -> None:
 
 def test_machines_without_their_steps(lab: Lab, world: Any) -> None:
     assert lab("up", "--no-provision").code == OK
-    assert not any("bash $run" in call[-1] for call in world.calls("ssh"))
+    assert not any("bash $kit/run-steps" in call[-1] for call in world.calls("ssh"))
 
 
 @pytest.mark.parametrize("words", [("provision", "--step", "wab"), ("up", "anna")])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from lab.classroom.guide import load_guide
 from lab.errors import ProcessError
 from lab.machines.fleet import build_machine
 from lab.machines.keys import read_keys
-from lab.machines.providers.base import Guest
+from lab.machines.providers.base import Addresses, Guest
 from lab.machines.steps import read_contents
 from lab.system.files import LabFolder
 from lab.workflow.project import Project
@@ -54,6 +54,7 @@ class FakeProvider:
     removed: list[str] = field(default_factory=list)
     stubborn: set[str] = field(default_factory=set)
     asked_room_for: list[int] = field(default_factory=list)
+    addresses: dict[str, str] = field(default_factory=dict)
 
     def require(self) -> None:
         """It always works."""
@@ -61,8 +62,13 @@ class FakeProvider:
     def guests(self, prefix: str) -> dict[str, Guest]:
         return {name: guest for name, guest in self.found.items() if name.startswith(prefix)}
 
-    def limits(self, size: MachineSize) -> tuple[tuple[str, str], ...]:
-        return (("memory", f"{size.memory_mb}M"), ("cpus", str(size.cpus)))
+    def settings(self, size: MachineSize, address: str) -> tuple[tuple[str, str], ...]:
+        share = (("memory", f"{size.memory_mb}M"), ("cpus", str(size.cpus)))
+        return (*share, ("address", address)) if address else share
+
+    def allot_addresses(self, guests: Sequence[str]) -> Addresses:
+        given = {it: self.addresses[it] for it in guests if it in self.addresses}
+        return Addresses(gateway="10.0.3.1", of=given)
 
     def ever_started(self, guest: str) -> bool:
         return guest in self.seeded

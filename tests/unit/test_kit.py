@@ -12,6 +12,7 @@ import pytest
 
 from lab.classroom.shipped import shipped
 from lab.errors import ConfigError, ConnectionLost, MachineError
+from lab.machines import kit as module
 from lab.machines.fleet import Machine
 from lab.machines.kit import StepsOutcome, pack_kit, run_steps, settings_folder
 from lab.workflow.project import Project
@@ -19,6 +20,11 @@ from lab.workflow.project import Project
 Program = Callable[[str, str], Path]
 Answering = Callable[[str], None]
 STEPS = "base", "web", "account", "app"
+
+
+@pytest.fixture(autouse=True)
+def _impatience(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "PATIENCE_S", 0.0)
 
 
 @pytest.fixture
@@ -43,11 +49,20 @@ def answering(program: Program, tmp_path: Path) -> Answering:
 
 
 def ran(
-    project: Project, machine: Machine, *, force: bool = False, only: tuple[str, ...] = ()
+    project: Project,
+    machine: Machine,
+    *,
+    force: bool = False,
+    only: tuple[str, ...] = (),
 ) -> tuple[StepsOutcome, list[str]]:
     told: list[str] = []
     outcome = run_steps(
-        machine, project.folder, b"the kit", tell=told.append, force=force, only=only
+        machine,
+        project.folder,
+        b"the kit",
+        tell=told.append,
+        force=force,
+        only=only,
     )
     return outcome, told
 
@@ -55,7 +70,7 @@ def ran(
 def asked(tmp_path: Path) -> list[list[str]]:
     """The calls of the runner in the script that was sent, word by word."""
     script = shlex.split((tmp_path / "asked").read_text())[-1]
-    return [shlex.split(line) for line in script.splitlines() if " bash $run " in line]
+    return [shlex.split(line) for line in script.splitlines() if " bash $kit/run-steps " in line]
 
 
 def test_the_kit_holds_the_runner_the_settings_and_the_guide(
@@ -95,8 +110,8 @@ def test_steps_are_asked_for_with_their_variables(
     both = ["LAB_REPORT=1", "LAB_PYTHON=3.11"]
     student = [f"{name}={value}" for name, value in ana.student_variables.items()]
     assert asked(tmp_path) == [
-        [*both, "bash", "$run", base, web],
-        [*both, *student, "bash", "$run", account, app],
+        [*both, "bash", "$kit/run-steps", base, web],
+        [*both, *student, "bash", "$kit/run-steps", account, app],
     ]
     assert (tmp_path / "sent").read_bytes() == b"the kit"
 
@@ -108,7 +123,7 @@ def test_some_steps_may_be_asked_for_by_force(
     ran(project, ana, only=("app",), force=True)
     [call] = asked(tmp_path)
     assert call[:2] == ["LAB_REPORT=1", "LAB_FORCE=1"]
-    assert call[-2:] == ["$run", ana.steps[-1].argument]
+    assert call[-2:] == ["$kit/run-steps", ana.steps[-1].argument]
 
 
 def test_steps_are_run_in_the_guide_s_order(
@@ -185,6 +200,8 @@ def test_a_guest_that_cannot_take_the_kit_is_told(
     assert caught.value == MachineError(
         "The steps could not be started on hello-ana",
         details="tar: no space left",
+        hint="User vagrant must be allowed all by sudo without a password there; "
+        "or make the machine anew: lab destroy hello-ana, lab up hello-ana",
         log=project.folder.log_of("hello-ana"),
     )
 

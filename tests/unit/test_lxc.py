@@ -142,7 +142,13 @@ def test_a_machine_s_share_of_the_host(
     monkeypatch: pytest.MonkeyPatch, unified: bool, limits: tuple[tuple[str, str], ...]
 ) -> None:
     monkeypatch.setattr(module.Path, "exists", lambda _: unified)
-    assert Lxc().limits(MachineSize(cpus=2, memory_mb=1536)) == limits
+    assert Lxc().settings(MachineSize(cpus=2, memory_mb=1536), "") == limits
+    assert Lxc().settings(MachineSize(cpus=2, memory_mb=1536), "10.0.3.7/24") == (
+        *limits,
+        ("net.0.ipv4.address", "10.0.3.7/24"),
+        ("net.0.ipv4.gateway", "auto"),
+        ("net.0.hwaddr", "02:00:0a:00:03:07"),
+    )
 
 
 def test_a_guest_that_was_ever_started_has_a_mark(program: Program, tmp_path: Path) -> None:

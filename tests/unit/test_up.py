@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,6 +34,9 @@ class World:
     booted: list[list[str]] = field(default_factory=list)
     provisioned: dict[str, dict[str, Any]] = field(default_factory=dict)
     boxes: list[str] = field(default_factory=list)
+    deaf: set[str] = field(default_factory=set)
+    asked: list[str] = field(default_factory=list)
+    let_go: threading.Event | None = None
 
     def vagrant_up(
         self, names: Sequence[str], *, on_line: Callable[[str, str], None], **_: object
@@ -44,16 +48,24 @@ class World:
             on_line(name, line)
         for name in names:
             if name not in self.failures:
-                on_line(name, "Machine booted and ready!")
+                on_line(name, "Waiting for machine to boot.")
                 ip = "" if name in self.without_address else "10.0.3.1"
                 self.project.provider.add(f"lab-c0ffee-{name}", ip=ip)
+        if self.let_go is not None:
+            assert self.let_go.wait(10), "nobody worked while Vagrant did"
         return self.failures
+
+    def listens(self, address: str) -> bool:
+        self.asked.append(address)
+        return address not in self.deaf
 
     def run_steps(
         self, machine: Machine, _: object, packed: bytes, *, tell: Callable[[str], None], **how: Any
     ) -> StepsOutcome:
         assert packed
         self.provisioned[machine.name] = how
+        if self.let_go is not None:
+            self.let_go.set()
         tell("step base 1/4")
         outcome = self.steps.get(machine.name, StepsOutcome(done=4, ran=4))
         if isinstance(outcome, Exception):
@@ -71,7 +83,8 @@ def world(project: Project, monkeypatch: pytest.MonkeyPatch) -> World:
 
     monkeypatch.setattr(boot_module, "Vagrant", FakeVagrant)
     monkeypatch.setattr(module, "ensure_boxes", lambda boxes, **_: world.boxes.extend(boxes))
-    monkeypatch.setattr(module.ssh, "wait_for_ssh", lambda *_, **__: None)
+    monkeypatch.setattr(boot_module.ssh, "listens", world.listens)
+    monkeypatch.setattr(boot_module, "_SSH_TIMEOUT_S", 0.3)
     monkeypatch.setattr(module.kit, "run_steps", world.run_steps)
     return world
 
@@ -115,9 +128,9 @@ def test_a_class_from_nothing(world: World, witness: Any) -> None:
     )
     assert (project.path / "Vagrantfile").exists()
     assert "Host hello-marta.student\n" in (project.folder.ssh / "config").read_text()
-    assert witness.of_kind("started") == [(3, "booting"), (3, "running steps")]
-    assert len(witness.of_kind("done")) == 6
-    assert len(witness.of_kind("finished")) == 2
+    assert witness.of_kind("started") == [(3, "bringing up")]
+    assert len(witness.of_kind("done")) == 3
+    assert len(witness.of_kind("finished")) == 1
 
 
 def test_what_is_there_already_is_left_alone(world: World, witness: Any) -> None:
@@ -188,7 +201,7 @@ def test_one_that_does_not_boot_is_not_provisioned(world: World, witness: Any) -
     assert sorted(world.provisioned) == ["hello-luis", "hello-marta"]
     log = world.project.folder.log_of("hello-ana").read_text()
     assert log == "Importing base box 'x'...\nThere was an error\nin LXC\n"
-    assert ("hello-ana", False, "did not boot") in witness.of_kind("done")
+    assert ("hello-ana", False, "There was an error") in witness.of_kind("done")
     record = read_record(world.project.folder, "hello-ana")
     assert record is not None
     assert record.failed
@@ -206,6 +219,39 @@ def test_a_vagrant_that_cannot_be_used_ends_the_run(world: World, witness: Any) 
     with pytest.raises(LabError, match="machine index"):
         up(world, witness)
     assert world.provisioned == {}
+
+
+def test_steps_run_on_one_machine_while_another_still_boots(world: World, witness: Any) -> None:
+    ana, luis, marta = world.project.machines
+    for number, machine in enumerate((ana, luis, marta), start=7):
+        world.project.provider.addresses[machine.container] = f"10.0.3.{number}/24"
+    world.let_go = threading.Event()
+    # Vagrant ends only when ana's steps have been run.
+    world.steps["hello-ana"] = StepsOutcome(done=4, ran=4)
+    outcomes = up(world, witness)
+    assert all(outcome.ok for outcome in outcomes.values())
+    assert [outcome.ip for outcome in outcomes.values()] == ["10.0.3.7", "10.0.3.8", "10.0.3.9"]
+    assert (ana.keys.folder / "address").read_text() == "10.0.3.7/24\n"
+    assert (ana.keys.folder / "resolv.conf").read_text() == "nameserver 10.0.3.1\n"
+    assert "'10.0.3.7'" in (world.project.path / "Vagrantfile").read_text()
+
+
+def test_one_whose_ssh_server_never_answers_is_given_up(world: World, witness: Any) -> None:
+    for number, machine in enumerate(world.project.machines, start=7):
+        world.project.provider.addresses[machine.container] = f"10.0.3.{number}/24"
+    world.deaf = {"10.0.3.8"}
+    outcomes = up(world, witness)
+    assert outcomes["luis"].message == "it boots, and its SSH server does not answer"
+    assert [outcome.ok for outcome in outcomes.values()] == [True, False, True]
+
+
+def test_an_address_that_is_no_longer_given_is_forgotten(world: World, witness: Any) -> None:
+    ana = world.project.machines[0]
+    for name in ("address", "resolv.conf"):
+        (ana.keys.folder / name).write_text("10.0.3.99/24\n")
+    up(world, witness)
+    assert not (ana.keys.folder / "address").exists()
+    assert not (ana.keys.folder / "resolv.conf").exists()
 
 
 def test_a_failure_to_boot_keeps_what_was_known_of_the_steps(world: World, witness: Any) -> None:
@@ -234,7 +280,7 @@ def test_steps_without_booting(world: World, witness: Any) -> None:
     assert world.provisioned == {"hello-ana": {"force": True, "only": ("app",)}}
     assert [outcome.message for outcome in outcomes.values()] == [
         "",
-        "it is stopped, without an address",
+        "it is stopped",
         "there is no such machine",
     ]
 

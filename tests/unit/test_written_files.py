@@ -7,7 +7,7 @@ from pathlib import Path
 
 from lab.machines.boxes.lxc import SEED
 from lab.machines.vagrantfile import render_vagrantfile
-from lab.workflow.files import write_files
+from lab.workflow.files import write_guest_settings, write_vagrantfile
 from lab.workflow.project import Project
 
 LABS = """
@@ -29,7 +29,8 @@ def below(folder: Path) -> dict[str, int]:
 def test_the_files_are_written_once(classroom: Callable[..., Project]) -> None:
     project = classroom(LABS)
     before = below(project.path)
-    write_files(project)
+    write_guest_settings(project)
+    write_vagrantfile(project)
     written = below(project.path)
     assert sorted(set(written) - set(before)) == [
         ".lab/guest/hello/apt-mirror",
@@ -42,5 +43,6 @@ def test_the_files_are_written_once(classroom: Callable[..., Project]) -> None:
     assert (project.path / "Vagrantfile").read_text() == render_vagrantfile(
         project.machines, project=project.path, provider=project.provider
     )
-    write_files(project)
+    write_guest_settings(project)
+    write_vagrantfile(project)
     assert below(project.path) == written
