@@ -62,9 +62,24 @@ def test_nothing_of_anybody_is_in_a_bake(baked: ClassFolder) -> None:
     root = root_of(baked)
     assert (root / "srv/shared").exists()
     assert (root / "etc/machine-id").read_text() == ""
-    left = ["srv/own", "etc/hostname", "home/vagrant/.ssh", "home/vagrant/kit", "var/lib/lab/kit"]
+    left = ["srv/own", "etc/hostname", "home/vagrant/.ssh", "home/vagrant/kit"]
     assert [name for name in left if (root / name).exists()] == []
     assert list((root / "etc/ssh").glob("ssh_host_*")) == []
+    # Whoever has no address from lab must still be able to ask for one.
+    assert not (root / "etc/systemd/system/systemd-networkd.service").is_symlink()
+
+
+def test_machines_have_addresses_that_were_known_before_they_booted(baked: ClassFolder) -> None:
+    rows = {row["login"]: row["ip"] for row in baked.json("status")["machines"]}
+    assert len(set(rows.values())) == len(rows)
+    text = (baked.path / "Vagrantfile").read_text()
+    for login in ("ana", "luis"):
+        assert f"address: '{rows[login]}'" in text
+        assert rows[login] in baked.root(login, "ip -4 -o addr show dev eth0")
+        # It did not ask for another one, and finds its way out.
+        assert baked.root(login, "systemctl is-active systemd-networkd", 3).strip() == "inactive"
+        name_server = baked.root(login, "cat /etc/resolv.conf").split()[1]
+        assert f"default via {name_server} " in baked.root(login, "ip route")
 
 
 def test_a_clone_costs_megabytes(baked: ClassFolder) -> None:

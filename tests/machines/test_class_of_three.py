@@ -117,6 +117,16 @@ def test_every_step_may_run_again_and_the_class_stays_green(classroom: ClassFold
     assert classroom.outcomes("marta") == {"marta": {}}
 
 
+def test_nothing_is_downloaded_for_a_student(classroom: ClassFolder) -> None:
+    route = classroom.root("luis", "ip route show default").strip()
+    classroom.root("luis", "ip route del default; rm -rf ~luis/webapps ~luis/.local")
+    try:
+        classroom.lab("up", "luis")
+        assert classroom.outcomes("luis") == {"luis": {}}
+    finally:
+        classroom.root("luis", f"ip route show default | grep -q . || ip route add {route}")
+
+
 def test_names_are_only_ever_names(classroom: ClassFolder) -> None:
     assert not Path("/tmp/lab-was-here").exists()
     for login in ("ana", "luis"):
