@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import shutil
 import subprocess
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from lab.machines.providers.lxc import Lxc
+
 LXC = Path("/var/lib/lxc")
-LEASES = Path("/var/lib/misc/dnsmasq.lxcbr0.leases")
 VAGRANT_KEY = "keys/vagrant.pub"
 CONFIG = """
 lxc.include = /usr/share/lxc/config/common.conf
@@ -100,44 +99,37 @@ def finished_root(container: str) -> Iterator[Path]:
 class Clones:
     """Overlay clones of one root, not yet started."""
 
-    names: Sequence[str]
+    addresses: Mapping[str, str]
 
     def start(self) -> None:
         """Start them all, two at a time."""
         with ThreadPoolExecutor(2) as pool:
             list(
-                pool.map(lambda name: command("lxc-start", "--daemon", "--name", name), self.names)
+                pool.map(
+                    lambda name: command("lxc-start", "--daemon", "--name", name), self.addresses
+                )
             )
-
-    def addresses(self) -> list[str]:
-        """The addresses of those that have one, from the bridge's own list."""
-        leases = dict(line.split()[1:3] for line in LEASES.read_text().splitlines())
-        return [leases[hardware(name)] for name in self.names if hardware(name) in leases]
 
 
 @contextlib.contextmanager
 def clones(root: Path, count: int) -> Iterator[Clones]:
     """So many overlay clones of a root, gone when the block ends."""
-    # New names each time: the bridge remembers the leases of the old ones.
-    names = [f"benchraw-{int(time.time())}-{number:02}" for number in range(count)]
+    names = [f"benchraw-{number:02}" for number in range(count)]
+    # As lab's own machines have them, so that nobody waits for DHCP here either.
+    given = Lxc().allot_addresses(names)
     for name in names:
         folder = LXC / name
         (folder / "delta").mkdir(parents=True)
         (folder / "config").write_text(
             f"{CONFIG}lxc.rootfs.path = overlay:{root}:{folder}/delta\n"
-            f"lxc.net.0.hwaddr = {hardware(name)}\nlxc.uts.name = {name}\n"
+            f"lxc.net.0.ipv4.address = {given.of[name]}\nlxc.net.0.ipv4.gateway = auto\n"
+            f"lxc.uts.name = {name}\n"
         )
     try:
-        yield Clones(names)
+        yield Clones({name: at.partition("/")[0] for name, at in given.of.items()})
     finally:
         for name in names:
             command("lxc-destroy", "--force", "--name", name)
-
-
-def hardware(name: str) -> str:
-    """A hardware address for a name, as lab's own template makes them."""
-    digest = hashlib.sha256(name.encode()).hexdigest()
-    return f"00:16:3e:{digest[:2]}:{digest[2:4]}:{digest[4:6]}"
 
 
 def address_of(container: str) -> str:

@@ -131,7 +131,8 @@ def lab_and_raw(folder: Path, students: Sequence[str]) -> tuple[float, float, fl
                 started = time.monotonic()
                 clones.start()
                 wait_for_sites(
-                    lambda: [Site(address, vhost) for address in clones.addresses()], len(students)
+                    lambda: [Site(address, vhost) for address in clones.addresses.values()],
+                    len(students),
                 )
                 raw = time.monotonic() - started
     return cold, warm, again, raw
