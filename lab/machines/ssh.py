@@ -185,7 +185,8 @@ class Shell:
             ConnectionLost: the guest does not answer (any more).
         """
         conversation = self._connected()
-        data = command.encode()
+        # No shell takes a NUL.
+        data = command.replace("\0", "").encode()
         # `timeout` in the guest takes 0 for no limit at all.
         limit_s = max(1, math.ceil(timeout_s))
         try:

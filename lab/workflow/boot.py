@@ -126,6 +126,21 @@ class Boot:
                 raise MachineError("it boots, and its SSH server does not answer")
             time.sleep(_LOOK_AGAIN_S)
 
+    @property
+    def ended(self) -> bool:
+        """Whether Vagrant is through with all of them."""
+        return self._ended.is_set()
+
+    def wait_for_end(self, machine: Machine) -> None:
+        """Wait until Vagrant is through.
+
+        Raises:
+            MachineError: it did not get this machine to boot.
+        """
+        self._ended.wait()
+        if why := self._failures.get(machine.name):
+            raise MachineError(why)
+
     def _wait_for_start(self, machine: Machine) -> None:
         """Wait until a machine may be asked: a question that nobody is there for takes longer."""
         while machine.name not in self._started or not machine.address:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from lab.classroom.results import MachineOutcome
-from lab.errors import LabError, UsageError
+from lab.errors import ConnectionLost, LabError, UsageError
 from lab.machines import kit
 from lab.machines.boxes.names import box_name
 from lab.machines.boxes.profiles import PROFILES
@@ -139,10 +139,10 @@ def _addresses_for(
         machine
         for machine in project.machines
         # The guests of other boxes than lab's own may insist on asking by DHCP.
-        if machine.lab.box in PROFILES and (machine.name in wanted or machine.container in guests)
+        if machine.container in guests or (machine.name in wanted and machine.lab.box in PROFILES)
     ]
     allotted = project.provider.allot_addresses([machine.container for machine in ours])
-    for machine in ours:
+    for machine in project.machines:
         write_address(
             machine.keys.folder,
             allotted.of.get(machine.container, ""),
@@ -204,9 +204,10 @@ class _Run:
                 return None
             self.boot.wait_for(job, tell)
             if not self.options.provision:
+                self.boot.wait_for_end(job)
                 return self.only_booted(job)
             with slots:
-                return self.steps(job, kits[job.lab.name], tell)
+                return self.steps_when_let_in(job, kits[job.lab.name], tell)
 
         def news(job: Machine | Boot, text: str) -> None:
             if isinstance(job, Machine):
@@ -225,6 +226,18 @@ class _Run:
         if self.boot.waiting and ended[0].error is not None:
             raise ended[0].error
         return outcomes
+
+    def steps_when_let_in(
+        self, machine: Machine, packed: bytes, tell: Callable[[str], None]
+    ) -> MachineOutcome:
+        """Run a machine's steps; one that boots slowly has as long as Vagrant gives it."""
+        try:
+            return self.steps(machine, packed, tell)
+        except ConnectionLost:
+            if self.boot.ended:
+                raise
+            self.boot.wait_for_end(machine)
+            return self.steps(machine, packed, tell)
 
     def steps(self, machine: Machine, packed: bytes, tell: Callable[[str], None]) -> MachineOutcome:
         """Run a machine's steps, and note how far they came."""

@@ -69,7 +69,7 @@ def test_it_is_remembered_from_run_to_run(
     assert run(tmp_path, "b", "d", capsys=capsys) == {"b": "10.0.3.3/24", "d": "10.0.3.5/24"}
 
 
-def test_what_was_never_made_is_free_again_after_an_hour(
+def test_what_was_never_made_is_free_again_after_a_while(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run(tmp_path, "a", "b", capsys=capsys)
@@ -86,6 +86,34 @@ def test_leases_and_other_guests_settings_are_read(
     (tmp_path / "router").mkdir()
     (tmp_path / "router" / "config").write_text("lxc.net.0.ipv4.address = 10.0.3.3/24\n")
     assert run(tmp_path, "a", capsys=capsys) == {"a": "10.0.3.4/24"}
+
+
+def test_a_guest_that_was_made_without_its_address_asks_by_dhcp(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(tmp_path, "a", capsys=capsys)
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "config").write_text("lxc.net.0.type = veth\n")
+    assert run(tmp_path, "a", capsys=capsys) == {}
+
+
+def test_a_damaged_list_is_read_as_far_as_it_goes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / ".lab-addresses").write_text(f"x 10.0.3.2 {int(module.time.time())}\n\ny 10.0.3")
+    (tmp_path / "leases").write_text("duid 00:01\n\n")
+    assert run(tmp_path, "a", capsys=capsys) == {"a": "10.0.3.3/24"}
+
+
+def test_of_several_lines_in_a_guests_settings_the_last_one_counts(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "config").write_text(
+        "lxc.net.0.ipv4.address=10.0.3.8/24\nlxc.net.0.ipv4.address=\n"
+        "lxc.net.0.ipv4.address=10.0.3.9/24\n"
+    )
+    assert run(tmp_path, "a", capsys=capsys) == {"a": "10.0.3.9/24"}
 
 
 def test_a_lost_list_is_made_good_by_what_stands_in_the_guests_settings(

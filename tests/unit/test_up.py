@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -37,6 +38,7 @@ class World:
     deaf: set[str] = field(default_factory=set)
     asked: list[str] = field(default_factory=list)
     let_go: threading.Event | None = None
+    tried: dict[str, int] = field(default_factory=dict)
 
     def vagrant_up(
         self, names: Sequence[str], *, on_line: Callable[[str, str], None], **_: object
@@ -53,6 +55,7 @@ class World:
                 self.project.provider.add(f"lab-c0ffee-{name}", ip=ip)
         if self.let_go is not None:
             assert self.let_go.wait(10), "nobody worked while Vagrant did"
+            time.sleep(0.3)
         return self.failures
 
     def listens(self, address: str) -> bool:
@@ -64,7 +67,8 @@ class World:
     ) -> StepsOutcome:
         assert packed
         self.provisioned[machine.name] = how
-        if self.let_go is not None:
+        self.tried[machine.name] = self.tried.get(machine.name, 0) + 1
+        if self.let_go is not None and machine.name == "hello-ana":
             self.let_go.set()
         tell("step base 1/4")
         outcome = self.steps.get(machine.name, StepsOutcome(done=4, ran=4))
@@ -234,6 +238,29 @@ def test_steps_run_on_one_machine_while_another_still_boots(world: World, witnes
     assert (ana.keys.folder / "address").read_text() == "10.0.3.7/24\n"
     assert (ana.keys.folder / "resolv.conf").read_text() == "nameserver 10.0.3.1\n"
     assert "'10.0.3.7'" in (world.project.path / "Vagrantfile").read_text()
+
+
+def test_one_that_lets_nobody_in_yet_has_as_long_as_vagrant_gives_it(
+    world: World, witness: Any
+) -> None:
+    for number, machine in enumerate(world.project.machines, start=7):
+        world.project.provider.addresses[machine.container] = f"10.0.3.{number}/24"
+    world.let_go = threading.Event()
+    world.steps["hello-ana"] = ConnectionLost("System is booting up")
+    outcomes = up(world, witness)
+    assert outcomes["ana"].message == "System is booting up"
+    assert world.tried["hello-ana"] == 2
+    assert [outcome.ok for outcome in outcomes.values()] == [False, True, True]
+
+
+def test_without_steps_vagrant_has_the_last_word(world: World, witness: Any) -> None:
+    for number, machine in enumerate(world.project.machines, start=7):
+        world.project.provider.addresses[machine.container] = f"10.0.3.{number}/24"
+    world.failures = {"hello-luis": "no SSH for Vagrant"}
+    world.lines = [("hello-luis", "Waiting for machine to boot.")]
+    outcomes = up(world, witness, provision=False)
+    assert outcomes["luis"].message == "no SSH for Vagrant"
+    assert [outcome.ok for outcome in outcomes.values()] == [True, False, True]
 
 
 def test_one_whose_ssh_server_never_answers_is_given_up(world: World, witness: Any) -> None:

@@ -17,22 +17,24 @@ import re
 import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 # An address is kept for a guest that is about to be made, and no longer when nobody makes it.
-KEPT_FOR_S = 3600
+KEPT_FOR_S = 600
 _REGISTRY = ".lab-addresses"
+_WORDS = 3
 _OF_GUEST = re.compile(r"^lxc\.net\.\d+\.ipv4\.address\s*=\s*([0-9.]+)", re.MULTILINE)
 
 
 def main(lxcpath: Path, leases: Path, bridge: ipaddress.IPv4Interface, guests: list[str]) -> None:
     """Allot, note, and print what came of it."""
     now_s = int(time.time())
-    with (lxcpath / _REGISTRY).open("a+", encoding="utf-8") as registry:
+    registry = lxcpath / _REGISTRY
+    with (lxcpath / f"{_REGISTRY}.lock").open("w") as lock:
         # Two labs at a time must not give the same.
-        fcntl.flock(registry, fcntl.LOCK_EX)
-        registry.seek(0)
-        noted = {guest: (at, int(when)) for guest, at, when in map(str.split, registry)}
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        noted = {guest: (at, int(when)) for guest, at, when in _rows(registry)}
         noted = {
             guest: (at, when)
             for guest, (at, when) in noted.items()
@@ -41,12 +43,19 @@ def main(lxcpath: Path, leases: Path, bridge: ipaddress.IPv4Interface, guests: l
         configured = _configured(lxcpath)
         existing = {guest for guest in guests if (lxcpath / guest).exists()}
         known = {guest: at for guest, at in configured.items() if guest in existing}
-        known |= {guest: at for guest, (at, _) in noted.items()}
+        # A guest that was made without the address that was noted for it has its own ways.
+        known |= {
+            guest: at
+            for guest, (at, _) in noted.items()
+            if guest not in existing or guest in configured
+        }
         taken = _lent(leases) | {at for guest, at in configured.items() if guest not in known}
         given = allot(guests, bridge, known=known, existing=existing, taken=taken)
         noted |= {guest: (at, now_s) for guest, at in given.items()}
-        registry.truncate(0)
-        registry.writelines(f"{guest} {at} {when}\n" for guest, (at, when) in noted.items())
+        lines = "".join(f"{guest} {at} {when}\n" for guest, (at, when) in noted.items())
+        new = registry.with_name(f"{_REGISTRY}.new")
+        new.write_text(lines, encoding="utf-8")
+        new.replace(registry)
     prefix = bridge.network.prefixlen
     left_out = [guest for guest in guests if guest not in given and guest not in existing]
     answer = {
@@ -93,18 +102,24 @@ def allot(
 
 
 def _lent(leases: Path) -> set[str]:
-    return (
-        {line.split()[2] for line in leases.read_text().splitlines()} if leases.exists() else set()
-    )
+    return {address for _, _, address in _rows(leases)}
+
+
+def _rows(path: Path) -> list[list[str]]:
+    """The first three words of a file's lines; shorter lines and a missing file have none."""
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    return [words[:_WORDS] for words in map(str.split, lines) if len(words) >= _WORDS]
 
 
 def _configured(lxcpath: Path) -> dict[str, str]:
     """The addresses that stand in guests' configuration, whoever gave them."""
     found = {}
     for config in lxcpath.glob("*/config"):
-        match = _OF_GUEST.search(config.read_text(errors="replace"))
-        if match:
-            found[config.parent.name] = match[1]
+        # Another lab may be destroying it at this moment.
+        with suppress(FileNotFoundError):
+            # The last one counts: vagrant-lxc leaves its earlier lines in the file.
+            if addresses := _OF_GUEST.findall(config.read_text(errors="replace")):
+                found[config.parent.name] = addresses[-1]
     return found
 
 

@@ -4,6 +4,7 @@ Each leaves the program running, however it ends.
 """
 
 import contextlib
+import re
 
 import pytest
 
@@ -15,13 +16,13 @@ def process(host, student):
 
     `supervisorctl status` would say so too; asked again and again it takes a whole processor.
     """
-    answer = host.run(
-        'for status in $(grep -ls "^PPid:[[:space:]]*$(cat /var/run/supervisord.pid)\\$" '
-        "/proc/[0-9]*/status); do process=${status%%/status}; "
-        'if [ "$(readlink "$process/cwd")" = %s ]; then echo "${process#/proc/}"; fi; done',
-        f"{student.home}/webapps/hellopython",
+    children = host.run(
+        'grep -ls "^PPid:[[:space:]]*$(cat /var/run/supervisord.pid)\\$" /proc/[0-9]*/status | '
+        'xargs --no-run-if-empty grep -ls "^Uid:[[:space:]]*$(id -u %s)[[:space:]]"',
+        student.login,
     )
-    return answer.stdout.split()[0] if answer.stdout.split() else None
+    found = re.search(r"/proc/(\d+)/status", children.stdout)
+    return found[1] if found else None
 
 
 def status(host):

@@ -31,15 +31,12 @@ fi
 supervisorctl update
 
 # supervisor's own word is a Python process, a quarter of a second of a processor; so it is asked only when something is
-# wrong. What it has started is a child of it in the app's folder.
-runs() {
-    local status
-    # shellcheck disable=SC2013 # words are meant
-    for status in $(grep -ls "^PPid:[[:space:]]*$(cat /run/supervisord.pid)\$" /proc/[0-9]*/status); do
-        [ "$(readlink "${status%/status}/cwd")" != "$app" ] || return 0
-    done
-    return 1
-}
+# wrong. What it has started is a child of it that belongs to the student.
+runs() (
+    set +o pipefail # a process may end while it is looked at
+    grep -ls "^PPid:[[:space:]]*$(cat /run/supervisord.pid)\$" /proc/[0-9]*/status |
+        xargs --no-run-if-empty grep -qs "^Uid:[[:space:]]*$(id -u "$LAB_LOGIN")[[:space:]]"
+)
 
 # The number that nginx answers with: `curl -H "Host: $LAB_VHOST" http://127.0.0.1/`, but a new machine has no curl.
 answer() (
@@ -59,7 +56,7 @@ until [ "$(answer)" = 200 ] && runs; do
         runuser -u "$LAB_LOGIN" -- tail -n 20 "$app/hellopython.err.log" "$app/hellopython.out.log" >&2 || true
         exit 1
     fi
-    # `update` starts what is new. What was stopped, was given up, or runs in a folder that is gone needs more than that.
+    # `update` starts what is new. What was stopped or was given up needs more than that.
     looked=$((looked + 1))
     if [ $((looked % 5)) = 0 ] && ! runs; then
         supervisorctl restart hellopython || true
