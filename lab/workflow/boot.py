@@ -15,6 +15,7 @@ from lab.machines import ssh
 from lab.machines.fleet import Machine
 from lab.machines.providers.base import Guest
 from lab.machines.vagrant import Vagrant
+from lab.workflow.connect import addresses_of
 from lab.workflow.project import Project
 
 # Booting is waiting for the guest; Vagrant gives up on each machine by itself long before this.
@@ -40,7 +41,7 @@ class Boot:
     ) -> None:
         self._project = project
         self.waiting = tuple(it for it in machines if not _is_running(guests.get(it.container)))
-        self.addresses = _addresses(project, guests) | {
+        self.addresses = addresses_of(project, guests) | {
             it.name: it.address.partition("/")[0] for it in self.waiting if it.address
         }
         self._failures: dict[str, str] = {}
@@ -150,20 +151,12 @@ class Boot:
     def _find_addresses(self) -> None:
         """Ask the provider where the machines are that were not told their addresses."""
         guests = self._project.provider.guests(self._project.prefix)
-        self.addresses |= _addresses(self._project, guests)
+        self.addresses |= addresses_of(self._project, guests)
         ssh.write_config(self._project.folder, self._project.machines, self.addresses)
 
     def _log(self, machine: str, text: str) -> None:
         with self._project.folder.log_of(machine).open("a", encoding="utf-8") as log:
             log.write(f"{text}\n")
-
-
-def _addresses(project: Project, guests: Mapping[str, Guest]) -> dict[str, str]:
-    return {
-        machine.name: guests[machine.container].ip
-        for machine in project.machines
-        if machine.container in guests and guests[machine.container].ip
-    }
 
 
 def _mend_vagrants_memory(project: Project, machine: Machine, guest: Guest | None) -> None:

@@ -10,19 +10,18 @@ from lab.machines.providers.base import Guest
 from lab.workflow.project import Project, select
 
 
-def write_ssh_config(project: Project, guests: Mapping[str, Guest]) -> dict[str, str]:
-    """Write the SSH configuration for where the provider says the machines are.
-
-    Returns:
-        The address of each of the project's machines that has one, by the machine's name.
-    """
-    addresses = {
+def addresses_of(project: Project, guests: Mapping[str, Guest]) -> dict[str, str]:
+    """The address of each of the project's machines that has one, by the machine's name."""
+    return {
         machine.name: guests[machine.container].ip
         for machine in project.machines
         if machine.container in guests and guests[machine.container].ip
     }
-    ssh.write_config(project.folder, project.machines, addresses)
-    return addresses
+
+
+def write_ssh_config(project: Project, guests: Mapping[str, Guest]) -> None:
+    """Write the SSH configuration for where the provider says the machines are."""
+    ssh.write_config(project.folder, project.machines, addresses_of(project, guests))
 
 
 def ssh_command(

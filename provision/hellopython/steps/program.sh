@@ -30,13 +30,9 @@ fi
 # The guide restarts all of supervisor to have it read a new file. This reads it, and leaves other programs alone.
 supervisorctl update
 
-# supervisor's own word is a Python process, a quarter of a second of a processor; so it is asked only when something is
-# wrong. What it has started is a child of it that belongs to the student.
-runs() (
-    set +o pipefail # a process may end while it is looked at
-    grep -ls "^PPid:[[:space:]]*$(cat /run/supervisord.pid)\$" /proc/[0-9]*/status |
-        xargs --no-run-if-empty grep -qs "^Uid:[[:space:]]*$(id -u "$LAB_LOGIN")[[:space:]]"
-)
+# What the next run will ask, too: supervisor's own word is a Python process, a quarter of a second of a processor, so it
+# is asked only when something is wrong.
+runs() { bash "$LAB_GUIDE/steps/program.state.sh" | grep --quiet --line-regexp runs; }
 
 # The number that nginx answers with: `curl -H "Host: $LAB_VHOST" http://127.0.0.1/`, but a new machine has no curl.
 answer() (
