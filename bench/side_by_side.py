@@ -33,10 +33,10 @@ DOMAIN = "bench.example.org"
 LAB = [sys.executable, "-m", "lab"]
 PARTS = ("machines", "checks", "commands", "many")
 CHECKED = 12
-# Which of the guide's files with checks each set leaves out.
+# Which of the guide's files with checks each set leaves out. With those that stop, start and reboot a machine, stock
+# testinfra fails: its next connection meets a machine that still boots, or a program that still starts.
 CHECK_SETS = {
     "without those that stop, start and reboot": ("test_program_stops_and_starts.py",),
-    "all": (),
 }
 
 
