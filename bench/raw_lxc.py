@@ -10,19 +10,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from lab.machines.boxes.lxc import CONFIG
 from lab.machines.providers.lxc import Lxc
 
 LXC = Path("/var/lib/lxc")
 VAGRANT_KEY = "keys/vagrant.pub"
-CONFIG = """
-lxc.include = /usr/share/lxc/config/common.conf
-lxc.arch = linux64
-lxc.net.0.type = veth
-lxc.net.0.link = lxcbr0
-lxc.net.0.flags = up
-lxc.apparmor.profile = generated
-lxc.apparmor.allow_nesting = 1
-"""
 
 
 @contextlib.contextmanager
@@ -121,7 +113,7 @@ def clones(root: Path, count: int) -> Iterator[Clones]:
         folder = LXC / name
         (folder / "delta").mkdir(parents=True)
         (folder / "config").write_text(
-            f"{CONFIG}lxc.rootfs.path = overlay:{root}:{folder}/delta\n"
+            f"{CONFIG.read_text()}lxc.rootfs.path = overlay:{root}:{folder}/delta\n"
             f"lxc.net.0.ipv4.address = {given.of[name]}\nlxc.net.0.ipv4.gateway = auto\n"
             f"lxc.uts.name = {name}\n"
         )

@@ -62,7 +62,6 @@ def bring_up(
     """
     started = time.monotonic()
     write_guest_settings(project)
-    failures: dict[str, str] = {}
     if options.boot:
         ensure_boxes(
             [machine.lab.box for machine in machines],
@@ -76,19 +75,25 @@ def bring_up(
         planned = {machine.name: machine for machine in project.machines}
         machines = [planned[machine.name] for machine in machines]
     else:
-        failures = {
-            machine.name: f"it is {guests[machine.container].state}"
-            if machine.container in guests
-            else "there is no such machine"
-            for machine in machines
-            if machine.container not in guests or guests[machine.container].state != "running"
-        }
+        failures = _not_running(machines, guests)
     write_vagrantfile(project)
     boot = Boot(project, [it for it in machines if it.name not in failures], guests)
     boot.prepare(guests)
     run = _Run(project, boot, failures, options, started)
     outcomes = run.all(machines, observer=observer)
     return [outcomes[machine.name] for machine in machines]
+
+
+def _not_running(machines: Sequence[Machine], guests: Mapping[str, Guest]) -> dict[str, str]:
+    """Why machines cannot be worked with as they are, by machine."""
+    why = {}
+    for machine in machines:
+        guest = guests.get(machine.container)
+        if guest is None:
+            why[machine.name] = "there is no such machine"
+        elif guest.state != "running":
+            why[machine.name] = f"it is {guest.state}"
+    return why
 
 
 def _plan(
