@@ -14,12 +14,18 @@ from lab.classroom.classes import MachineSize
 class Guest:
     """What the provider really has.
 
-    `state` is `running`, `stopped` or `unknown`; `ip` is "" while there is none.
+    Attributes:
+        name: what the provider calls it.
+        state: `running`, `stopped` or `unknown`.
+        ip: its address, "" while there is none.
+        started: whether lab's seed was run for it, at its first start: lab made it, and it may hold
+            somebody's work.
     """
 
     name: str
     state: str
     ip: str = ""
+    started: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,9 +70,6 @@ class Provider(Protocol):
             HostError: the network has not so many left.
             ProcessError: the provider's network could not be asked.
         """
-
-    def ever_started(self, guest: str) -> bool:
-        """Whether a guest was ever booted, and so may hold somebody's work."""
 
     def remove(self, guest: str) -> None:
         """Remove a guest that Vagrant has lost track of; nothing happens when there is none.

@@ -22,6 +22,13 @@ _LEASES = f"/var/lib/misc/dnsmasq.{BRIDGE}.leases"
 _INOTIFY_PER_GUEST = 8
 _INOTIFY = Path("/proc/sys/fs/inotify/max_user_instances")
 _CPU_PERIOD_US = 100_000
+# The clone's seed leaves a mark beside its configuration.
+_LIST_GUESTS = """
+set -e
+lxc-ls --fancy --fancy-format NAME,STATE,IPV4 --filter="^$1"
+cd "$(lxc-config lxc.lxcpath)"
+for mark in "$1"*/seeded; do [ ! -e "$mark" ] || echo "seeded ${mark%/seeded}"; done
+"""
 
 
 class Lxc:
@@ -55,19 +62,18 @@ class Lxc:
 
     def guests(self, prefix: str) -> dict[str, Guest]:
         """See `Provider.guests`."""
-        completed = process.run(
-            process.as_root(
-                ["lxc-ls", "--fancy", "--fancy-format", "NAME,STATE,IPV4", f"--filter=^{prefix}"]
-            ),
-            timeout_s=60,
-        )
+        lines = process.run(
+            process.as_root(["sh", "-c", _LIST_GUESTS, "sh", prefix]), timeout_s=60
+        ).stdout.splitlines()
+        started = {word.removeprefix("seeded ") for word in lines if word.startswith("seeded ")}
         found = {}
-        for line in completed.stdout.splitlines()[1:]:
+        for line in lines[1 : len(lines) - len(started)]:
             name, state, *addresses = line.split()
             found[name] = Guest(
                 name=name,
                 state={"RUNNING": "running", "STOPPED": "stopped"}.get(state, "unknown"),
                 ip=addresses[0].strip(",") if addresses and addresses[0] != "-" else "",
+                started=name in started,
             )
         return found
 
@@ -126,12 +132,6 @@ class Lxc:
 
     def _lxcpath(self) -> str:
         return process.run(process.as_root(["lxc-config", "lxc.lxcpath"])).stdout.strip()
-
-    def ever_started(self, guest: str) -> bool:
-        """See `Provider.ever_started`; a clone's seed leaves a mark beside its configuration."""
-        return process.run(
-            process.as_root(["test", "-e", f"{self._lxcpath()}/{guest}/seeded"]), check=False
-        ).ok
 
     def remove(self, guest: str) -> None:
         """See `Provider.remove`."""
