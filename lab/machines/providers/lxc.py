@@ -6,21 +6,18 @@ import ipaddress
 import json
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from lab.classroom.classes import MachineSize
 from lab.errors import HostError, ProcessError
 from lab.machines.boxes import lxc as boxes_lxc
 from lab.machines.providers import lxc_addresses
-from lab.machines.providers.base import Addresses, Guest
+from lab.machines.providers.base import Addresses, Guest, Limit
 from lab.system import process
 
 BRIDGE = "lxcbr0"
 _LEASES = f"/var/lib/misc/dnsmasq.{BRIDGE}.leases"
-# Measured: a systemd guest of ours keeps about six instances open; the kernel's default is 128.
-_INOTIFY_PER_GUEST = 8
-_INOTIFY = Path("/proc/sys/fs/inotify/max_user_instances")
 _CPU_PERIOD_US = 100_000
 # The clone's seed leaves a mark beside its configuration.
 _LIST_GUESTS = """
@@ -35,6 +32,8 @@ class Lxc:
     """The provider `lxc`."""
 
     name = "lxc"
+    boot_weight = 8
+    boot_memory_mb = 128
 
     def require(self) -> None:
         """See `Provider.require`."""
@@ -170,14 +169,11 @@ class Lxc:
         script = 'rm -rf --one-file-system "$(lxc-config lxc.lxcpath)/.lab-roots/$1"'
         process.run(process.as_root(["sh", "-c", script, "sh", root]), timeout_s=300)
 
-    def check_room(self, guests: int) -> None:
-        """See `Provider.check_room`."""
-        limit, needed = int(_INOTIFY.read_text()), guests * _INOTIFY_PER_GUEST
-        if needed > limit:
-            wanted = max(1024, 2 * needed)
-            raise HostError(
-                f"{guests} machines need about {needed} inotify instances, "
-                f"and this host allows {limit}",
-                details="systemd in a machine does not start without them.",
-                hint=f"sudo sysctl -w fs.inotify.max_user_instances={wanted}",
-            )
+    def capacity(self) -> tuple[Limit, ...]:
+        """See `Provider.capacity`."""
+        return ()
+
+    def needs(self, size: MachineSize, *, new: bool) -> Mapping[str, float]:
+        """See `Provider.needs`."""
+        del size, new
+        return {}
