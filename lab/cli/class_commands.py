@@ -22,6 +22,7 @@ from lab.errors import INTERRUPTED, NOT_ALL_WELL, UsageError
 if TYPE_CHECKING:
     from lab.classroom.results import MachineOutcome
     from lab.machines.fleet import Machine
+    from lab.workflow.project import Project
     from lab.workflow.run import UpOptions
 
 Recreate = Annotated[

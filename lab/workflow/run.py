@@ -111,8 +111,7 @@ class Run:
 
         def done(job: Machine | Boot, result: parallel.Done[MachineOutcome | None]) -> None:
             if isinstance(job, Machine):
-                outcomes[job.name] = result.value or self._ended_by(job, result.error)
-                outcome = outcomes[job.name]
+                outcome = outcomes[job.name] = self._ended(job, result)
                 observer.done(job.name, ok=outcome.ok, summary=_in_words(outcome))
 
         jobs: list[Machine | Boot] = [*([self.boot] if self.boot.waiting else []), *going]
@@ -124,10 +123,15 @@ class Run:
             raise Interruption(outcomes) from stop
         finally:
             observer.finished()
-        # What each machine came to is told one by one, unless it is the same thing for all.
-        if len(self.boot.waiting) == len(machines) and ended[0].error is not None:
-            raise ended[0].error
+        self._raise_what_stopped_all(machines, ended[0] if ended else parallel.Done())
         return outcomes
+
+    def _raise_what_stopped_all(
+        self, machines: Sequence[Machine], first: parallel.Done[MachineOutcome | None]
+    ) -> None:
+        # What each machine came to is told one by one, unless it is the same thing for all.
+        if len(self.boot.waiting) == len(machines) and first.error is not None:
+            raise first.error
 
     def _beforehand(self, machines: Sequence[Machine]) -> dict[str, MachineOutcome]:
         """What becomes of machines that are not begun; and those that are, are noted as begun."""
@@ -202,11 +206,15 @@ class Run:
         write_record(self.project.folder, replace(record, stage=Stage.FAILED, failed_step=""))
         return self._failed(machine, why)
 
-    def _ended_by(self, machine: Machine, error: Exception | None) -> MachineOutcome:
-        if isinstance(error, process.Interrupted):
+    def _ended(
+        self, machine: Machine, result: parallel.Done[MachineOutcome | None]
+    ) -> MachineOutcome:
+        if result.value is not None:
+            return result.value
+        if isinstance(result.error, process.Interrupted):
             # How far it came stands in the guest.
             return self._failed(machine, _INTERRUPTED)
-        return self.lost(machine, _why(error))
+        return self.lost(machine, _why(result.error))
 
     def _refused(self, machine: Machine) -> MachineOutcome:
         refusal = self.refused[machine.name]
