@@ -27,8 +27,9 @@ TERM_GRACE_S = 5.0
 _TAIL_LINES = 15
 
 _lock = threading.Lock()  # of the two below
-_running: set[subprocess.Popen[bytes]] = set()
+_running: dict[subprocess.Popen[bytes], bool] = {}  # whether it cleans up
 _interrupted = threading.Event()
+_killed = threading.Event()
 _cleaning = contextvars.ContextVar("_cleaning", default=False)
 
 
@@ -166,7 +167,7 @@ def start(
     """Start a program that `stop_all` stops; for this room only, which forgets it at its end."""
     # Under the lock, so that an interruption sees the program or is seen by it.
     with _lock:
-        if _interrupted.is_set() and not _cleaning.get():
+        if _killed.is_set() or (_interrupted.is_set() and not _cleaning.get()):
             raise Interrupted(f"`{_shown(argv)}` was not started: lab was interrupted")
         try:
             child = subprocess.Popen(
@@ -181,17 +182,15 @@ def start(
             )
         except OSError as error:
             raise _not_run(argv, cwd, error) from error
-        if not _cleaning.get():
-            _running.add(child)
+        _running[child] = _cleaning.get()
     return child
 
 
 def forget(child: subprocess.Popen[bytes]) -> bool:
     """Note that a program has ended; says whether an interruption may have ended it."""
     with _lock:
-        known = child in _running
-        _running.discard(child)
-        return known and _interrupted.is_set()
+        cleaned = _running.pop(child, False)
+        return _killed.is_set() or (_interrupted.is_set() and not cleaned)
 
 
 def feed(pipe: IO[bytes], data: bytes) -> None:
@@ -201,24 +200,56 @@ def feed(pipe: IO[bytes], data: bytes) -> None:
         left = left[pipe.write(left) :]
 
 
-def stop_all() -> None:
-    """Stop every program that `run` has started, with its children; from now on none starts."""
+def stop_all(*, wait: bool = True) -> None:
+    """Stop every program that `run` has started, with its children; from now on none starts.
+
+    What cleans up goes on, and may start programs (see `cleaning_up`).
+
+    Args:
+        wait: whether to return only when they have ended, and not at once.
+    """
     with _lock:
         _interrupted.set()
+        children = [child for child, cleans in _running.items() if not cleans]
+    if wait:
+        _kill(children)
+    else:
+        threading.Thread(target=_kill, args=(children,), daemon=True).start()
+
+
+def kill_all() -> None:
+    """Kill every program that `run` has started, with its children, what cleans up included.
+
+    From now on none starts.
+    """
+    with _lock:
+        _interrupted.set()
+        _killed.set()
         children = list(_running)
-    _kill(children)
+    _signal({child.pid for child in children}, signal.SIGKILL)
+
+
+def pause(seconds: float) -> None:
+    """Sleep, and wake up when lab is interrupted; what cleans up sleeps on.
+
+    Raises:
+        Interrupted: lab was interrupted, before or meanwhile.
+    """
+    if (_killed if _cleaning.get() else _interrupted).wait(seconds):
+        raise Interrupted("lab was interrupted")
 
 
 def allow_again() -> None:
     """Take back that no program starts after an interruption; for tests."""
     _interrupted.clear()
+    _killed.clear()
 
 
 @contextlib.contextmanager
 def cleaning_up() -> Iterator[None]:
     """In the block, programs start in spite of an interruption, and are not stopped by one.
 
-    For what removes the beginnings of an interrupted job.
+    For what removes the beginnings of an interrupted job. `kill_all` ends that too.
     """
     token = _cleaning.set(True)
     try:
@@ -258,7 +289,9 @@ def _stopped_with_lab(child: subprocess.Popen[bytes]) -> Iterator[None]:
     """No exception, Ctrl-C least of all, leaves the block while the program goes on."""
     try:
         yield
-    except BaseException:
+    except BaseException as error:
+        if isinstance(error, KeyboardInterrupt):
+            _interrupted.set()
         kill_group(child)
         raise
     finally:
@@ -268,18 +301,34 @@ def _stopped_with_lab(child: subprocess.Popen[bytes]) -> Iterator[None]:
 
 
 def _kill(children: Sequence[subprocess.Popen[bytes]]) -> None:
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        groups = {child.pid for child in children} & _live_groups()
-        for group in groups:
-            # Not permitted: the group runs as root, through sudo, which ends when its stdin and
-            # parent are gone.
-            with suppress(ProcessLookupError, PermissionError):
-                os.killpg(group, number)
-        deadline = time.monotonic() + TERM_GRACE_S
-        while groups & _live_groups() and time.monotonic() < deadline:
-            time.sleep(0.02)
+    """Ask programs and their children to end, and kill what is left after a grace period.
+
+    An interruption of the waiting kills at once.
+    """
+    groups = {child.pid for child in children}
+    try:
+        _signal(groups, signal.SIGTERM)
+        _wait_for_end(groups)
+    finally:
+        _signal(groups, signal.SIGKILL)
+    _wait_for_end(groups)
     for child in children:
         child.poll()
+
+
+def _signal(groups: set[int], number: signal.Signals) -> None:
+    """Send a signal to those of the process groups in which something runs."""
+    for group in groups & _live_groups():
+        # Not permitted: the group runs as root, through sudo, which ends when its stdin and
+        # parent are gone.
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(group, number)
+
+
+def _wait_for_end(groups: set[int]) -> None:
+    deadline = time.monotonic() + TERM_GRACE_S
+    while groups & _live_groups() and not _killed.is_set() and time.monotonic() < deadline:
+        time.sleep(0.02)
 
 
 def _live_groups() -> set[int]:
