@@ -285,8 +285,8 @@ def _bring_up(
             machines = unfinished(project, machines, observer=live, jobs=wanted.jobs)
         if doomed:
             # Whoever held the lock may have mended one since it was asked about.
-            gone = drifted(project, machines, observer=live, jobs=wanted.jobs)
-            gone = [machine for machine in gone if machine.name in doomed]
+            drift = drifted(project, machines, observer=live, jobs=wanted.jobs)
+            gone = [machine for machine in drift if machine.name in doomed]
             lifecycle.destroy(project, gone, observer=live)
             project = options.project_of(file, for_boot=True)
             machines = _same(machines, project)

@@ -19,6 +19,7 @@ from lab.errors import ConnectionLost, MachineError
 from lab.machines import ssh
 from lab.machines.fleet import Machine, assignments
 from lab.machines.steps import CACHE, PlannedStep, StepReport, parse_report, steps_that_stand
+from lab.system import process
 from lab.system.files import LabFolder
 
 LOOK_TIMEOUT_S = 120.0
@@ -136,7 +137,7 @@ def run_steps(
         except ConnectionLost:
             if reports or time.monotonic() > deadline:
                 raise
-            time.sleep(_RETRY_S)
+            process.pause(_RETRY_S)
         else:
             break
     failed = next(

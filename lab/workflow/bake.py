@@ -68,7 +68,7 @@ def bakes_of(
         except process.Interrupted:
             raise
         except LabError as error:
-            failures |= dict.fromkeys([it.name for it in group], _in_words(error))
+            failures |= dict.fromkeys([it.name for it in group], error.in_words())
         if there:
             boxes |= {machine.name: bake.box for machine in group}
     return boxes, failures
@@ -99,10 +99,6 @@ def bake_ahead(project: Project, machines: Sequence[Machine], *, observer: Obser
             log=project.folder.logs / "bake.log",
         )
     return list(dict.fromkeys(boxes.values()))
-
-
-def _in_words(error: LabError) -> str:
-    return "\n".join(text for text in (error.message, error.details, error.hint) if text)
 
 
 def _make(project: Project, machine: Machine, bake: Bake, *, observer: Observer) -> None:
@@ -185,7 +181,7 @@ def _boot(project: Project, machine: Machine, vagrant: Vagrant, scratch: LabFold
         [machine.name],
         provider=project.provider.name,
         on_line=lambda _, __: None,
-        timeout_s=_BOOT_TIMEOUT_S,
+        boot_timeout_s=_BOOT_TIMEOUT_S,
     )
     if failures:
         raise MachineError(

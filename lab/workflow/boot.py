@@ -81,7 +81,7 @@ class Boot:
                     late=sum(bool(self._verdicts[it.name]) for it in wave),
                 )
         except LabError as error:
-            self._judge(left, f"{error.message}\n{error.details}".strip())
+            self._judge(left, error.in_words())
             raise
 
     def wait_for(self, machine: Machine, tell: Callable[[str], None]) -> None:
@@ -137,13 +137,13 @@ class Boot:
             self._judge_all(wave, self._call_vagrant(wave))
         except VagrantKilled as error:
             if len(wave) == 1:
-                self._judge(wave, f"{error.message}\n{error.details}".strip())
+                self._judge(wave, error.in_words())
                 return
             # One of them may be what brings Vagrant down: from here each has a Vagrant of its own.
             for machine in wave:
                 self._boot([machine])
         except LabError as error:
-            self._judge(wave, f"{error.message}\n{error.details}".strip())
+            self._judge(wave, error.in_words())
             raise
 
     def _call_vagrant(self, wave: Sequence[Machine]) -> Mapping[str, str]:

@@ -7,8 +7,14 @@ larger than what the memory that is free at this moment allows, and never smalle
 
 from __future__ import annotations
 
+import math
+import os
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
+
+from lab.machines.providers.base import Provider
 
 # A wave that takes longer than this part of the boot time-out is too large.
 _SLOW = 1 / 4
@@ -80,3 +86,34 @@ class Pace:
             self._size = max(1, self._last // 2)
         else:
             self._size = max(self._size, 2 * self._last)
+
+
+def pace_for(provider: Provider, *, timeout_s: float) -> Pace:
+    """The pace at which a provider's machines boot on this computer."""
+    return Pace(
+        boot_weight=provider.boot_weight,
+        boot_memory_mb=provider.boot_memory_mb,
+        timeout_s=timeout_s,
+        look=look_at_host,
+    )
+
+
+def look_at_host() -> Load:
+    """How busy this computer is; a figure that it does not tell hinders nothing."""
+    memory = _words(Path("/proc/meminfo"), "MemAvailable:")
+    pressure = _words(Path("/proc/pressure/memory"), "some")
+    return Load(
+        processors=os.cpu_count() or 1,
+        load=os.getloadavg()[0],
+        free_mb=int(memory[1]) / 1024 if memory else math.inf,
+        pressure_percent=float(pressure[1].partition("=")[2]) if pressure else 0.0,
+    )
+
+
+def _words(path: Path, first: str) -> list[str]:
+    """The words of the line in a file that begins with one; none without such a file or line."""
+    with suppress(OSError):
+        for line in path.read_text(encoding="utf-8").splitlines():
+            if line.split()[:1] == [first]:
+                return line.split()
+    return []

@@ -13,7 +13,7 @@ from pathlib import Path
 from lab.classroom.classes import Classroom, Student
 from lab.classroom.config import load_classroom
 from lab.classroom.guide import load_guide
-from lab.errors import ConfigError, UsageError
+from lab.errors import ConfigError, LabError, UsageError
 from lab.machines.fleet import Machine, build_machine, container_prefix
 from lab.machines.keys import MachineKeys, ensure_keys, read_keys
 from lab.machines.providers import provider_named
@@ -157,9 +157,16 @@ def _project_id(folder: LabFolder, *, create: bool) -> tuple[str, str]:
     """
     path = folder.state / PROJECT_FILE
     here = str(folder.project.resolve())
-    known = read_json(path)
-    if not known.get("id"):
+    found = ""
+    try:
+        known = read_json(path)
+    except LabError:
         found = _id_from_what_is_left(folder)
+        if not found:
+            raise
+        known = {}
+    if not known.get("id"):
+        found = found or _id_from_what_is_left(folder)
         if not found and not create:
             return "none", ""
         known = {"id": found or secrets.token_hex(3), "path": here}

@@ -99,7 +99,8 @@ def strays(project: Project, guests: Mapping[str, Guest]) -> tuple[dict[str, str
     """
     wanted = {machine.container for machine in project.machines}
     records = all_records(project.folder)
-    orphans, foreign = {}, {}
+    orphans: dict[str, str] = {}
+    foreign: dict[str, str] = {}
     for guest in guests.values():
         if guest.name in wanted:
             continue

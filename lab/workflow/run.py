@@ -53,7 +53,7 @@ class UpOptions:
 
 
 class Interruption(KeyboardInterrupt):
-    """Somebody stopped it; `outcomes` says how far each machine came, by its name."""
+    """Somebody stopped it; `outcomes` says how far each machine came, by name."""
 
     def __init__(self, outcomes: Mapping[str, MachineOutcome]) -> None:
         super().__init__()
@@ -120,7 +120,8 @@ class Run:
         except parallel.Stopped as stop:
             for machine in going:
                 outcomes.setdefault(machine.name, self._failed(machine, _INTERRUPTED))
-            raise Interruption(outcomes) from stop
+            in_order = {it.name: outcomes[it.name] for it in machines}
+            raise Interruption(in_order) from stop
         finally:
             observer.finished()
         self._raise_what_stopped_all(machines, ended[0] if ended else parallel.Done())
@@ -289,7 +290,7 @@ class Run:
 
 def _why(error: Exception | None) -> str:
     if isinstance(error, LabError):
-        return f"{error.message}\n{error.details}".strip()
+        return error.in_words()
     # Even a bug of lab's own, met on one machine, does not stop the others.
     return f"lab met a bug of its own: {error!r}"
 

@@ -44,7 +44,8 @@ def _row(
     state = (
         MachineState.MISSING if guest is None else _STATES.get(guest.state, MachineState.UNKNOWN)
     )
-    if guest is not None and (record is None or record.stage is Stage.CREATING):
+    begun = not guest.started if guest and record is None else False
+    if guest is not None and (begun or (record and record.stage is Stage.CREATING)):
         state = MachineState.CREATING
     elif record is not None and record.stage is Stage.FAILED and state is MachineState.RUNNING:
         state = MachineState.FAILED
@@ -74,6 +75,6 @@ def _orphan(
         provider=project.provider.name,
         state=MachineState.ORPHAN,
         ip=guest.ip or None,
-        step=(record.failed_step or next(reversed(record.steps), None)) if record else None,
+        step=(record.failed_step or next(reversed([*record.steps]), None)) if record else None,
         steps_done=len(record.steps) if record else 0,
     )

@@ -14,7 +14,7 @@ from lab.workflow.boot import Boot, not_running
 from lab.workflow.boxes import ensure_boxes
 from lab.workflow.files import write_guest_settings, write_vagrantfile
 from lab.workflow.observer import Observer
-from lab.workflow.pace import Pace
+from lab.workflow.pace import pace_for
 from lab.workflow.plan import plan
 from lab.workflow.prepare import (
     Refusal,
@@ -76,7 +76,7 @@ def bring_up(
         project,
         [it for it in machines if it.name not in refused.keys() | failures.keys()],
         guests,
-        pace=Pace(),
+        pace=pace_for(project.provider, timeout_s=options.boot_timeout_s),
         timeout_s=options.boot_timeout_s,
     )
     run = Run(project, boot, options, found, refused, failures, started)

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -139,6 +140,12 @@ class World:
             re.sub("^lab-[0-9a-f]+-", "", path.name): path.read_text().split()[0]
             for path in sorted((self.root / "guests").iterdir())
         }
+
+    def lose(self, machine: str) -> None:
+        """Remove a guest behind lab's back."""
+        guest = next((self.root / "guests").glob(f"lab-*-{machine}"))
+        shutil.rmtree(self.root / "lxc" / guest.name)
+        guest.unlink()
 
     def below(self) -> list[str]:
         """Every file and folder beside labs.yaml, the guide's left out."""

@@ -50,7 +50,6 @@ class FakeProvider:
 
     name: str = "lxc"
     found: dict[str, Guest] = field(default_factory=dict)
-    seeded: set[str] = field(default_factory=set)
     removed: list[str] = field(default_factory=list)
     stubborn: set[str] = field(default_factory=set)
     limits: tuple[Limit, ...] = ()
@@ -72,9 +71,6 @@ class FakeProvider:
         given = {it: self.addresses[it] for it in guests if it in self.addresses}
         return Addresses(gateway="10.0.3.1", of=given)
 
-    def ever_started(self, guest: str) -> bool:
-        return guest in self.seeded
-
     def remove(self, guest: str) -> None:
         if guest in self.stubborn:
             raise ProcessError(f"{guest} could not be removed")
@@ -95,8 +91,11 @@ class FakeProvider:
         needs = {limit.name: 1.0 for limit in self.limits if new or limit.name != "addresses"}
         return needs | {"memory": float(size.memory_mb)}
 
-    def add(self, name: str, *, state: str = "running", ip: str = "10.0.0.9") -> None:
-        self.found[name] = Guest(name=name, state=state, ip=ip if state == "running" else "")
+    def add(
+        self, name: str, *, state: str = "running", ip: str = "10.0.0.9", started: bool = True
+    ) -> None:
+        ip = ip if state == "running" else ""
+        self.found[name] = Guest(name=name, state=state, ip=ip, started=started)
 
 
 @dataclass

@@ -30,9 +30,11 @@ lab-c0ffee-hello-zoe     FROZEN  10.0.3.9
 
 
 @pytest.fixture(autouse=True)
-def _root(program: Program) -> None:
-    """Whoever runs the tests, sudo is no hindrance."""
+def _root(program: Program, tmp_path: Path) -> None:
+    """Whoever runs the tests, sudo is no hindrance; and LXC's folder is the test's own."""
     program("sudo", 'shift; exec "$@"')
+    (tmp_path / "lxc").mkdir()
+    program("lxc-config", f'[ "$1" = lxc.lxcpath ] && echo {shlex.quote(str(tmp_path / "lxc"))}')
 
 
 @pytest.fixture
@@ -152,11 +154,15 @@ def test_a_machine_s_share_of_the_host(
 
 
 def test_a_guest_that_was_ever_started_has_a_mark(program: Program, tmp_path: Path) -> None:
-    program("lxc-config", f'[ "$1" = lxc.lxcpath ] && echo {shlex.quote(str(tmp_path))}')
-    (tmp_path / "lab-c0ffee-ana").mkdir()
-    assert not Lxc().ever_started("lab-c0ffee-ana")
-    (tmp_path / "lab-c0ffee-ana" / "seeded").touch()
-    assert Lxc().ever_started("lab-c0ffee-ana")
+    (tmp_path / "table").write_text(TABLE)
+    program("lxc-ls", f"cat {shlex.quote(str(tmp_path / 'table'))}")
+    for name in ("lab-c0ffee-hello-ana", "lab-c0ffee-hello-luis", "lab-other-hello-pep"):
+        (tmp_path / "lxc" / name).mkdir()
+    (tmp_path / "lxc" / "lab-c0ffee-hello-luis" / "seeded").touch()
+    (tmp_path / "lxc" / "lab-other-hello-pep" / "seeded").touch()
+    guests = Lxc().guests("lab-c0ffee-")
+    assert len(guests) == 5
+    assert [name for name, guest in guests.items() if guest.started] == ["lab-c0ffee-hello-luis"]
 
 
 @pytest.mark.parametrize("table", ["", "NAME STATE IPV4\n"])

@@ -23,7 +23,8 @@ _CPU_PERIOD_US = 100_000
 _LIST_GUESTS = """
 set -e
 lxc-ls --fancy --fancy-format NAME,STATE,IPV4 --filter="^$1"
-cd "$(lxc-config lxc.lxcpath)"
+path=$(lxc-config lxc.lxcpath)
+cd "$path"
 for mark in "$1"*/seeded; do [ ! -e "$mark" ] || echo "seeded ${mark%/seeded}"; done
 """
 
