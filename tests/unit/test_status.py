@@ -44,7 +44,7 @@ def noted(project: Project, machine: Machine, *, steps: tuple[str, ...] = (), **
     [
         (None, None, ana()),
         (None, {"steps": STEPS, "stage": Stage.READY}, ana()),
-        (("running", "10.0.3.1"), None, ana(state=MachineState.CREATING, ip="10.0.3.1", url=URL)),
+        (("running", "10.0.3.1"), None, ana(state=MachineState.RUNNING, ip="10.0.3.1", url=URL)),
         (
             ("running", "10.0.3.1"),
             {"steps": STEPS, "stage": Stage.READY},
@@ -82,7 +82,7 @@ def test_orphans_come_last_and_only_when_asked_for(project: Project) -> None:
         project.provider.add(name)
     rows = status(project, project.machines, orphans=True)
     assert [(row.machine, row.state.value) for row in rows] == [
-        ("hello-ana", "creating"),
+        ("hello-ana", "running"),
         ("hello-luis", "missing"),
         ("hello-marta", "missing"),
         ("hello-zoe", "orphan"),
