@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lab.errors import HostError
@@ -81,6 +83,19 @@ class Admission:
             details="\n".join(str(use) for use in self.short),
             hint="\n".join(self.options),
         )
+
+
+def use_of(limit: Limit, needs: Sequence[float]) -> Use:
+    """What machines need of a limit together, from what each needs."""
+    sums = list(itertools.accumulate(needs))
+    # A machine that needs nothing of it starts even where it is used up.
+    too_much = (number for number, need in enumerate(needs) if need and sums[number] > limit.free)
+    return Use(
+        limit=limit,
+        needed=sums[-1] if sums else 0,
+        fit=next(too_much, len(needs)),
+        of=len(needs),
+    )
 
 
 def quantity(value: float, limit: Limit) -> str:

@@ -45,4 +45,5 @@ def fits_json(admission: Admission) -> dict[str, Any]:
 
 def _taken(use: Use) -> str:
     """Such as `memory: 15360 of 20480 MB`."""
-    return f"{use.limit.name}: {figure(use.needed, use.limit)} of {quantity(use.limit.free, use.limit)}"
+    needed, free = figure(use.needed, use.limit), quantity(use.limit.free, use.limit)
+    return f"{use.limit.name}: {needed} of {free}"

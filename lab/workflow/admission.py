@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import bisect
-import itertools
 from collections.abc import Collection, Sequence
 
 from lab.classroom.classes import MachineSize
 from lab.machines.admission import Admission as Admission
 from lab.machines.admission import Use as Use
+from lab.machines.admission import use_of
 from lab.machines.fleet import Machine
-from lab.machines.providers.base import Limit, Provider
+from lab.machines.providers.base import Provider
 
 # Debian with the guide's app does not run well in less.
 _LEAST_MEMORY_MB = 256
@@ -39,24 +39,12 @@ def admit(
     limits = [it for it in provider.capacity() if not (overcommit and it.promised)]
     sizes = [(it.student.machine, it.container not in existing) for it in machines]
     needs = [provider.needs(size, new=new) for size, new in sizes]
-    uses = tuple(_use(limit, [it.get(limit.name, 0) for it in needs]) for limit in limits)
+    uses = tuple(use_of(limit, [it.get(limit.name, 0) for it in needs]) for limit in limits)
     return Admission(
         fit=min((use.fit for use in uses), default=len(machines)),
         of=len(machines),
         uses=uses,
         smaller_memory_mb=_smaller_memory_mb(provider, sizes, uses),
-    )
-
-
-def _use(limit: Limit, needs: Sequence[float]) -> Use:
-    sums = list(itertools.accumulate(needs))
-    # A machine that needs nothing of it starts even where it is used up.
-    too_much = (number for number, need in enumerate(needs) if need and sums[number] > limit.free)
-    return Use(
-        limit=limit,
-        needed=sums[-1] if sums else 0,
-        fit=next(too_much, len(needs)),
-        of=len(needs),
     )
 
 
