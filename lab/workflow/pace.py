@@ -16,6 +16,8 @@ from pathlib import Path
 
 from lab.machines.providers.base import Provider
 
+from lab.system.kernel import Kernel
+
 # A wave that takes longer than this part of the boot time-out is too large.
 _SLOW = 1 / 4
 # However busy the host is, a part of its processors is ours.
@@ -39,6 +41,18 @@ class Load:
     load: float
     free_mb: float
     pressure_percent: float = 0.0
+
+
+def look(kernel: Kernel | None = None) -> Load:
+    """How busy a computer is, this one unless told; what its kernel does not say stops nothing."""
+    kernel = kernel or Kernel()
+    spare = kernel.spare_memory_mb()
+    return Load(
+        processors=os.cpu_count() or 1,
+        load=kernel.load() or 0,
+        free_mb=spare[0] if spare else math.inf,
+        pressure_percent=kernel.memory_pressure_percent() or 0,
+    )
 
 
 class Pace:
@@ -69,10 +83,9 @@ class Pace:
             waiting: how many do; one at least.
         """
         now = self._look()
-        room = int(now.free_mb // self._boot_memory_mb)
-        if now.pressure_percent > _PRESSURE_PERCENT:
-            room = min(room, self._size // 2)
-        self._last = max(1, min(self._size, room, waiting))
+        size = self._size // 2 if now.pressure_percent > _PRESSURE_PERCENT else self._size
+        room = now.free_mb / self._boot_memory_mb
+        self._last = max(1, int(min(size, room, waiting)))
         return self._last
 
     def report(self, slowest_s: float, late: int) -> None:

@@ -67,7 +67,7 @@ class Limit:
 
     def hint_for(self, needed: float) -> str:
         """The hint, with a total that leaves `needed` free: a power of two, and no small one."""
-        total = max(_LEAST_TOTAL, math.ceil(self.of - self.free + needed))
+        total = max(_LEAST_TOTAL, math.ceil(self.of), math.ceil(self.of - self.free + needed))
         return self.hint.replace("{total}", str(1 << (total - 1).bit_length()))
 
 
