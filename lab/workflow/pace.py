@@ -10,18 +10,16 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 
 from lab.machines.providers.base import Provider
-
 from lab.system.kernel import Kernel
 
 # A wave that takes longer than this part of the boot time-out is too large.
 _SLOW = 1 / 4
-# However busy the host is, a part of its processors is ours.
-_LEAST_IDLE = 1 / 4
+# However busy the host is, a part of its processors is ours; and the load of the last minute may be
+# lab's own, of the bake before.
+_LEAST_IDLE = 1 / 2
 # The kernel's `some avg10`: the percentage of the last ten seconds that somebody waited for memory.
 _PRESSURE_PERCENT = 10.0
 
@@ -43,7 +41,7 @@ class Load:
     pressure_percent: float = 0.0
 
 
-def look(kernel: Kernel | None = None) -> Load:
+def look_at_host(kernel: Kernel | None = None) -> Load:
     """How busy a computer is, this one unless told; what its kernel does not say stops nothing."""
     kernel = kernel or Kernel()
     spare = kernel.spare_memory_mb()
@@ -109,24 +107,3 @@ def pace_for(provider: Provider, *, timeout_s: float) -> Pace:
         timeout_s=timeout_s,
         look=look_at_host,
     )
-
-
-def look_at_host() -> Load:
-    """How busy this computer is; a figure that it does not tell hinders nothing."""
-    memory = _words(Path("/proc/meminfo"), "MemAvailable:")
-    pressure = _words(Path("/proc/pressure/memory"), "some")
-    return Load(
-        processors=os.cpu_count() or 1,
-        load=os.getloadavg()[0],
-        free_mb=int(memory[1]) / 1024 if memory else math.inf,
-        pressure_percent=float(pressure[1].partition("=")[2]) if pressure else 0.0,
-    )
-
-
-def _words(path: Path, first: str) -> list[str]:
-    """The words of the line in a file that begins with one; none without such a file or line."""
-    with suppress(OSError):
-        for line in path.read_text(encoding="utf-8").splitlines():
-            if line.split()[:1] == [first]:
-                return line.split()
-    return []

@@ -110,6 +110,8 @@ def _without_room(
         HostError: there are some, and nobody said that the others are to be started without them.
     """
     waiting = not_running(machines, guests)
+    if not waiting:
+        return {}
     room = admit(project.provider, waiting, existing=guests, overcommit=options.overcommit)
     if room.fit < room.of and not options.fit:
         raise room.refusal()
