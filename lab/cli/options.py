@@ -102,7 +102,12 @@ def locked(file: Path, operation: str, wait: str) -> Iterator[None]:
     from lab.system.files import LabFolder
 
     folder = LabFolder(file.absolute().parent)
-    with lock.hold(folder.lock, operation=operation, wait_s=seconds(wait)):
+
+    def tell(words: str) -> None:
+        typer.echo(words, err=True)
+
+    with lock.hold(folder.lock, operation=operation, wait_s=seconds(wait), on_wait=tell):
+        folder.sweep()
         yield
 
 
