@@ -71,7 +71,7 @@ def prune() -> None:
     """
     from lab.workflow.boxes import prune as prune_boxes
 
-    removed = prune_boxes()
+    removed = prune_boxes(on_wait=options.tell)
     for name in removed:
         typer.echo(f"Removed {name}.", err=True)
     if not removed:
@@ -89,7 +89,7 @@ def add(
     """
     from lab.workflow.boxes import add_box
 
-    add_box(name, source)
+    add_box(name, source, on_wait=options.tell)
     typer.echo(
         f"Vagrant has the box {name} now; name it in labs.yaml with `box: {name}`.", err=True
     )

@@ -90,6 +90,11 @@ def progress() -> Iterator[LiveProgress]:
         yield live
 
 
+def tell(words: str) -> None:
+    """Say something beside the results: on stderr."""
+    typer.echo(words, err=True)
+
+
 @contextmanager
 def locked(file: Path, operation: str, wait: str) -> Iterator[None]:
     """Hold the project's lock while the block runs.
@@ -101,7 +106,8 @@ def locked(file: Path, operation: str, wait: str) -> Iterator[None]:
     from lab.system.files import LabFolder
 
     folder = LabFolder(file.absolute().parent)
-    with lock.hold(folder.lock, operation=operation, wait_s=seconds(wait)):
+    with lock.hold(folder.lock, operation=operation, wait_s=seconds(wait), on_wait=tell):
+        folder.sweep()
         yield
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from lab.machines.vagrant import Vagrant
 from lab.machines.vagrantfile import render_vagrantfile
 from lab.system import parallel, process
 from lab.system.files import LabFolder, write_if_changed
-from lab.workflow.boxes import ensure_boxes
+from lab.workflow.boxes import boxes_locked, ensure_boxes
 from lab.workflow.files import write_guest_settings, write_seed
 from lab.workflow.observer import Observer
 from lab.workflow.project import Project
@@ -59,11 +59,13 @@ def bakes_of(
     failures: dict[str, str] = {}
     roots = project.provider.roots() if wanted else {}
     for bake, group in wanted.values():
-        # The box without its root is of no use: somebody has tidied up, or this is another host.
-        there = exists(bake, provider=project.provider.name) and bake.root_id in roots
+        there = _is_there(project, bake, roots)
         try:
             if not there and len(group) >= worth_from:
-                _make(project, group[0], bake, observer=observer)
+                with boxes_locked("bake", on_wait=observer.note):
+                    # Who was waited for may have made it.
+                    if not _is_there(project, bake, project.provider.roots()):
+                        _make(project, group[0], bake, observer=observer)
                 there = True
         except process.Interrupted:
             raise
@@ -99,6 +101,12 @@ def bake_ahead(project: Project, machines: Sequence[Machine], *, observer: Obser
             log=project.folder.logs / "bake.log",
         )
     return list(dict.fromkeys(boxes.values()))
+
+
+def _is_there(project: Project, bake: Bake, roots: Container[str]) -> bool:
+    """Whether Vagrant has a bake that machines can be made of."""
+    # Without its root it is of no use: somebody has tidied up, or this is another host.
+    return exists(bake, provider=project.provider.name) and bake.root_id in roots
 
 
 def _make(project: Project, machine: Machine, bake: Bake, *, observer: Observer) -> None:
