@@ -88,7 +88,7 @@ from lab.machines.providers.base import Limit
 from lab.workflow import pace
 limits = Path(os.environ["LAB_STUB_WORLD"], "limits.json")
 lxc.Lxc.capacity = lambda _: tuple(Limit(**it) for it in json.loads(limits.read_text()))
-pace.look = lambda: pace.Load(processors=4, load=0, free_mb=1e6)
+pace.look_at_host = lambda: pace.Load(processors=4, load=0, free_mb=1e6)
 lxc.BRIDGE = "lo"
 ssh.listens = lambda _: True
 boxes.PACK_GUEST = os.environ["LAB_STUB_WORLD"] + "/bin/pack-guest"
@@ -231,7 +231,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
         "capacity",
         lambda _: tuple(Limit(**it) for it in json.loads(limits.read_text())),
     )
-    monkeypatch.setattr(pace, "look", lambda: pace.Load(processors=4, load=0, free_mb=1e6))
+    monkeypatch.setattr(pace, "look_at_host", lambda: pace.Load(processors=4, load=0, free_mb=1e6))
     monkeypatch.setattr(ssh, "listens", lambda _: True)
     monkeypatch.setattr(boxes, "PACK_GUEST", world.root / "bin" / "pack-guest")
     return world

@@ -71,7 +71,9 @@ def test_where_a_machine_is(
     expected: MachineStatus,
 ) -> None:
     if guest is not None:
-        project.provider.found[CONTAINER] = Guest(name=CONTAINER, state=guest[0], ip=guest[1])
+        project.provider.found[CONTAINER] = Guest(
+            name=CONTAINER, state=guest[0], ip=guest[1], started=True
+        )
     if record is not None:
         noted(project, project.machines[0], **record)
     assert status(project, project.machines[:1], orphans=False) == [expected]
