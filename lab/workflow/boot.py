@@ -52,18 +52,11 @@ class Boot:
         ssh.write_config(project.folder, project.machines, self.addresses)
 
     def prepare(self, guests: Mapping[str, Guest]) -> None:
-        """See that there is room, and that Vagrant knows of what there is.
+        """See that Vagrant knows of what there is.
 
         Raises:
-            HostError: the host's limits do not allow so many machines.
             LabError: the remains of an earlier run could not be removed.
         """
-        if not self.waiting:
-            return
-        provider = self._project.provider
-        new = sum(machine.container not in guests for machine in self.waiting)
-        # The limits are the host's: every project's machines count.
-        provider.check_room(len(provider.guests("lab-")) + new)
         for machine in self.waiting:
             _mend_vagrants_memory(self._project, machine, guests.get(machine.container))
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -104,18 +103,6 @@ def test_a_bridge_that_is_down_is_told_with_what_starts_it(
     ran = lab("up")
     assert ran.code == HOST
     assert "systemctl start lxc-net" in ran.err
-
-
-def test_a_class_without_room_is_told_with_what_makes_it(
-    lab: Lab, world: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    limit = tmp_path / "limit"
-    limit.write_text("16\n")
-    monkeypatch.setattr("lab.machines.providers.lxc._INOTIFY", limit)
-    ran = lab("up")
-    assert ran.code == HOST
-    assert "sysctl -w fs.inotify.max_user_instances=1024" in ran.err
-    assert world.guests == {}
 
 
 def test_an_lxc_that_does_not_answer_is_no_empty_class(lab: Lab, world: Any) -> None:

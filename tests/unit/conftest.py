@@ -16,7 +16,7 @@ from lab.classroom.guide import load_guide
 from lab.errors import ProcessError
 from lab.machines.fleet import build_machine
 from lab.machines.keys import read_keys
-from lab.machines.providers.base import Addresses, Guest
+from lab.machines.providers.base import Addresses, Guest, Limit
 from lab.machines.steps import read_contents
 from lab.system.files import LabFolder
 from lab.workflow.project import Project
@@ -53,7 +53,9 @@ class FakeProvider:
     seeded: set[str] = field(default_factory=set)
     removed: list[str] = field(default_factory=list)
     stubborn: set[str] = field(default_factory=set)
-    asked_room_for: list[int] = field(default_factory=list)
+    limits: tuple[Limit, ...] = ()
+    boot_weight: int = 8
+    boot_memory_mb: int = 128
     addresses: dict[str, str] = field(default_factory=dict)
 
     def require(self) -> None:
@@ -85,8 +87,13 @@ class FakeProvider:
     def pack(self, guest: str, *, root_id: str, recipe: str, work: Path, log: Path) -> Path:
         raise NotImplementedError
 
-    def check_room(self, guests: int) -> None:
-        self.asked_room_for.append(guests)
+    def capacity(self) -> tuple[Limit, ...]:
+        return self.limits
+
+    def needs(self, size: MachineSize, *, new: bool) -> dict[str, float]:
+        """A machine takes its memory, one of anything else, and no address twice."""
+        needs = {limit.name: 1.0 for limit in self.limits if new or limit.name != "addresses"}
+        return needs | {"memory": float(size.memory_mb)}
 
     def add(self, name: str, *, state: str = "running", ip: str = "10.0.0.9") -> None:
         self.found[name] = Guest(name=name, state=state, ip=ip if state == "running" else "")

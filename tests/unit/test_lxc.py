@@ -173,16 +173,3 @@ def test_a_guest_that_stays_is_told(program: Program, tmp_path: Path) -> None:
     with pytest.raises(ProcessError) as caught:
         Lxc().remove("lab-c0ffee-hello-ana")
     assert caught.value.details == "--force --name lab-c0ffee-hello-ana is busy"
-
-
-@pytest.mark.parametrize(("guests", "wanted"), [(17, 1024), (100, 1600)])
-def test_a_class_that_the_kernel_does_not_allow_is_told_with_the_command(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, guests: int, wanted: int
-) -> None:
-    limit = tmp_path / "max_user_instances"
-    limit.write_text("128\n")
-    monkeypatch.setattr(module, "_INOTIFY", limit)
-    Lxc().check_room(16)
-    with pytest.raises(HostError) as caught:
-        Lxc().check_room(guests)
-    assert caught.value.hint == f"sudo sysctl -w fs.inotify.max_user_instances={wanted}"

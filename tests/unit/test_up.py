@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from lab.classroom.results import MachineOutcome
-from lab.errors import ConnectionLost, HostError, LabError, UsageError
+from lab.errors import ConnectionLost, LabError, UsageError
 from lab.machines.fleet import Machine
 from lab.machines.kit import StepsOutcome
 from lab.workflow import boot as boot_module
@@ -121,7 +121,6 @@ def test_a_class_from_nothing(world: World, witness: Any) -> None:
     assert world.provisioned == {
         machine.name: {"force": False, "only": ()} for machine in project.machines
     }
-    assert project.provider.asked_room_for == [3]
     record = read_record(project.folder, "hello-ana")
     assert record is not None
     assert (record.ip, record.step, record.steps_done, record.failed) == (
@@ -157,7 +156,6 @@ def test_only_what_does_not_run_is_booted(world: World, witness: Any) -> None:
     outcomes = up(world, witness)
     assert world.booted == [["hello-luis", "hello-marta"]]
     assert [outcome.changed for outcome in outcomes.values()] == [False, True, True]
-    assert world.project.provider.asked_room_for == [3]
 
 
 def test_one_student_s_failed_step_is_that_student_s(world: World, witness: Any) -> None:
@@ -319,18 +317,6 @@ def test_a_run_of_one_step_says_nothing_of_the_others(world: World, witness: Any
     record = read_record(world.project.folder, "hello-ana")
     assert record is not None
     assert record.steps_done == 4
-
-
-def test_a_class_that_the_host_has_no_room_for_is_not_begun(
-    world: World, witness: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def full(_: int) -> None:
-        raise HostError("no room")
-
-    monkeypatch.setattr(world.project.provider, "check_room", full)
-    with pytest.raises(HostError, match="no room"):
-        up(world, witness)
-    assert world.booted == []
 
 
 def note_of(project: Project, machine: str) -> Path:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 from lab.classroom.classes import MachineSize
+
+_LEAST_TOTAL = 1024
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,10 +36,47 @@ class Addresses:
     of: Mapping[str, str] = field(default_factory=dict)
 
 
-class Provider(Protocol):
-    """A kind of machine that Vagrant can boot."""
+@dataclass(frozen=True, kw_only=True)
+class Limit:
+    """Something of the host that machines share, and that can be used up.
+
+    Attributes:
+        name: what it is, in a few words; `needs` speaks of it by this name.
+        unit: `MB`, `GB`, or "" where things are counted.
+        free: what machines that do not run yet may still use; below zero where more was promised
+            than there is.
+        of: how much the host has in all.
+        hint: the command or edit that raises it, "" where none does; `{total}` in it stands for the
+            new total (see `hint_for`).
+        promised: whether machines seldom use what they are promised of it, so that
+            `lab up --overcommit` may leave it out.
+    """
 
     name: str
+    unit: str
+    free: float
+    of: float
+    hint: str = ""
+    promised: bool = False
+
+    def hint_for(self, needed: float) -> str:
+        """The hint, with a total that leaves `needed` free: a power of two, and no small one."""
+        total = max(_LEAST_TOTAL, math.ceil(self.of), math.ceil(self.of - self.free + needed))
+        return self.hint.replace("{total}", str(1 << (total - 1).bit_length()))
+
+
+class Provider(Protocol):
+    """A kind of machine that Vagrant can boot.
+
+    Attributes:
+        name: as labs.yaml has it.
+        boot_weight: how many machines a processor can boot at a time.
+        boot_memory_mb: what a machine really uses when it has booted.
+    """
+
+    name: str
+    boot_weight: int
+    boot_memory_mb: int
 
     def require(self) -> None:
         """See that it works on this host.
@@ -109,9 +149,17 @@ class Provider(Protocol):
             ProcessError: it could not be removed.
         """
 
-    def check_room(self, guests: int) -> None:
-        """See that the host's limits allow so many guests in all.
+    def capacity(self) -> tuple[Limit, ...]:
+        """The host's limits that a class may meet; one that cannot be read is left out.
 
         Raises:
-            HostError: which limit does not, and the command that raises it.
+            ProcessError: the provider did not answer.
+        """
+
+    def needs(self, size: MachineSize, *, new: bool) -> Mapping[str, float]:
+        """What one machine takes of each limit when it is started, by `Limit.name`.
+
+        Args:
+            size: what labs.yaml gives it.
+            new: whether it must still be made; one that was made has its disk and its address.
         """
