@@ -146,16 +146,20 @@ def examine(check: Check, tell: Callable[[str], None]) -> tuple[Finding, tuple[C
         verdict = unknown(_in_words(error), fix=error.hint)
     except Exception as error:  # noqa: BLE001 (one check that blows up is never the end of the others)
         verdict = unknown(f"The check itself failed: {type(error).__name__}: {error}")
-    finding = Finding(
-        id=check.id,
-        title=check.title,
+    return finding_of(check.id, check.title, verdict), verdict.commands
+
+
+def finding_of(id_: str, title: str, verdict: Verdict) -> Finding:
+    """A verdict as the finding of a check."""
+    return Finding(
+        id=id_,
+        title=title,
         outcome=verdict.outcome,
         found=verdict.found,
         why=verdict.why,
         fix="\n".join(map(str, verdict.commands)) or verdict.fix,
         safe=bool(verdict.commands),
     )
-    return finding, verdict.commands
 
 
 def _in_words(error: LabError) -> str:

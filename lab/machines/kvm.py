@@ -1,8 +1,8 @@
 """Whether KVM works on this computer, tried by booting a kernel under it.
 
-A `/dev/kvm` says little: there are hosts on which it opens and answers the version of its API, and a
-kernel hangs before its first word. So a kernel is booted without a disk: under a KVM that works it
-says which version it is within a second, and soon panics for want of a root.
+A `/dev/kvm` says little: there are hosts on which it opens and answers the version of its API, and
+a kernel hangs before its first word. So a kernel is booted without a disk: under a KVM that works
+it says which version it is within a second, and soon panics for want of a root.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The bridge that LXC machines are on: there, forwarding, with a DHCP and DNS server that answers."""
+"""The bridge that LXC machines are on: there, forwarding, with a server for DHCP and DNS."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether somebody holds a lock file, read from the kernel's list: to try it would be to take it."""
+"""Whether somebody holds a lock file, by the kernel's list: to try it would be to take it."""
 
 from __future__ import annotations
 

@@ -96,11 +96,9 @@ def container() -> Verdict:
     with tempfile.TemporaryDirectory(prefix="lab-doctor-") as work:
         config = Path(work) / "config"
         config.write_text(_CONTAINER.format(name=name, bridge=lxc.BRIDGE), encoding="utf-8")
+        execute = ["lxc-execute", f"--name={name}", f"--lxcpath={work}", f"--rcfile={config}"]
         tried = process.run(
-            process.as_root(
-                ["lxc-execute", "--name", name, "--lxcpath", work, "--rcfile", str(config)]
-                + ["--", "uname", "-n"]
-            ),
+            process.as_root([*execute, "--", "uname", "-n"]),
             check=False,
             timeout_s=_QUICK_S,
         )

@@ -1,4 +1,4 @@
-"""What lab itself runs in: Python with its packages, HOME, the locale, temporary files, the clock."""
+"""What lab runs in: Python with its packages, HOME, the locale, temporary files, the clock."""
 
 from __future__ import annotations
 

@@ -6,13 +6,13 @@ Vagrant writes it in place, so what dies meanwhile leaves it empty or cut off. T
 - no file: an empty list; the next machine makes it anew.
 - an empty file: the same, without a word. `global-status` then says that there are no machines, and
   `status` in a project's folder is right all the same, and enters its machines again.
-- cut off, garbage, or of another version: every command but `--version` fails with "the machine index
-  ... is corrupt", `box list` after it has listed them.
+- cut off, garbage, or of another version: every command but `--version` fails with "the machine
+  index ... is corrupt", `box list` after it has listed them.
 - JSON of another form (`[]`): every command fails with a Ruby backtrace.
 
 The list is Vagrant's memory of folders and nothing else: a project's machines are found through
-`.vagrant/` beside its Vagrantfile. So a damaged one can be moved aside, and every project enters its
-machines again when Vagrant next works there.
+`.vagrant/` beside its Vagrantfile. So a damaged one can be moved aside, and every project enters
+its machines again when Vagrant next works there.
 """
 
 from __future__ import annotations
@@ -102,4 +102,4 @@ def _move_aside(path: Path) -> Command:
 
 def _names(names: Sequence[str]) -> str:
     shown = ", ".join(names[:3])
-    return f"{shown} and {len(names) - 3} more" if len(names) > 3 else shown  # noqa: PLR2004
+    return f"{shown} and {len(names) - 3} more" if len(names) > 3 else shown

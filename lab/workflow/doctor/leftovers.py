@@ -20,7 +20,7 @@ from lab.workflow.doctor.subject import Subject
 _ON_ITS_WAY = re.compile(r"\..+\.[a-z0-9_]{8}")
 _A_WRITE_S = 60.0
 _BETWEEN_COMMANDS_S = 600.0
-_BUILDS = Path("/var/tmp")  # noqa: S108 (where boxes are built)
+BUILDS = Path("/var/tmp")  # noqa: S108 (where boxes are built)
 _PROCESSES = Path("/proc")
 
 
@@ -80,7 +80,7 @@ def half_written(folder: LabFolder) -> Verdict:
     )
 
 
-def box_builds(where: Path = _BUILDS) -> Verdict:
+def box_builds(where: Path = BUILDS) -> Verdict:
     """Folders of box builds that nobody is at work in."""
     running = _command_lines()
     before = time.time() - _BETWEEN_COMMANDS_S
@@ -96,9 +96,7 @@ def box_builds(where: Path = _BUILDS) -> Verdict:
     return note(
         f"{amount(len(left), 'folder')} of builds that were killed: "
         + listing([str(path) for path in left]),
-        commands=(
-            Command(argv=("rm", "-rf", "--one-file-system", *map(str, left)), as_root=True),
-        ),
+        commands=(Command(argv=("rm", "-rf", "--one-file-system", *map(str, left)), as_root=True),),
     )
 
 
