@@ -10,6 +10,7 @@ from pathlib import Path
 from lab.errors import HostError, LabError
 from lab.machines.boxes.profiles import Profile
 from lab.machines.health import Verdict, from_error, note, ok, problem, unknown
+from lab.machines.probes.vagrant_index import is_damaged
 from lab.machines.providers import lxc
 from lab.system import process
 
@@ -78,8 +79,8 @@ def vagrant_lxc() -> Verdict:
         )
     if tried.ok:
         return ok("Vagrant takes a Vagrantfile for lxc")
-    if "machine index" in tried.stderr.lower():
-        return unknown("Vagrant does nothing while its machine index is damaged: see vagrant.index")
+    if is_damaged():
+        return unknown("Vagrant does nothing while its list of machines is damaged (vagrant.index)")
     return problem(
         tried.tail(4),
         why="Without this plugin Vagrant knows no LXC, and makes no machine.",

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from lab.machines.boxes.catalog import vagrant_home
-from lab.machines.health import Command, Verdict, note, ok, problem
+from lab.machines.health import Command, Health, Verdict, note, ok, problem
 
 _VERSION = 1
 _WHY = "Every command of Vagrant fails, in every project; the machines themselves are not harmed."
@@ -64,6 +64,11 @@ def machine_index(project: Path | None) -> Verdict:
             fix="vagrant status",
         )
     return ok(f"Vagrant's list of machines has {len(machines)}")
+
+
+def is_damaged() -> bool:
+    """Whether Vagrant does nothing for want of a list that it can read."""
+    return machine_index(None).outcome is Health.PROBLEM
 
 
 def _read(data: bytes) -> tuple[dict[str, Any], str]:

@@ -17,7 +17,7 @@ from lab.machines.probes import bridge, disk, kernel, programs, surroundings, va
 from lab.machines.providers.lxc import Lxc
 from lab.system import lock, parallel, process
 from lab.workflow.doctor import class_state, leftovers, limits
-from lab.workflow.doctor.machine import DEFAULT_BOX, TITLES, try_machine
+from lab.workflow.doctor.machine import BOOTS, DEFAULT_BOX, NO_MACHINE, TITLES, try_machine
 from lab.workflow.doctor.subject import Subject, subject_of
 from lab.workflow.observer import Observer
 
@@ -106,12 +106,15 @@ def _machine(subject: Subject, tell: Callable[[str], None]) -> list[_Found]:
         verdicts.update(try_machine(subject, tell))
         return next(iter(verdicts.values()))
 
-    whole, _ = examine(Check(id="machine", title="", look=all_of_it), tell)
-    return [
-        _Found(finding=finding_of(id_, title, verdicts[id_]))
-        if id_ in verdicts
-        else _Found(finding=replace(whole, id=id_, title=title))
+    whole, _ = examine(Check(id=BOOTS, title=TITLES[BOOTS], look=all_of_it), tell)
+    # Why there is no machine is told once.
+    found = [
+        replace(whole, id=id_, title=title, found=NO_MACHINE, fix="")
         for id_, title in TITLES.items()
+    ]
+    return [
+        _Found(finding=finding_of(it.id, it.title, verdicts[it.id]) if it.id in verdicts else it)
+        for it in [whole, *found[1:]]
     ]
 
 

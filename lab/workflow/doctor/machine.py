@@ -27,6 +27,7 @@ from lab.machines.health import Verdict, ok, problem, unknown
 from lab.machines.keys import read_keys
 from lab.machines.probes.locks import is_alive
 from lab.machines.probes.package_index import index_url
+from lab.machines.probes.vagrant_index import is_damaged
 from lab.machines.providers.base import Provider
 from lab.system.files import LabFolder
 from lab.workflow.doctor.subject import Subject
@@ -47,6 +48,7 @@ TITLES = {
     _INDEX: "a machine reaches the package index, and trusts it",
     _CLOCK: "a machine's clock",
 }
+NO_MACHINE = "No machine came up to try it from"
 DEFAULT_BOX = "debian-12"
 # What `lab init` writes, for a computer that has no labs.yaml yet.
 _USUAL = GuestSettings(ca_certificates="host")
@@ -93,6 +95,11 @@ def try_machine(subject: Subject, tell: Callable[[str], None]) -> dict[str, Verd
         build = box if box in PROFILES else DEFAULT_BOX
         nothing = unknown("There is no box to boot one from", fix=f"lab box build {build}")
         return dict.fromkeys(TITLES, nothing)
+    if is_damaged():
+        nothing = unknown(
+            "Vagrant boots none while its list of machines is damaged (vagrant.index)"
+        )
+        return dict.fromkeys(TITLES, nothing)
     tell("booting a machine")
     with tempfile.TemporaryDirectory(prefix=f"{_own_name()}-") as work:
         place = Path(work)
@@ -123,8 +130,7 @@ def try_machine(subject: Subject, tell: Callable[[str], None]) -> dict[str, Verd
                 if profile
                 else "Mend the box, or name another one in labs.yaml",
             )
-            other = unknown("No machine came up to try it from")
-            return {**dict.fromkeys(TITLES, other), BOOTS: broken}
+            return {**dict.fromkeys(TITLES, unknown(NO_MACHINE)), BOOTS: broken}
 
 
 def _wanted(subject: Subject) -> _Wanted | None:
