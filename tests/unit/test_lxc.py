@@ -15,6 +15,7 @@ from lab.machines.providers import lxc as module
 from lab.machines.providers import provider_named
 from lab.machines.providers.base import Guest
 from lab.machines.providers.lxc import Lxc
+from lab.system.kernel import Kernel
 
 Program = Callable[[str, str], Path]
 
@@ -173,3 +174,31 @@ def test_a_guest_that_stays_is_told(program: Program, tmp_path: Path) -> None:
     with pytest.raises(ProcessError) as caught:
         Lxc().remove("lab-c0ffee-hello-ana")
     assert caught.value.details == "--force --name lab-c0ffee-hello-ana is busy"
+
+
+def test_what_the_network_and_root_s_processes_leave_free_is_asked_for(
+    program: Program, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    settings = tmp_path / "sys" / "fs" / "inotify"
+    settings.mkdir(parents=True)
+    (settings / "max_user_instances").write_text("128\n")
+    monkeypatch.setattr(module, "KERNEL", Kernel(proc=tmp_path, sys=tmp_path / "none"))
+    program("lxc-config", f"echo {shlex.quote(str(tmp_path))}")
+    program("ip", "echo '7: lxcbr0 inet 10.0.3.1/24 brd 10.0.3.255 scope global lxcbr0'")
+    told = {limit.name: (limit.free, limit.of) for limit in Lxc().capacity()}
+    assert told.pop("disk")[1] > 0
+    assert told == {"addresses": (253, 253), "inotify instances": (128, 128)}
+
+
+def test_a_network_that_cannot_be_asked_about_is_left_out(
+    program: Program, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(module, "KERNEL", Kernel(proc=tmp_path, sys=tmp_path))
+    for bridge in ("", "7: lxcbr0 inet 10.0.3.1/24"):
+        program("lxc-config", "echo /nowhere/at/all")
+        program("ip", f"echo '{bridge}'")
+        assert [limit.name for limit in Lxc().capacity()] == ["disk"]
+
+
+def test_what_a_machine_needs_of_the_host() -> None:
+    assert Lxc().needs(MachineSize(memory_mb=768), new=True)["memory"] == 768

@@ -50,7 +50,7 @@ def needs(size: MachineSize, *, new: bool) -> dict[str, float]:
     only_new = {"disk": min(_DISK_GB, size.disk_gb), "addresses": 1.0} if new else {}
     return {
         "memory": float(size.memory_mb),
-        "memory in use": float(min(size.memory_mb, MEMORY_IN_USE_MB)),
+        "memory really used": float(min(size.memory_mb, MEMORY_IN_USE_MB)),
         **only_new,
         "bridge ports": 1.0,
         "inotify instances": float(_INSTANCES),
@@ -104,7 +104,7 @@ def _memory(kernel: Kernel) -> Iterator[Limit]:
         else "",
         promised=True,
     )
-    yield Limit(name="memory in use", unit="MB", free=free, of=total)
+    yield Limit(name="memory really used", unit="MB", free=free, of=total)
 
 
 def _disk(lxcpath: Path) -> Iterator[Limit]:
