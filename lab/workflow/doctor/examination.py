@@ -25,7 +25,6 @@ from lab.workflow.observer import Observer
 _LXCPATH = Path("/var/lib/lxc")
 _SLOW_AT_A_TIME = 4
 _PROJECT_GB, _VAGRANT_GB, _LXC_GB, _BUILD_GB = 0.2, 0.5, 1.0, 2.0
-_USUAL_CLASS = 30
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -185,7 +184,7 @@ def _slow(id_: str, title: str, look: Callable[[], Verdict]) -> Check:
 
 def _of_host(subject: Subject) -> list[Check]:
     """What has to do with this computer."""
-    machines = len(subject.students) or _USUAL_CLASS
+    machines = len(subject.students) or limits.USUAL_CLASS
     return [
         _quick("programs.root", "root's rights", programs.root_rights),
         _slow("programs.vagrant", "Vagrant", programs.vagrant),
@@ -208,6 +207,7 @@ def _of_host(subject: Subject) -> list[Check]:
             "Vagrant's list of machines",
             lambda: vagrant_index.machine_index(subject.folder.project if subject.folder else None),
         ),
+        _quick("limits.kernel", "the kernel's limits", lambda: limits.kernel_limits(subject)),
         _quick("limits.class", "the whole class fits", lambda: limits.class_fits(subject)),
         _slow("kvm", "KVM", lambda: kernel.kvm(roots=_roots())),
         _quick("clock.archive", "this computer's clock", surroundings.clock),

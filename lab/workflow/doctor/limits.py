@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from lab.classroom.classes import MachineSize
 from lab.machines.health import Command, Verdict, note, ok, problem, unknown
@@ -12,48 +13,67 @@ from lab.report.layout import amount
 from lab.workflow.admission import quantity
 from lab.workflow.doctor.subject import Subject
 
-_SYSCTL = "sudo sysctl -w "
 # A class of the usual size, for a computer that has no labs.yaml yet.
-_USUAL_CLASS = 30
+USUAL_CLASS = 30
+# What raises a limit of the kernel, and what keeps it over a reboot.
+_SYSCTL = re.compile(r"sudo (sysctl -w [a-z0-9_.]+=[0-9]+)\s*(?:\((.*)\))?")
+
+
+def kernel_limits(subject: Subject) -> Verdict:
+    """Whether the kernel's own limits, such as inotify's, are high enough for the class.
+
+    They cost nothing to raise, so that is a safe fix; until the next boot.
+    """
+    started, short, count = _short(subject, of_kernel=True)
+    if not short:
+        return _enough(started, count)
+    matches = [match for hint in _hints(short, started) if (match := _SYSCTL.match(hint))]
+    commands = tuple(Command(argv=tuple(shlex.split(match[1])), as_root=True) for match in matches)
+    found = _told(subject, short, started)
+    if subject.classroom is None:
+        return note(found, commands=commands)
+    kept = "\n".join(match[2] for match in matches if match[2])
+    return problem(
+        found, why=f"systemd in a machine does not start without.\n{kept}", commands=commands
+    )
 
 
 def class_fits(subject: Subject) -> Verdict:
-    """Whether every limit is enough for the machines of labs.yaml that do not run yet.
+    """Whether memory, disk and addresses are enough for the machines that do not run yet.
 
     Without a labs.yaml: for thirty machines of the usual size, and then too little is a note.
     """
-    started = _to_be_started(subject)
-    limits = subject.provider.capacity()
-    if not limits:
-        return unknown("The provider does not say what this computer has")
-    needs = [subject.provider.needs(size, new=new) for size, new in started]
-    short = [limit for limit in limits if _needed(limit, needs) > limit.free]
+    started, short, count = _short(subject, of_kernel=False)
     if not short:
-        return ok(f"{amount(len(started), 'machine')} more can be started")
-    found = "\n".join(
-        f"{limit.name}: {amount(len(started), 'machine')} more need "
-        f"{quantity(_needed(limit, needs), limit)}, {quantity(limit.free, limit)} are free"
-        for limit in short
-    )
-    hints = [limit.hint_for(_needed(limit, needs)) for limit in short]
-    commands = tuple(command for hint in hints if (command := _safe(hint)) is not None)
-    # Half of a fix would look like all of it.
-    commands = commands if len(commands) == len(short) else ()
-    fix = "\n".join(dict.fromkeys(hint for hint in hints if hint))
+        return _enough(started, count)
+    fix = "\n".join(dict.fromkeys(hint for hint in _hints(short, started) if hint))
+    found = _told(subject, short, started)
     if subject.classroom is None:
-        return note(f"For a class of {_USUAL_CLASS}: {found}", fix=fix, commands=commands)
+        return note(found, fix=fix)
     return problem(
         found,
-        why="`lab up` starts only as many as fit, when asked to (lab up --fit).",
+        why="`lab up` starts only as many as fit, when asked to: lab up --fit",
         fix=fix or "Smaller machines (`memory:` in labs.yaml), or fewer on this computer",
-        commands=commands,
     )
+
+
+def _short(
+    subject: Subject, *, of_kernel: bool
+) -> tuple[list[Mapping[str, float]], list[Limit], int]:
+    """What each machine that is to be started needs, the limits too low for all, and of how many."""
+    limits = [
+        limit
+        for limit in subject.provider.capacity()
+        if (_SYSCTL.match(limit.hint_for(1)) is not None) == of_kernel
+    ]
+    needs = [subject.provider.needs(size, new=new) for size, new in _to_be_started(subject)]
+    return needs, [limit for limit in limits if _needed(limit, needs) > limit.free], len(limits)
 
 
 def _to_be_started(subject: Subject) -> list[tuple[MachineSize, bool]]:
     """The size of each machine that does not run, and whether it must still be made."""
     if subject.classroom is None:
-        return [(MachineSize(), True)] * _USUAL_CLASS
+        return [(MachineSize(), True)] * USUAL_CLASS
     there = subject.guests()
     return [
         (student.machine, name not in there)
@@ -62,12 +82,27 @@ def _to_be_started(subject: Subject) -> list[tuple[MachineSize, bool]]:
     ]
 
 
-def _needed(limit: Limit, needs: list[Mapping[str, float]]) -> float:
+def _enough(started: Sequence[object], limits: int) -> Verdict:
+    if not limits:
+        return unknown("The provider does not say what this computer allows")
+    if not started:
+        return ok("all machines run")
+    return ok(f"enough for {amount(len(started), 'machine')} more")
+
+
+def _told(subject: Subject, short: Sequence[Limit], needs: Sequence[Mapping[str, float]]) -> str:
+    lines = [
+        f"{limit.name}: {amount(len(needs), 'machine')} more would take "
+        f"{quantity(_needed(limit, needs), limit)}, and {quantity(limit.free, limit)} are free"
+        for limit in short
+    ]
+    head = [f"For a class of {USUAL_CLASS}:"] if subject.classroom is None else []
+    return "\n".join([*head, *lines])
+
+
+def _hints(short: Sequence[Limit], needs: Sequence[Mapping[str, float]]) -> list[str]:
+    return [limit.hint_for(_needed(limit, needs)) for limit in short]
+
+
+def _needed(limit: Limit, needs: Sequence[Mapping[str, float]]) -> float:
     return sum(it.get(limit.name, 0) for it in needs)
-
-
-def _safe(hint: str) -> Command | None:
-    """The hint as a command, where it raises a limit of the kernel and nothing else."""
-    if not hint.startswith(_SYSCTL) or "\n" in hint:
-        return None
-    return Command(argv=tuple(shlex.split(hint)[1:]), as_root=True)
