@@ -7,10 +7,10 @@ import shlex
 from collections.abc import Mapping, Sequence
 
 from lab.classroom.classes import MachineSize
+from lab.machines.admission import quantity
 from lab.machines.health import Command, Verdict, note, ok, problem, unknown
 from lab.machines.providers.base import Limit
 from lab.report.layout import amount
-from lab.workflow.admission import quantity
 from lab.workflow.doctor.subject import Subject
 
 # A class of the usual size, for a computer that has no labs.yaml yet.
@@ -60,7 +60,7 @@ def class_fits(subject: Subject) -> Verdict:
 def _short(
     subject: Subject, *, of_kernel: bool
 ) -> tuple[list[Mapping[str, float]], list[Limit], int]:
-    """What each machine that is to be started needs, the limits too low for all, and of how many."""
+    """What each machine to be started needs, the limits too low for all, and of how many."""
     limits = [
         limit
         for limit in subject.provider.capacity()
