@@ -87,12 +87,12 @@ def _enough(started: Sequence[object], limits: int) -> Verdict:
         return unknown("The provider does not say what this computer allows")
     if not started:
         return ok("all machines run")
-    return ok(f"enough for {amount(len(started), 'machine')} more")
+    return ok(f"enough for {amount(len(started), 'more machine')}")
 
 
 def _told(subject: Subject, short: Sequence[Limit], needs: Sequence[Mapping[str, float]]) -> str:
     lines = [
-        f"{limit.name}: {amount(len(needs), 'machine')} more would take "
+        f"{limit.name}: {amount(len(needs), 'more machine')} would take "
         f"{quantity(_needed(limit, needs), limit)}, and {quantity(limit.free, limit)} are free"
         for limit in short
     ]
