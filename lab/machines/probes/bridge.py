@@ -102,12 +102,14 @@ def room_beside_dhcp(machines: int) -> Verdict:
     free = max(0, usable - lent)
     if free >= machines:
         return ok(f"{free} of {usable} addresses are lab's own, {first} to {last} are lent")
-    hosts = list(address.network.hosts())
+    last = address.network.broadcast_address - 1
+    # A fifth of the network, at its end: lab begins at the other.
+    smaller = address.network.num_addresses // 5
     return note(
-        f"DHCP may lend {first} to {last}, and leaves {free} addresses to lab, for {machines} "
+        f"DHCP may lend {first} to {range_[1]}, and leaves {free} addresses to lab, for {machines} "
         "machines: one of them may be lent while its machine is halted",
-        fix=f'LXC_DHCP_RANGE="{hosts[-len(hosts) // 5]},{hosts[-1]}" and LXC_DHCP_MAX='
-        f'"{len(hosts) // 5}" in /etc/default/lxc-net, for when lxc-net starts next',
+        fix=f'LXC_DHCP_RANGE="{last - smaller + 1},{last}" and LXC_DHCP_MAX="{smaller}" '
+        "in /etc/default/lxc-net, for when lxc-net starts next",
     )
 
 

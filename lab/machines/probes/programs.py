@@ -185,7 +185,7 @@ def _runs(
     except LabError as error:
         found = "\n".join(text for text in (error.message, error.details) if text)
         return problem(found, why=why, fix=f"sudo apt-get install --reinstall {package}")
-    return ok(shown or tried.stdout.strip().splitlines()[0])
+    return ok(shown or tried.stdout.strip() or f"{argv[0]} runs")
 
 
 def _found(name: str, *, package: str) -> str:
