@@ -106,9 +106,18 @@ def allot(
     return given
 
 
-def _free(bridge: ipaddress.IPv4Interface, taken: set[str]) -> int:
-    used = taken | {str(bridge.ip)}
-    return sum(str(at) not in used for at in bridge.network.hosts())
+def _free(bridge: ipaddress.IPv4Interface, taken: Iterable[str]) -> int:
+    used = {ipaddress.ip_address(at) for at in {*taken, str(bridge.ip)} if _is_address(at)}
+    # The network's own address and that of all are nobody's.
+    return bridge.network.num_addresses - 2 - sum(at in bridge.network for at in used)
+
+
+def _is_address(word: str) -> bool:
+    try:
+        ipaddress.ip_address(word)
+    except ValueError:
+        return False
+    return True
 
 
 def _lent(leases: Path) -> set[str]:
