@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 
 from lab.errors import HOST, OK
-from lab.machines import kvm
+from lab.machines.health import ok
 from lab.machines.kvm import Kvm, KvmTrial
-from lab.machines.probes import bridge, kernel, surroundings, vagrant_index
+from lab.machines.probes import bridge, kernel, programs, surroundings, vagrant_index
 from lab.machines.ssh import Answer
 from lab.system import lock
 from lab.workflow.doctor import leftovers, machine
-from tests.cli.conftest import write_program
+from tests.cli.conftest import SSH_KEYGEN, write_program
 
 Lab = Callable[..., Any]
 KEYS = ["id", "title", "outcome", "found", "fix", "safe", "fixed"]
@@ -44,13 +44,11 @@ def host(world: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     world.limit(memory=1e6, disk=1000)
     for name, script in {
         "lxc-execute": 'sed -n "s/lxc.uts.name = //p" "${3#--rcfile=}"',
-        "debootstrap": "echo debootstrap 1.0",
         "dnsmasq": "exit 0",
-        "ssh-keygen": (world.root / "bin/ssh-keygen").read_text().partition("\n")[2],
+        "ssh-keygen": f"umask 077\n{SSH_KEYGEN}",
     }.items():
         write_program(world.root / "bin" / name, script)
     # What asks the real kernel, the network or the real `ssh` has tests of its own.
-    write_program(tmp_path / "ssh", "exit 0")
     (tmp_path / "ip_forward").write_text("1\n")
     monkeypatch.setattr(bridge, "_FORWARDING", tmp_path / "ip_forward")
     monkeypatch.setattr(bridge, "_SYSTEMD", tmp_path)
@@ -61,9 +59,8 @@ def host(world: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(leftovers, "BUILDS", tmp_path)
     monkeypatch.setattr(machine.ssh, "Shell", Inside)
     monkeypatch.setattr(machine, "index_url", lambda _: "https://index.example.org/simple")
-    monkeypatch.setattr("lab.machines.probes.programs.ssh", lambda: bridge.ok("takes them"))
-    monkeypatch.setattr("lab.machines.probes.programs.debootstrap", lambda *_, **__: bridge.ok(""))
-    assert kvm.QEMU
+    monkeypatch.setattr(programs, "ssh", lambda: ok("takes lab's settings"))
+    monkeypatch.setattr(programs, "debootstrap", lambda *_, **__: ok("can build it"))
     return tmp_path
 
 
@@ -87,8 +84,10 @@ def check(ran: Any, id_: str) -> dict[str, Any]:
 def test_a_computer_that_lacks_nothing(lab: Lab, world: Any) -> None:
     ran = lab("doctor", "--format", "json")
     assert {id_ for id_, outcome in outcomes(ran).items() if outcome != "ok"} == {
+        # The stubs have no DHCP server, no archive and no limits of a kernel.
         "bridge.addresses",
         "clock.archive",
+        "limits.kernel",
     }
     assert ran.code == OK
     assert ran.json["version"] == 1
