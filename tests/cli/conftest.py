@@ -140,6 +140,19 @@ class World:
             for path in sorted((self.root / "guests").iterdir())
         }
 
+    def edit(self, old: str, new: str) -> None:
+        """Write something else into labs.yaml."""
+        path = self.project / "labs.yaml"
+        text = path.read_text(encoding="utf-8")
+        assert old in text
+        path.write_text(text.replace(old, new), encoding="utf-8")
+
+    def add_check(self, text: str, *, name: str = "more") -> None:
+        """Give the guide another file of checks."""
+        head = CHECKS.partition("@check")[0]
+        path = self.project / f"provision/tiny/checks/test_{name}.py"
+        path.write_text(head + text, encoding="utf-8")
+
     def below(self) -> list[str]:
         """Every file and folder beside labs.yaml, the guide's left out."""
         paths = (path.relative_to(self.project) for path in self.project.rglob("*"))
