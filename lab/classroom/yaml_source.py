@@ -30,7 +30,7 @@ from lab.errors import ConfigError
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 20
-# A thousand students with name and email are below; a dense file of a megabyte would take PyYAML seconds.
+# A thousand students with name and email are below; a megabyte of more takes PyYAML seconds.
 MAX_VALUES = 6_000
 
 _LINE_BREAK = re.compile("\r\n|[\r\n\x85\u2028\u2029]")

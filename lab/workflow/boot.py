@@ -15,6 +15,7 @@ from lab.machines import ssh
 from lab.machines.fleet import Machine
 from lab.machines.providers.base import Guest
 from lab.machines.vagrant import Vagrant
+from lab.system.output import append
 from lab.workflow.connect import addresses_of
 from lab.workflow.project import Project
 
@@ -155,8 +156,7 @@ class Boot:
         ssh.write_config(self._project.folder, self._project.machines, self.addresses)
 
     def _log(self, machine: str, text: str) -> None:
-        with self._project.folder.log_of(machine).open("a", encoding="utf-8") as log:
-            log.write(f"{text}\n")
+        append(self._project.folder.log_of(machine), f"{text}\n")
 
 
 def _mend_vagrants_memory(project: Project, machine: Machine, guest: Guest | None) -> None:

@@ -21,6 +21,7 @@ from lab import cli
 from lab.machines import ssh
 from lab.machines.boxes import lxc as boxes
 from lab.machines.providers import lxc
+from lab.system import process
 
 GUIDE = """
 name: tiny
@@ -231,6 +232,8 @@ def lab(
 
     def run(*words: str) -> Ran:
         capfd.readouterr()
+        # Each call stands for a process of its own: that the one before was interrupted is over.
+        process.allow_again()
         monkeypatch.setattr(sys, "argv", ["lab", *words])
         code: object = 0
         try:
