@@ -11,6 +11,7 @@ from lab.checks.request import Request, read_result
 from lab.classroom.results import CheckResult, Outcome
 from lab.errors import ProcessError
 from lab.system import process
+from lab.system.output import append
 
 _TIMEOUT_S = 3600.0
 
@@ -33,6 +34,7 @@ def run_checks(
 
     Raises:
         ProcessError: the checks process itself failed before it could say anything.
+        LabError: the log cannot be written.
     """
     found: dict[str, list[CheckResult]] = {target.machine: [] for target in request.targets}
     waiting = dict.fromkeys(found)
@@ -60,9 +62,7 @@ def run_checks(
         check=False,
     )
     if completed.stderr.strip():
-        log.parent.mkdir(parents=True, exist_ok=True)
-        with log.open("a", encoding="utf-8") as file:
-            file.write(completed.stderr)
+        append(log, completed.stderr)
     if waiting and not any(found.values()):
         raise ProcessError("The checks could not be run", details=completed.tail(), log=log)
     for machine in waiting:

@@ -19,6 +19,9 @@ from lab.classroom.problems import Problem, config_error, quoted
 from lab.errors import ConfigError
 
 MAX_BYTES = 5_000_000
+# A class of a thousand is far below; each line costs time and memory, above all one with a problem.
+MAX_LINES = 10_000
+MAX_COLUMNS = 1_000
 
 # What exports call each column, as `_header` writes it: lower case, no accents.
 COLUMNS: dict[str, frozenset[str]] = {
@@ -106,6 +109,8 @@ def parse_roster(raw: bytes, *, name: str) -> tuple[tuple[Person, ...], list[Pro
         return (), [
             _problem(name, line, "this is neither UTF-8 nor Windows-1252: save it as UTF-8")
         ]
+    if max(text.count("\n"), text.count("\r")) > MAX_LINES:
+        return (), [_problem(name, MAX_LINES + 1, f"the file has more than {MAX_LINES} lines")]
     if "\0" in text:
         lines = [number for number, line in enumerate(text.split("\n"), 1) if "\0" in line]
         return (), [_problem(name, line, "this line holds a NUL character") for line in lines]
@@ -145,6 +150,8 @@ def _table(text: str) -> Iterator[tuple[int, list[str] | str]]:
     line = 1
     try:
         for cells in reader:
+            if len(cells) > MAX_COLUMNS:
+                raise csv.Error(f"more than {MAX_COLUMNS} cells")
             yield line + skipped, [cell.strip() for cell in cells]
             line = reader.line_num + 1
     except csv.Error as error:
@@ -156,7 +163,7 @@ def _delimiter(text: str) -> str:
     first = next((line for line in text.splitlines() if line.strip(_DELIMITERS + " ")), "")
 
     def known(delimiter: str) -> tuple[int, int]:
-        cells = [cell.strip().strip('"') for cell in first.split(delimiter)]
+        cells = [cell.strip().strip('"') for cell in first.split(delimiter, MAX_COLUMNS)]
         return sum(_header(cell) in _ROLES for cell in cells), len(cells)
 
     return max(_DELIMITERS, key=known)

@@ -54,6 +54,19 @@ class Log:
                 self._file.close()
 
 
+def append(path: Path, text: str) -> None:
+    """Add text to a log.
+
+    Raises:
+        LabError: the log cannot be opened, or its disk is full.
+    """
+    log = Log(path)
+    log.write(text.encode(errors="backslashreplace"))
+    log.close()
+    if log.trouble:
+        raise LabError(log.trouble, hint="Free some space, then run the same command again.")
+
+
 class Reader:
     """Reads a pipe to its end, keeps the last bytes, and hands on each line as it comes.
 

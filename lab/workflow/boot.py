@@ -16,6 +16,7 @@ from lab.machines.fleet import Machine
 from lab.machines.providers.base import Guest
 from lab.machines.vagrant import Vagrant, VagrantKilled
 from lab.system import process
+from lab.system.output import append
 from lab.workflow.connect import addresses_of, write_ssh_config
 from lab.workflow.pace import Pace
 from lab.workflow.project import Project
@@ -83,6 +84,9 @@ class Boot:
         except LabError as error:
             self._judge(left, error.in_words())
             raise
+        finally:
+            for machine in self.waiting:
+                self._verdicts.setdefault(machine.name, "Vagrant was stopped before its turn")
 
     def wait_for(self, machine: Machine, tell: Callable[[str], None]) -> None:
         """Wait until a machine lets SSH in.
@@ -171,9 +175,10 @@ class Boot:
 
     def _judge(self, machines: Iterable[Machine], why: str) -> None:
         for machine in machines:
+            # First of all, as somebody waits for it: the log may be on a disk that is full.
+            self._verdicts[machine.name] = why
             if why:
                 self._log(machine.name, why)
-            self._verdicts[machine.name] = why
 
     def _wait_for_start(self, machine: Machine) -> None:
         """Wait until a machine may be asked: a question that nobody is there for takes longer."""
@@ -189,8 +194,7 @@ class Boot:
         write_ssh_config(self._project, guests)
 
     def _log(self, machine: str, text: str) -> None:
-        with self._project.folder.log_of(machine).open("a", encoding="utf-8") as log:
-            log.write(f"{text}\n")
+        append(self._project.folder.log_of(machine), f"{text}\n")
 
 
 def not_running(machines: Sequence[Machine], guests: Mapping[str, Guest]) -> tuple[Machine, ...]:

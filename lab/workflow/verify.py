@@ -13,6 +13,7 @@ from lab.classroom.results import CheckResult, LabResult, Outcome, StudentResult
 from lab.errors import NOT_ALL_WELL, NOTHING_EVALUATED, OK
 from lab.machines.fleet import Machine
 from lab.machines.providers.base import Guest
+from lab.report.text import in_json
 from lab.report.verify_json import verify_json
 from lab.system import parallel
 from lab.system.files import write_atomically
@@ -145,7 +146,7 @@ def _keep(project: Project, results: tuple[LabResult, ...]) -> None:
     when = datetime.now().astimezone()
     data = {"at": when.isoformat(timespec="seconds"), **json.loads(verify_json(results))}
     path = project.folder.runs / f"{when:%Y%m%dT%H%M%S}-{when.microsecond:06d}.json"
-    write_atomically(path, json.dumps(data, ensure_ascii=False, indent=1) + "\n")
+    write_atomically(path, in_json(json.dumps(data, ensure_ascii=False, indent=1)) + "\n")
 
 
 def exit_code_of(results: tuple[LabResult, ...]) -> int:

@@ -22,6 +22,7 @@ from lab import cli
 from lab.machines import ssh
 from lab.machines.boxes import lxc as boxes
 from lab.machines.providers import lxc
+from lab.system import process
 from lab.machines.providers.base import Limit
 from lab.workflow import pace
 
@@ -172,6 +173,19 @@ class World:
         shutil.rmtree(self.root / "lxc" / guest.name)
         guest.unlink()
 
+    def edit(self, old: str, new: str) -> None:
+        """Write something else into labs.yaml."""
+        path = self.project / "labs.yaml"
+        text = path.read_text(encoding="utf-8")
+        assert old in text
+        path.write_text(text.replace(old, new), encoding="utf-8")
+
+    def add_check(self, text: str, *, name: str = "more") -> None:
+        """Give the guide another file of checks."""
+        head = CHECKS.partition("@check")[0]
+        path = self.project / f"provision/tiny/checks/test_{name}.py"
+        path.write_text(head + text, encoding="utf-8")
+
     def below(self) -> list[str]:
         """Every file and folder beside labs.yaml, the guide's left out."""
         paths = (path.relative_to(self.project) for path in self.project.rglob("*"))
@@ -258,6 +272,8 @@ def lab(
 
     def run(*words: str) -> Ran:
         capfd.readouterr()
+        # Each call stands for a process of its own: that the one before was interrupted is over.
+        process.allow_again()
         monkeypatch.setattr(sys, "argv", ["lab", *words])
         code: object = 0
         try:

@@ -37,9 +37,20 @@ def main() -> None:
 
 
 def go_wrong(
-    *, code: int = 1, stdout: str = "", stderr: str = "", hang: bool = False, kill: bool = False
+    *,
+    code: int = 1,
+    stdout: str = "",
+    stderr: str = "",
+    raw_hex: str = "",
+    flood_mb: int = 0,
+    hang: bool = False,
+    kill: bool = False,
 ) -> None:
     print(stdout, end="", flush=True)
+    os.write(1, bytes.fromhex(raw_hex))
+    for _ in range(flood_mb):
+        sys.stdout.write(("x" * 1023 + "\n") * 1024)
+    sys.stdout.flush()
     print(stderr, end="", file=sys.stderr, flush=True)
     if hang:
         (WORLD / "hanging").write_text(str(os.getpid()))
@@ -103,6 +114,7 @@ def vagrant() -> None:
     if WORDS[:2] == ["box", "add"]:
         add_box(WORDS[2])
         return
+    read_machine_index()
     names = [word for word in WORDS[1:] if not word.startswith("-")]
     errors = {}
     for name in names:
@@ -125,10 +137,24 @@ def vagrant() -> None:
     sys.exit(1 if errors else 0)
 
 
+def read_machine_index() -> None:
+    """What Vagrant does with its list of machines before anything else; empty is none to it."""
+    index = Path(os.environ["VAGRANT_HOME"], "data", "machine-index")
+    try:
+        json.loads((index.exists() and index.read_text()) or "null")
+    except ValueError:
+        sys.exit(
+            "The machine index which stores all required information about\n"
+            "running Vagrant environments has become corrupt. This is usually\n"
+            f"caused by external tampering of the Vagrant data folder.\n\nPath: {index}"
+        )
+
+
 def ssh() -> None:
     name = next(word for word in WORDS[2:] if not word.startswith("-"))
     if name in FAULTS.get("unreachable", []):
-        print("ssh: connect to host 10.0.3.1 port 22: No route to host", file=sys.stderr)
+        words = FAULTS.get("words", "ssh: connect to host 10.0.3.1 port 22: No route to host")
+        print(words, file=sys.stderr)
         sys.exit(255)
     command = WORDS[-1]
     if "LAB_LOOK=1" in command:
@@ -153,7 +179,8 @@ def run_steps(name: str, command: str) -> None:
             continue
         print("start", step, flush=True)
         if FAULTS.get("steps", {}).get(name) == step:
-            print(f"E: {step} does not work today", file=sys.stderr)
+            words = FAULTS.get("words", f"E: {step} does not work today")
+            sys.stderr.buffer.write(words.encode("utf-8", "surrogatepass") + b"\n")
             print("ended", step, 9, "0.1")
             sys.exit(9)
         known.append(f"{step}:{digest}")
@@ -175,6 +202,12 @@ def look(name: str, command: str) -> None:
 def run_here(command: str) -> None:
     """lab's shell, with this computer as the guest and nothing written outside of the test's folder."""
     script = shlex.split(command)[-1].replace("/run/lab", f"{WORLD}/run")
+    if drops := FAULTS.get("drops"):
+        # The connection breaks while the command that holds these words is under way.
+        gone = "echo 'client_loop: send disconnect: Broken pipe' >&2; kill -9 $$"
+        script = script.replace(
+            "  LC_ALL=C.UTF-8", f"  case $command in *{drops}*) {gone};; esac\n  LC_ALL=C.UTF-8"
+        )
     os.execvp("bash", ["bash", "-c", script])
 
 
