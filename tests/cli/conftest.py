@@ -22,8 +22,8 @@ from lab import cli
 from lab.machines import ssh
 from lab.machines.boxes import lxc as boxes
 from lab.machines.providers import lxc
-from lab.system import process
 from lab.machines.providers.base import Limit
+from lab.system import process
 from lab.workflow import pace
 
 GUIDE = """

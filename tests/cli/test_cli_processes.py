@@ -114,7 +114,6 @@ def test_ctrl_c_ends_what_runs_and_leaves_what_is_done(
     out, err = child.communicate(timeout=15)
     assert child.returncode == INTERRUPTED
     assert "Traceback" not in err
-    assert re.search("ana +unchanged", out)
     for login in ("luis", "marta"):
         assert f"hello/{login}: it was interrupted" in out
         assert f"retry: lab up hello/{login}" in out
