@@ -292,6 +292,11 @@ def _of_class(subject: Subject) -> list[Check]:
             of_project=True,
         ),
         _quick(
+            "leftovers.processes",
+            "programs of a dead lab",
+            lambda: leftovers.orphan_processes(folder),
+        ),
+        _quick(
             "leftovers.files",
             "half-written files",
             lambda: leftovers.half_written(folder),
