@@ -42,6 +42,10 @@ class LabError(Exception):
         self.hint = hint
         self.log = log
 
+    def in_words(self) -> str:
+        """What happened, why, and the next command, each on lines of its own."""
+        return "\n".join(text for text in (self.message, self.details, self.hint) if text)
+
     def __eq__(self, other: object) -> bool:
         return type(other) is type(self) and vars(other) == vars(self)
 

@@ -111,6 +111,34 @@ class MachineStatus:
     steps_total: int = 0
 
 
+class Label(StrEnum):
+    """How a machine stands to what labs.yaml wants."""
+
+    OK = "ok"
+    MISSING = "missing"
+    STOPPED = "stopped"
+    HALF_MADE = "half-made"
+    DRIFTED = "drifted"
+    ORPHAN = "orphan"
+    FOREIGN = "foreign"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlannedMachine:
+    """One machine as `lab plan` sees it.
+
+    `why` says what is the matter, and `action` what `lab up` does about it. A foreign machine has
+    no lab and no login: it is somebody else's.
+    """
+
+    lab: str
+    login: str
+    machine: str
+    label: Label
+    why: str = ""
+    action: str = ""
+
+
 @dataclass(frozen=True, kw_only=True)
 class MachineOutcome:
     """What `lab up` or `lab provision` made of one machine.

@@ -1,19 +1,45 @@
-"""Commands for running a class: from an empty folder to thirty machines, and back."""
+"""Commands that make a class: from an empty folder to thirty machines."""
 
 from __future__ import annotations
 
-import sys
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from lab.cli import options
-from lab.cli.options import DEFAULT_STEP_JOBS, LABS_YAML, Format
-from lab.errors import NOT_ALL_WELL, UsageError
+from lab.cli.options import (
+    DEFAULT_STEP_JOBS,
+    LABS_YAML,
+    Format,
+    Targets,
+    confirm_destroying,
+    seconds,
+)
+from lab.errors import INTERRUPTED, NOT_ALL_WELL, UsageError
 
 if TYPE_CHECKING:
-    from lab.workflow.up import UpOptions
+    from lab.classroom.results import MachineOutcome
+    from lab.machines.fleet import Machine
+    from lab.workflow.project import Project
+    from lab.workflow.run import UpOptions
+
+Recreate = Annotated[
+    bool,
+    typer.Option(
+        "--recreate",
+        help="Destroy and make anew the machines that have drifted; what is on them is lost.",
+    ),
+]
+Overcommit = Annotated[
+    bool,
+    typer.Option(
+        "--overcommit",
+        envvar="LAB_OVERCOMMIT",
+        help="Start machines although together they may use more memory than there is.",
+    ),
+]
 
 
 def init(
@@ -64,14 +90,51 @@ def validate(file: options.File = LABS_YAML) -> None:
         )
 
 
+def plan(
+    targets: Targets = None,
+    file: options.File = LABS_YAML,
+    jobs: options.Jobs = DEFAULT_STEP_JOBS,
+    output: options.Output = Format.TABLE,
+) -> None:
+    """Show how each machine stands and what `lab up` would do; changes nothing.
+
+    Labels: ok, missing, stopped, half-made (its making or a step did not end well), drifted (other
+    box, steps or variables than now, or changed by somebody), orphan (its student has left the
+    roster), foreign (not lab's: never touched).
+
+    Example: lab plan
+
+    Example: lab plan hellopython/ana --format json
+    """
+    _show_plan(targets, file, jobs=jobs, output=output, recreate=False, overcommit=False)
+
+
 def up(
-    targets: options.Targets = None,
+    targets: Targets = None,
     file: options.File = LABS_YAML,
     jobs: options.Jobs = DEFAULT_STEP_JOBS,
     provision: Annotated[bool, typer.Option(help="Run the guide's steps too.")] = True,
     bake: Annotated[
         bool, typer.Option(help="Do the steps that all share once, for two machines or more.")
     ] = True,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only show what would be done, as lab plan does.")
+    ] = False,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Only machines that failed or were cut off.")
+    ] = False,
+    recreate: Recreate = False,
+    fit: Annotated[
+        bool, typer.Option("--fit", help="Where not all machines fit, start those that do.")
+    ] = False,
+    overcommit: Overcommit = False,
+    boot_timeout: Annotated[
+        str,
+        typer.Option(
+            envvar="LAB_BOOT_TIMEOUT", help="How long a machine may take to boot, such as 5m."
+        ),
+    ] = "5m",
+    yes: options.Yes = False,
     output: options.Output = Format.TABLE,
     wait: options.Wait = "0s",
 ) -> None:
@@ -83,21 +146,39 @@ def up(
     Example: lab up
 
     Example: lab up ana hellopython/luis
-    """
-    from lab.workflow.up import UpOptions
 
+    Example: lab up --retry-failed
+    """
+    from lab.workflow.run import UpOptions
+
+    wanted = UpOptions(
+        jobs=jobs,
+        provision=provision,
+        bake=bake,
+        fit=fit,
+        overcommit=overcommit,
+        boot_timeout_s=seconds(boot_timeout),
+    )
+    if dry_run:
+        _show_plan(
+            targets, file, jobs=jobs, output=output, recreate=recreate, overcommit=overcommit
+        )
+        return
+    doomed = _confirm_recreating(targets, file, jobs=jobs, yes=yes) if recreate else ()
     _bring_up(
         targets,
         file,
-        UpOptions(jobs=jobs, provision=provision, bake=bake),
+        wanted,
         operation="up",
         output=output,
         wait=wait,
+        doomed=doomed,
+        retry_failed=retry_failed,
     )
 
 
 def provision(
-    targets: options.Targets = None,
+    targets: Targets = None,
     file: options.File = LABS_YAML,
     jobs: options.Jobs = DEFAULT_STEP_JOBS,
     step: Annotated[
@@ -111,14 +192,14 @@ def provision(
 
     Example: lab provision ana --step vhost --force
     """
-    from lab.workflow.up import UpOptions
+    from lab.workflow.run import UpOptions
 
     wanted = UpOptions(jobs=jobs, boot=False, force=force, only=tuple(step or ()))
     _bring_up(targets, file, wanted, operation="provision", output=output, wait=wait)
 
 
 def bake(
-    targets: options.Targets = None,
+    targets: Targets = None,
     file: options.File = LABS_YAML,
     wait: options.Wait = "0s",
 ) -> None:
@@ -139,126 +220,41 @@ def bake(
         typer.echo(f"{box} is ready.", err=True)
 
 
-def status(
-    targets: options.Targets = None,
-    file: options.File = LABS_YAML,
-    output: options.Output = Format.TABLE,
+def _show_plan(
+    targets: list[str] | None,
+    file: Path,
+    *,
+    jobs: int,
+    output: Format,
+    recreate: bool,
+    overcommit: bool,
 ) -> None:
-    """Show where every machine is.
-
-    Example: lab status --format json
-    """
+    from lab.workflow.plan import plan as find_plan
     from lab.workflow.project import select
-    from lab.workflow.status import status as find_status
+    from lab.workflow.up import room_for
 
     project = options.project_of(file)
-    rows = find_status(project, select(project.machines, targets or ()), orphans=not targets)
+    machines = select(project.machines, targets or ())
+    with options.progress() as live:
+        rows = find_plan(
+            project,
+            machines,
+            observer=live,
+            jobs=jobs,
+            strangers=not targets,
+            recreate=recreate,
+        )
+        room = room_for(project, machines, overcommit=overcommit)
     if output is Format.JSON:
-        from lab.report.status_json import status_json
+        from lab.report.admission import fits_json
+        from lab.report.plan_json import plan_json
 
-        typer.echo(status_json(rows))
+        typer.echo(plan_json(rows, fits=fits_json(room)))
     else:
-        from lab.report.status_table import status_table
+        from lab.report.admission import fits_lines
+        from lab.report.plan_table import plan_table
 
-        status_table(rows, console=options.stdout_console())
-
-
-def ssh(
-    target: Annotated[str, typer.Argument(help="LOGIN or LAB/LOGIN.")],
-    command: Annotated[
-        list[str] | None, typer.Argument(help="A command to run there, after --.")
-    ] = None,
-    admin: Annotated[
-        bool, typer.Option("--admin", help="As vagrant, who may sudo, instead of as the student.")
-    ] = False,
-    file: options.File = LABS_YAML,
-) -> None:
-    """Open a shell on a student's machine, as the student.
-
-    Example: lab ssh ana
-
-    Example: lab ssh ana --admin -- sudo systemctl status nginx
-    """
-    from lab.workflow.connect import ssh_command
-
-    argv = ssh_command(
-        options.project_of(file), target, tuple(command or ()), admin=admin, tty=sys.stdin.isatty()
-    )
-    from lab.system import process
-
-    raise typer.Exit(process.run_attached(argv))
-
-
-def logs(
-    targets: options.Targets = None,
-    lines: Annotated[
-        int, typer.Option("--lines", "-n", min=1, help="How many of the last lines.")
-    ] = 50,
-    file: options.File = LABS_YAML,
-) -> None:
-    """Show the last lines that Vagrant and the steps said.
-
-    Example: lab logs ana -n 200
-    """
-    from lab.report.text import inert_block
-    from lab.workflow.connect import log_tails
-
-    for heading, text in log_tails(options.project_of(file), targets or (), lines=lines):
-        typer.echo(inert_block(f"== {heading}\n{text}"))
-
-
-def halt(
-    targets: options.Targets = None, file: options.File = LABS_YAML, wait: options.Wait = "0s"
-) -> None:
-    """Stop machines; `lab up` starts them again as they were.
-
-    Example: lab halt
-    """
-    from lab.workflow import lifecycle
-    from lab.workflow.project import select
-
-    select(options.project_of(file).machines, targets or ())
-    with options.locked(file, "halt", wait), options.progress() as live:
-        project = options.project_of(file)
-        stopped = lifecycle.halt(project, select(project.machines, targets or ()), observer=live)
-    typer.echo(
-        f"Stopped {len(stopped)} machines." if stopped else "No machine was running.", err=True
-    )
-
-
-def destroy(
-    targets: options.Targets = None,
-    orphans: Annotated[
-        bool, typer.Option("--orphans", help="Those that labs.yaml no longer names, instead.")
-    ] = False,
-    yes: options.Yes = False,
-    file: options.File = LABS_YAML,
-    wait: options.Wait = "0s",
-) -> None:
-    """Remove machines for good, students' work included.
-
-    Example: lab destroy ana
-
-    Example: lab destroy --orphans --yes
-    """
-    from lab.workflow import lifecycle
-    from lab.workflow.project import select
-    from lab.workflow.status import orphans_of
-
-    project = options.project_of(file)
-    chosen = select(project.machines, targets or ())
-    names = list(orphans_of(project)) if orphans else [machine.name for machine in chosen]
-    _confirm(names, yes=yes)
-    with options.locked(file, "destroy", wait), options.progress() as live:
-        project = options.project_of(file)
-        if orphans:
-            gone = lifecycle.destroy_orphans(project, observer=live)
-        else:
-            chosen = select(project.machines, targets or ())
-            gone = lifecycle.destroy(project, chosen, observer=live)
-    typer.echo(
-        f"Destroyed {len(gone)} machines." if gone else "There was no machine to destroy.", err=True
-    )
+        plan_table(rows, fits=fits_lines(room), console=options.stdout_console())
 
 
 def _bring_up(
@@ -269,17 +265,69 @@ def _bring_up(
     operation: str,
     output: Format,
     wait: str,
+    doomed: Collection[str] = (),
+    retry_failed: bool = False,
 ) -> None:
+    from lab.workflow import lifecycle
     from lab.workflow.project import select
-    from lab.workflow.up import bring_up, check_steps
+    from lab.workflow.run import Interruption
+    from lab.workflow.up import bring_up, check_steps, drifted, unfinished
 
     # Before anything is made or waited for: a wrong labs.yaml or target changes nothing.
     machines = select(options.project_of(file).machines, targets or ())
     check_steps(machines, wanted.only)
     with options.locked(file, operation, wait), options.progress() as live:
         project = options.project_of(file, for_boot=True)
+        if project.moved_from:
+            typer.echo(f"This class was moved here from {project.moved_from}.", err=True)
         machines = select(project.machines, targets or ())
-        outcomes = bring_up(project, machines, observer=live, options=wanted)
+        if retry_failed:
+            machines = unfinished(project, machines, observer=live, jobs=wanted.jobs)
+        if doomed:
+            # Whoever held the lock may have mended one since it was asked about.
+            drift = drifted(project, machines, observer=live, jobs=wanted.jobs)
+            gone = [machine for machine in drift if machine.name in doomed]
+            lifecycle.destroy(project, gone, observer=live)
+            project = options.project_of(file, for_boot=True)
+            machines = _same(machines, project)
+        try:
+            outcomes = bring_up(project, machines, observer=live, options=wanted)
+        except Interruption as stop:
+            outcomes, interrupted = list(stop.outcomes.values()), True
+        else:
+            interrupted = False
+    if retry_failed and not outcomes:
+        typer.echo("No machine failed the last time.", err=True)
+        return
+    _show_outcomes(outcomes, output)
+    if interrupted:
+        raise typer.Exit(INTERRUPTED)
+    if not all(outcome.ok for outcome in outcomes):
+        raise typer.Exit(NOT_ALL_WELL)
+
+
+def _confirm_recreating(
+    targets: list[str] | None, file: Path, *, jobs: int, yes: bool
+) -> list[str]:
+    """The names of the machines that are to be made anew."""
+    from lab.workflow.project import select
+    from lab.workflow.up import drifted
+
+    project = options.project_of(file)
+    machines = select(project.machines, targets or ())
+    with options.progress() as live:
+        gone = drifted(project, machines, observer=live, jobs=jobs)
+    names = [machine.name for machine in gone]
+    confirm_destroying(names, yes=yes)
+    return names
+
+
+def _same(machines: Sequence[Machine], project: Project) -> tuple[Machine, ...]:
+    names = {machine.name for machine in machines}
+    return tuple(machine for machine in project.machines if machine.name in names)
+
+
+def _show_outcomes(outcomes: Sequence[MachineOutcome], output: Format) -> None:
     if output is Format.JSON:
         from lab.report.up_json import up_json
 
@@ -288,23 +336,9 @@ def _bring_up(
         from lab.report.up_summary import up_summary
 
         up_summary(outcomes, console=options.stdout_console())
-    if not all(outcome.ok for outcome in outcomes):
-        raise typer.Exit(NOT_ALL_WELL)
-
-
-def _confirm(names: list[str], *, yes: bool) -> None:
-    if yes or not names:
-        return
-    shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
-    if not sys.stdin.isatty():
-        raise UsageError(
-            f"This would destroy {shown}, and there is nobody here to ask",
-            hint="Say so beforehand: add --yes",
-        )
-    typer.confirm(f"Destroy {shown}, with all that is on them?", abort=True, err=True)
 
 
 def register(app: typer.Typer) -> None:
     """Add these commands to `lab`."""
-    for command in (init, validate, up, provision, bake, status, ssh, logs, halt, destroy):
+    for command in (init, validate, plan, up, provision, bake):
         app.command()(command)

@@ -1,4 +1,4 @@
-"""Commands for the teacher's computer: the boxes that machines are made of."""
+"""Commands for the teacher's computer: what is wrong with it, and the boxes of its machines."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from lab.cli import options
-from lab.cli.options import Format
+from lab.cli.options import LABS_YAML, Format
+from lab.errors import HOST
 
 box_app = typer.Typer(no_args_is_help=True, help="The boxes that machines are clones of.")
 
@@ -71,7 +72,7 @@ def prune() -> None:
     """
     from lab.workflow.boxes import prune as prune_boxes
 
-    removed = prune_boxes()
+    removed = prune_boxes(on_wait=options.tell)
     for name in removed:
         typer.echo(f"Removed {name}.", err=True)
     if not removed:
@@ -89,12 +90,45 @@ def add(
     """
     from lab.workflow.boxes import add_box
 
-    add_box(name, source)
+    add_box(name, source, on_wait=options.tell)
     typer.echo(
         f"Vagrant has the box {name} now; name it in labs.yaml with `box: {name}`.", err=True
     )
 
 
+def doctor(
+    fix: Annotated[
+        bool, typer.Option("--fix", help="Run the fixes that harm nobody, and look again.")
+    ] = False,
+    file: options.File = LABS_YAML,
+    output: options.Output = Format.TABLE,
+) -> None:
+    """Try everything that a class depends on, and say what mends what is wrong.
+
+    Nothing is changed without --fix. A labs.yaml is looked at too where there is one.
+
+    Example: lab doctor
+
+    Example: lab doctor --fix --format json
+    """
+    from lab.machines.health import Health
+    from lab.workflow.doctor.examination import diagnose
+
+    with options.progress() as live:
+        findings = diagnose(file, fix=fix, observer=live)
+    if output is Format.JSON:
+        from lab.report.doctor_json import doctor_json
+
+        typer.echo(doctor_json(findings))
+    else:
+        from lab.report.doctor_table import doctor_table
+
+        doctor_table(findings, console=options.stdout_console())
+    if any(finding.outcome is Health.PROBLEM for finding in findings):
+        raise typer.Exit(HOST)
+
+
 def register(app: typer.Typer) -> None:
     """Add these commands to `lab`."""
+    app.command()(doctor)
     app.add_typer(box_app, name="box")

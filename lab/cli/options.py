@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
@@ -82,13 +83,16 @@ def seconds(text: str) -> float:
 @contextmanager
 def progress() -> Iterator[LiveProgress]:
     """The live display on stderr, gone when the block ends."""
-    import sys
-
     from lab.report.console import console_for
     from lab.report.progress import LiveProgress
 
     with LiveProgress(console_for(sys.stderr, os.environ)) as live:
         yield live
+
+
+def tell(words: str) -> None:
+    """Say something beside the results: on stderr."""
+    typer.echo(words, err=True)
 
 
 @contextmanager
@@ -102,7 +106,8 @@ def locked(file: Path, operation: str, wait: str) -> Iterator[None]:
     from lab.system.files import LabFolder
 
     folder = LabFolder(file.absolute().parent)
-    with lock.hold(folder.lock, operation=operation, wait_s=seconds(wait)):
+    with lock.hold(folder.lock, operation=operation, wait_s=seconds(wait), on_wait=tell):
+        folder.sweep()
         yield
 
 
@@ -115,8 +120,23 @@ def project_of(file: Path, *, for_boot: bool = False) -> Project:
 
 def stdout_console() -> Console:
     """The console for tables."""
-    import sys
-
     from lab.report.console import console_for
 
     return console_for(sys.stdout, os.environ)
+
+
+def confirm_destroying(names: Sequence[str], *, yes: bool) -> None:
+    """Ask before machines are destroyed, unless it was said beforehand.
+
+    Raises:
+        UsageError: there is nobody to ask.
+    """
+    if yes or not names:
+        return
+    shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+    if not sys.stdin.isatty():
+        raise UsageError(
+            f"This would destroy {shown}, and there is nobody here to ask",
+            hint="Say so beforehand: add --yes",
+        )
+    typer.confirm(f"Destroy {shown}, with all that is on them?", abort=True, err=True)

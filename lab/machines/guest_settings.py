@@ -14,7 +14,7 @@ from lab.classroom.classes import GuestSettings
 from lab.errors import HostError
 from lab.machines.host_apt import host_mirror
 from lab.system import process
-from lab.system.files import write_if_changed
+from lab.system.files import remove, write_if_changed
 
 HOST = "host"
 _SYSTEM_BUNDLES = (
@@ -43,7 +43,7 @@ def write_settings(folder: Path, guest: GuestSettings, *, distribution: str) -> 
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     for stale in folder.iterdir():
         if stale.name not in texts:
-            stale.unlink()
+            remove(stale)
     for name, text in texts.items():
         write_if_changed(folder / name, text, mode=0o600)
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab.system import process
-from lab.system.files import write_if_changed
+from lab.system import crash, process
+from lab.system.files import remove, temporary_beside, write_if_changed
 
 _KINDS = ("admin", "host", "student")
 
@@ -51,26 +51,22 @@ def ensure_keys(folder: Path, *, hostname: str) -> MachineKeys:
     for kind in _KINDS:
         pair = (folder / kind, folder / f"{kind}.pub")
         if not all(path.exists() for path in pair):
-            # Half a pair is of no use, and `ssh-keygen` would ask before it replaces it.
-            for path in pair:
-                path.unlink(missing_ok=True)
-            comment = f"{hostname} ({kind})"
-            process.run(
-                [
-                    "ssh-keygen",
-                    "-q",
-                    "-t",
-                    "ed25519",
-                    "-N",
-                    "",
-                    "-C",
-                    comment,
-                    "-f",
-                    str(folder / kind),
-                ]
-            )
+            _make_pair(*pair, comment=f"{hostname} ({kind})")
     write_if_changed(folder / "hostname", f"{hostname}\n")
     return read_keys(folder)
+
+
+def _make_pair(private: Path, public: Path, *, comment: str) -> None:
+    """Make a pair of keys; half of one that is there is of no use."""
+    new = temporary_beside(private)
+    words = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", str(new)]
+    crash.point(f"before {private} is made")
+    process.run(words)
+    crash.point(f"{private} is made under another name")
+    new.with_name(f"{new.name}.pub").replace(public)
+    crash.point(f"{public} is there without its other half")
+    new.replace(private)
+    crash.point(f"{private} is there")
 
 
 def read_keys(folder: Path) -> MachineKeys:
@@ -90,7 +86,7 @@ def write_address(folder: Path, address: str, *, name_server: str) -> None:
         write_if_changed(folder / "resolv.conf", f"nameserver {name_server}\n")
     else:
         for name in ("address", "resolv.conf"):
-            (folder / name).unlink(missing_ok=True)
+            remove(folder / name)
 
 
 def _text_of(path: Path) -> str:

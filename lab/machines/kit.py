@@ -10,7 +10,7 @@ import io
 import shlex
 import tarfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -18,18 +18,21 @@ from lab.classroom.shipped import shipped
 from lab.errors import ConnectionLost, MachineError
 from lab.machines import ssh
 from lab.machines.fleet import Machine, assignments
-from lab.machines.steps import CACHE, PlannedStep, StepReport, parse_report, steps_done
+from lab.machines.steps import CACHE, PlannedStep, StepReport, parse_report, steps_that_stand
+from lab.system import process
 from lab.system.files import LabFolder
 
+LOOK_TIMEOUT_S = 120.0
 # A step that compiles on a slow machine behind a slow mirror takes minutes, not an hour.
 STEPS_TIMEOUT_S = 3600.0
 # A guest that boots lets nobody in at first, even though its SSH server answers.
 PATIENCE_S = 30.0
 _RETRY_S = 0.2
+_KIT = "/var/lib/lab/kit"
 # Creating files is what a class does most of at the host's disk: a kit that is there already stays.
-_INSTALL = """
+_INSTALL = f"""
 set -euo pipefail
-kit=/var/lib/lab/kit
+kit={_KIT}
 if [ "$(cat $kit/digest 2>/dev/null)" != "$digest" ]; then
     install -d -m 0755 /var/lib/lab
     rm -rf $kit.new
@@ -47,10 +50,10 @@ exec </dev/null
 class StepsOutcome:
     """What became of a machine's steps.
 
-    How many stand, how many ran now, and the one that failed, if any.
+    Which stand, how many ran now, and the one that failed, if any.
     """
 
-    done: int
+    stand: tuple[str, ...]
     ran: int
     failed_step: str = ""
     exit_code: int = 0
@@ -117,7 +120,7 @@ def run_steps(
             tell(f"step {report.step} {order.index(report.step) + 1}/{len(order)}")
 
     script = f"digest={hashlib.sha256(kit).hexdigest()}\n{_INSTALL}" + "\n".join(
-        _commands(machine, steps, force=force)
+        _commands(machine, steps, {"LAB_FORCE": "1"} if force else {}, "$kit/run-steps")
     )
     deadline = time.monotonic() + PATIENCE_S
     while True:
@@ -134,7 +137,7 @@ def run_steps(
         except ConnectionLost:
             if reports or time.monotonic() > deadline:
                 raise
-            time.sleep(_RETRY_S)
+            process.pause(_RETRY_S)
         else:
             break
     failed = next(
@@ -149,7 +152,7 @@ def run_steps(
             log=folder.log_of(machine.name),
         )
     return StepsOutcome(
-        done=steps_done(reports),
+        stand=steps_that_stand(reports),
         ran=sum(report.word == "ended" for report in reports),
         failed_step=failed.step if failed else "",
         exit_code=failed.exit_code if failed else 0,
@@ -157,21 +160,48 @@ def run_steps(
     )
 
 
-def _commands(machine: Machine, steps: Sequence[PlannedStep], *, force: bool) -> list[str]:
+def look(machine: Machine, folder: LabFolder) -> tuple[StepReport, ...]:
+    """What a running machine's own records say of its steps; nothing is run or written there.
+
+    lab's runner does it, whichever one the machine has.
+
+    Raises:
+        ConnectionLost: the guest cannot be reached.
+        MachineError: it gives no answer that can be understood.
+        ProcessError: it does not answer in time.
+    """
+    lines = _commands(
+        machine, machine.steps, {"LAB_LOOK": "1", "LAB_KIT": _KIT}, '-c "$runner" run-steps'
+    )
+    completed = ssh.run_as_root(
+        folder,
+        machine,
+        "set -euo pipefail\nrunner=$(cat)\n" + "\n".join(lines),
+        stdin=(shipped("provision") / "run-steps").read_bytes(),
+        timeout_s=LOOK_TIMEOUT_S,
+    )
+    reports = [report for line in completed.stdout.splitlines() if (report := parse_report(line))]
+    if [report.step for report in reports] != [step.name for step in machine.steps]:
+        raise MachineError(
+            f"{machine.name} does not say how far its steps are", details=completed.tail(3)
+        )
+    return tuple(reports)
+
+
+def _commands(
+    machine: Machine, steps: Sequence[PlannedStep], how: Mapping[str, str], runner: str
+) -> list[str]:
     """A call of the runner for each scope, as its steps have the same variables.
 
     The class's steps come first, then the student's: a guide has no other order.
     """
     lines = []
-    common = {"LAB_REPORT": "1", **({"LAB_FORCE": "1"} if force else {})}
     for scope in ("class", "student"):
         arguments = [step.argument for step in steps if step.scope == scope]
         if arguments:
             variables = machine.environment_of(next(step for step in steps if step.scope == scope))
-            lines.append(
-                f"{assignments({**common, **variables})} "
-                f"bash $kit/run-steps {shlex.join(arguments)}"
-            )
+            words = assignments({"LAB_REPORT": "1", **how, **variables})
+            lines.append(f"{words} bash {runner} {shlex.join(arguments)}")
     return lines
 
 

@@ -17,6 +17,9 @@ from lab.classroom.guide import Guide, Step
 CACHE = "__pycache__"
 _DIGEST_LENGTH = 16
 _ENDED = re.compile(r"ended (\S+) ([0-9]{1,3}) ([0-9]{1,9}(?:\.[0-9]{1,9})?)")
+# Why `run-steps` would run a step: it never ran, it failed, its script or variables are others than
+# then, or what it owns has been changed in the machine since.
+REASONS = ("new", "failed", "changed", "broken")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,13 +44,14 @@ class PlannedStep:
 class StepReport:
     """What `run-steps` says of a step.
 
-    `start`, `kept`, or `ended` with an exit code and seconds.
+    `start`, `kept`, `ended` with an exit code and seconds, or `todo` with one of `REASONS`.
     """
 
     word: str
     step: str
     exit_code: int = 0
     seconds: float = 0.0
+    reason: str = ""
 
 
 def plan_steps(
@@ -91,6 +95,8 @@ def parse_report(line: str) -> StepReport | None:
     match line.split():
         case [("start" | "kept") as word, step]:
             return StepReport(word=word, step=step)
+        case ["todo", step, reason] if reason in REASONS:
+            return StepReport(word="todo", step=step, reason=reason)
         case words if match := _ENDED.fullmatch(" ".join(words)):
             return StepReport(
                 word="ended", step=match[1], exit_code=int(match[2]), seconds=float(match[3])
@@ -99,11 +105,12 @@ def parse_report(line: str) -> StepReport | None:
             return None
 
 
-def steps_done(reports: Sequence[StepReport]) -> int:
-    """How many steps stand, of those that were reported on."""
-    return sum(
-        report.word == "kept" or (report.word == "ended" and report.exit_code == 0)
+def steps_that_stand(reports: Sequence[StepReport]) -> tuple[str, ...]:
+    """The names of the steps that stand, of those that were reported on."""
+    return tuple(
+        report.step
         for report in reports
+        if report.word == "kept" or (report.word == "ended" and report.exit_code == 0)
     )
 
 

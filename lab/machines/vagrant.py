@@ -7,8 +7,9 @@ reads their output; the running is lab's own, with logs, time-outs and the outpu
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import vagrant
@@ -18,6 +19,9 @@ from lab.system import process
 
 QUICK_S = 120
 _DOWNLOAD_S = 3600.0
+# Vagrant gives up on each machine by itself long before this.
+_AROUND_BOOT_S = 300.0
+_AROUND_BOOT_PER_MACHINE_S = 20.0
 _ENVIRONMENT = {
     "VAGRANT_NO_COLOR": "1",
     "VAGRANT_CHECKPOINT_DISABLE": "1",
@@ -28,6 +32,10 @@ _ENVIRONMENT = {
 }
 _OF_MACHINE = re.compile(r"^(?:==>|   ) ([-a-z0-9]+): (.*)$")
 _BATCH_ERROR = re.compile(r"^An error occurred while executing the action on the '([-a-z0-9]+)'$")
+
+
+class VagrantKilled(ProcessError):
+    """A signal ended Vagrant before it could say what became of each machine."""
 
 
 class _Binding(vagrant.Vagrant):
@@ -49,11 +57,12 @@ class _Binding(vagrant.Vagrant):
         *,
         timeout_s: float = QUICK_S,
         on_line: Callable[[str], None] | None = None,
+        env: Mapping[str, str] | None = None,
     ) -> str:
         completed = process.run(
             self._make_vagrant_command(args),
             cwd=Path(self.root),
-            env=_ENVIRONMENT,
+            env={**_ENVIRONMENT, **(env or {})},
             log=self.log,
             timeout_s=timeout_s,
             on_line=on_line,
@@ -76,7 +85,7 @@ class Vagrant:
         *,
         provider: str,
         on_line: Callable[[str, str], None],
-        timeout_s: float,
+        boot_timeout_s: float,
     ) -> dict[str, str]:
         """Create and boot machines at once, without their provisioners.
 
@@ -85,10 +94,14 @@ class Vagrant:
             provider: what boots them.
             on_line: told a machine's name and each line that Vagrant says of it, from another
                 thread.
-            timeout_s: how long all of it may take.
+            boot_timeout_s: how long a machine may take from its start to its first SSH login.
 
         Returns:
             What went wrong, by machine; the others are up as far as Vagrant can tell.
+
+        Raises:
+            VagrantKilled: a signal ended Vagrant.
+            LabError: it cannot be used at all, or took far longer than it should.
         """
         command = ["up", *names, f"--provider={provider}", "--no-provision", "--parallel"]
 
@@ -97,7 +110,14 @@ class Vagrant:
                 on_line(match[1], match[2])
 
         try:
-            self._binding._run_vagrant_command(command, timeout_s=timeout_s, on_line=hand_on)
+            self._binding._run_vagrant_command(
+                command,
+                timeout_s=boot_timeout_s + _AROUND_BOOT_S + _AROUND_BOOT_PER_MACHINE_S * len(names),
+                on_line=hand_on,
+                env={"LAB_BOOT_SECONDS": str(math.ceil(boot_timeout_s))},
+            )
+        except VagrantKilled:
+            raise
         except ProcessError as error:
             found = batch_errors(error.details)
             return found or dict.fromkeys(names, f"{error.message}\n{error.details}".strip())
@@ -169,7 +189,8 @@ def _explained(completed: process.Completed, log: Path | None) -> LabError:
             "and run the same command again.",
             log=log,
         )
-    return ProcessError(
+    kind = VagrantKilled if completed.returncode < 0 else ProcessError
+    return kind(
         f"`vagrant {completed.argv[1]}` {process.describe_exit(completed.returncode)}",
         details=completed.tail(200),
         log=log,

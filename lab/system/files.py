@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
+import re
+import secrets
+import shutil
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from lab.errors import LabError
+from lab.system import crash
 
+# `.NAME.PID-xxxxxxxx.new`, and what ssh-keygen calls the other half of a pair.
+_TEMPORARY = re.compile(r"\..+\.(\d+)-[0-9a-f]{8}\.new(?:\.pub)?")
 _HINT = "Move away what is in its place, or mend the permissions; then run the same command again."
 
 
@@ -37,17 +42,24 @@ def write_atomically(path: Path, text: str, *, mode: int = 0o644) -> None:
         LabError: the disk is full, the folder cannot be written, or the text is none that UTF-8
             can hold; the old file is intact.
     """
-    temporary = ""
+    temporary = None
     try:
         data = text.encode()
+        crash.point(f"before {path} is written")
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
+        temporary = temporary_beside(path)
+        half = len(data) // 2
+        with temporary.open("xb") as file:
+            file.write(data[:half])
+            file.flush()
+            crash.point(f"{path} is half written")
+            file.write(data[half:])
             file.flush()
             os.fchmod(file.fileno(), mode)
             os.fsync(file.fileno())
-        Path(temporary).replace(path)
+        crash.point(f"{path} is written under another name")
+        temporary.replace(path)
+        crash.point(f"{path} is written")
     except UnicodeEncodeError as error:
         raise LabError(
             f"{path} could not be written: {error.reason}",
@@ -55,9 +67,9 @@ def write_atomically(path: Path, text: str, *, mode: int = 0o644) -> None:
             hint="Mend that character where it comes from; what was there is intact.",
         ) from error
     except OSError as error:
-        if temporary:
+        if temporary is not None:
             with suppress(OSError):
-                Path(temporary).unlink()
+                temporary.unlink()
         raise LabError(
             f"{path} could not be written: {error.strerror}",
             hint="Free some space or mend the permissions, then run the same command again; "
@@ -73,6 +85,42 @@ def write_if_changed(path: Path, text: str, *, mode: int = 0o644) -> bool:
             return False
     write_atomically(path, text, mode=mode)
     return True
+
+
+def remove(path: Path) -> None:
+    """Remove a file of lab's, if there is one.
+
+    Raises:
+        LabError: it cannot be removed.
+    """
+    crash.point(f"before {path} is removed")
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise LabError(f"{path} could not be removed: {error.strerror}", hint=_HINT) from error
+    crash.point(f"{path} is removed")
+
+
+def remove_tree(path: Path) -> None:
+    """Remove a folder of lab's with all that is in it; what cannot be removed stays."""
+    crash.point(f"before {path} is removed")
+    for entry in sorted(path.iterdir()) if path.is_dir() else ():
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry, ignore_errors=True)
+        else:
+            with suppress(OSError):
+                entry.unlink()
+        crash.point(f"{path} is removed in part")
+    shutil.rmtree(path, ignore_errors=True)
+    crash.point(f"{path} is removed")
+
+
+def temporary_beside(path: Path) -> Path:
+    """A name for what is to become `path`, by renaming, when it is whole.
+
+    What a dead lab has left under such a name, `LabFolder.sweep` removes.
+    """
+    return path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.new")
 
 
 def write_json(path: Path, data: object) -> None:
@@ -107,6 +155,15 @@ def _damaged(path: Path, why: str) -> LabError:
     )
 
 
+def _sweep(folder: Path) -> None:
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            match = _TEMPORARY.fullmatch(entry.name)
+            # Another lab may be writing it: `lab ssh`, say, which takes no lock.
+            if match and not Path("/proc", match[1]).exists():
+                Path(entry).unlink(missing_ok=True)
+
+
 class LabFolder:
     """`.lab/` beside labs.yaml: all that lab writes on the host, but for boxes and machines."""
 
@@ -124,6 +181,14 @@ class LabFolder:
         for folder in (self.root, self.state, self.logs, self.runs, self.ssh):
             make_folder(folder)
         write_if_changed(self.root / ".gitignore", "*\n")
+
+    def sweep(self) -> None:
+        """Remove what a lab that was killed has left half written, here and beside labs.yaml."""
+        if not self.root.is_dir():
+            return
+        _sweep(self.project)
+        for folder, _, _ in os.walk(self.root):
+            _sweep(Path(folder))
 
     def machine_state(self, machine: str) -> Path:
         """Where lab notes what it last knew of a machine."""

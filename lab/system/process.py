@@ -11,6 +11,7 @@ import os
 import shlex
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,15 +21,19 @@ from pathlib import Path
 from typing import IO
 
 from lab.errors import INTERRUPTED, HostError, LabError, ProcessError
+from lab.system.guardian import GRACE_S, MARK, Guardian, live_groups, signal_groups
 from lab.system.output import KEPT_BYTES as KEPT_BYTES
 from lab.system.output import Log, Reader
+from lab.system.signals import uninterrupted
 
-TERM_GRACE_S = 5.0
+TERM_GRACE_S = GRACE_S
 _TAIL_LINES = 15
 
-_lock = threading.Lock()  # of the two below
-_running: set[subprocess.Popen[bytes]] = set()
+_lock = threading.Lock()  # of the three below
+_guardians: list[Guardian] = []
+_running: dict[subprocess.Popen[bytes], bool] = {}  # whether it cleans up
 _interrupted = threading.Event()
+_killed = threading.Event()
 _cleaning = contextvars.ContextVar("_cleaning", default=False)
 
 
@@ -113,14 +118,16 @@ def run(  # noqa: PLR0913 (the one way to run a program has all the options)
             log_file = closing.enter_context(contextlib.closing(Log(log)))
             log_file.write(f"$ {_shown(argv)}\n".encode())
         started = time.monotonic()
-        child = start(
-            argv, env=env, cwd=cwd, stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE
-        )
-        with _stopped_with_lab(child):
+        reads = subprocess.DEVNULL if stdin is None else subprocess.PIPE
+
+        def begin() -> tuple[subprocess.Popen[bytes], Reader, Reader]:
+            child = start(argv, env=env, cwd=cwd, stdin=reads)
             assert child.stdout is not None
             assert child.stderr is not None
             out = Reader(child.stdout, log_file, on_line)
-            err = Reader(child.stderr, log_file)
+            return child, out, Reader(child.stderr, log_file)
+
+        with _stopped_with_lab(begin) as (child, out, err):
             in_time = _wait(child, stdin, timeout_s)
         completed = Completed(
             argv=tuple(argv),
@@ -166,8 +173,13 @@ def start(
     """Start a program that `stop_all` stops; for this room only, which forgets it at its end."""
     # Under the lock, so that an interruption sees the program or is seen by it.
     with _lock:
-        if _interrupted.is_set() and not _cleaning.get():
+        if _killed.is_set() or (_interrupted.is_set() and not _cleaning.get()):
             raise Interrupted(f"`{_shown(argv)}` was not started: lab was interrupted")
+        added = dict(env or {})
+        if _guardians:
+            added[MARK] = f"{os.getpid()}-{time.monotonic_ns()}"
+        for guardian in _guardians:
+            guardian.expect(added[MARK])
         try:
             child = subprocess.Popen(
                 list(argv),
@@ -175,23 +187,25 @@ def start(
                 stdin=stdin,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
-                env=None if env is None else {**os.environ, **env},
+                env={**os.environ, **added},
                 cwd=cwd,
                 start_new_session=True,
             )
         except OSError as error:
             raise _not_run(argv, cwd, error) from error
-        if not _cleaning.get():
-            _running.add(child)
+        _running[child] = _cleaning.get()
+        for guardian in _guardians:
+            guardian.watch(child.pid)
     return child
 
 
 def forget(child: subprocess.Popen[bytes]) -> bool:
     """Note that a program has ended; says whether an interruption may have ended it."""
     with _lock:
-        known = child in _running
-        _running.discard(child)
-        return known and _interrupted.is_set()
+        cleaned = _running.pop(child, False)
+        for guardian in _guardians:
+            guardian.forget(child.pid)
+        return _killed.is_set() or (_interrupted.is_set() and not cleaned)
 
 
 def feed(pipe: IO[bytes], data: bytes) -> None:
@@ -201,30 +215,88 @@ def feed(pipe: IO[bytes], data: bytes) -> None:
         left = left[pipe.write(left) :]
 
 
-def stop_all() -> None:
-    """Stop every program that `run` has started, with its children; from now on none starts."""
+def stop_all(*, wait: bool = True) -> None:
+    """Stop every program that `run` has started, with its children; from now on none starts.
+
+    What cleans up goes on, and may start programs (see `cleaning_up`).
+
+    Args:
+        wait: whether to return only when they have ended, and not at once.
+    """
     with _lock:
         _interrupted.set()
+        children = [child for child, cleans in _running.items() if not cleans]
+    if wait:
+        _kill(children)
+    else:
+        threading.Thread(target=_kill, args=(children,), daemon=True).start()
+
+
+def kill_all() -> None:
+    """Kill every program that `run` has started, with its children, what cleans up included.
+
+    From now on none starts.
+    """
+    with _lock:
+        _interrupted.set()
+        _killed.set()
         children = list(_running)
-    _kill(children)
+    signal_groups({child.pid for child in children}, signal.SIGKILL)
+
+
+def pause(seconds: float) -> None:
+    """Sleep, and wake up when lab is interrupted; what cleans up sleeps on.
+
+    Raises:
+        Interrupted: lab was interrupted, before or meanwhile.
+    """
+    if (_killed if _cleaning.get() else _interrupted).wait(seconds):
+        raise Interrupted("lab was interrupted")
 
 
 def allow_again() -> None:
     """Take back that no program starts after an interruption; for tests."""
     _interrupted.clear()
+    _killed.clear()
 
 
 @contextlib.contextmanager
 def cleaning_up() -> Iterator[None]:
     """In the block, programs start in spite of an interruption, and are not stopped by one.
 
-    For what removes the beginnings of an interrupted job.
+    For what removes the beginnings of an interrupted job. `kill_all` ends that too.
     """
     token = _cleaning.set(True)
     try:
         yield
     finally:
         _cleaning.reset(token)
+
+
+@contextlib.contextmanager
+def guarded(keeping: int) -> Iterator[None]:
+    """In the block, programs end with lab, even if it is killed; see `lab.system.guardian`.
+
+    Args:
+        keeping: the descriptor of a file that stays open until the last of them has ended.
+
+    Raises:
+        HostError: this computer starts no more programs.
+    """
+    with _lock:
+        try:
+            guardian = Guardian(keeping)
+        except OSError as error:
+            raise _not_run([sys.executable], None, error) from error
+        _guardians.append(guardian)
+        for child in _running:
+            guardian.watch(child.pid)
+    try:
+        yield
+    finally:
+        with _lock:
+            _guardians.remove(guardian)
+        guardian.dismiss()
 
 
 def kill_group(child: subprocess.Popen[bytes]) -> None:
@@ -254,43 +326,49 @@ def _wait(child: subprocess.Popen[bytes], stdin: bytes | None, timeout_s: float 
 
 
 @contextlib.contextmanager
-def _stopped_with_lab(child: subprocess.Popen[bytes]) -> Iterator[None]:
+def _stopped_with_lab(
+    begin: Callable[[], tuple[subprocess.Popen[bytes], Reader, Reader]],
+) -> Iterator[tuple[subprocess.Popen[bytes], Reader, Reader]]:
     """No exception, Ctrl-C least of all, leaves the block while the program goes on."""
+    child = None
+    interrupted = False
     try:
-        yield
-    except BaseException:
-        kill_group(child)
+        with uninterrupted():
+            child, out, err = begin()
+        yield child, out, err
+    except BaseException as error:
+        if isinstance(error, KeyboardInterrupt):
+            _interrupted.set()
+        if child is not None:
+            kill_group(child)
         raise
     finally:
-        interrupted = forget(child)
+        if child is not None:
+            interrupted = forget(child)
     if interrupted:
         raise Interrupted(f"`{_shown(child.args)}` was stopped: lab was interrupted")  # type: ignore[arg-type]  # a list, from `start`
 
 
 def _kill(children: Sequence[subprocess.Popen[bytes]]) -> None:
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        groups = {child.pid for child in children} & _live_groups()
-        for group in groups:
-            # Not permitted: the group runs as root, through sudo, which ends when its stdin and
-            # parent are gone.
-            with suppress(ProcessLookupError, PermissionError):
-                os.killpg(group, number)
-        deadline = time.monotonic() + TERM_GRACE_S
-        while groups & _live_groups() and time.monotonic() < deadline:
-            time.sleep(0.02)
-    for child in children:
-        child.poll()
+    """Ask programs and their children to end, and kill what is left after a grace period.
+
+    An interruption of the waiting kills at once.
+    """
+    groups = {child.pid for child in children}
+    try:
+        signal_groups(groups, signal.SIGTERM)
+        _wait_for_end(groups)
+    finally:
+        signal_groups(groups, signal.SIGKILL)
+        _wait_for_end(groups)
+        for child in children:
+            child.poll()
 
 
-def _live_groups() -> set[int]:
-    """The process groups of which something runs: a zombie does not, and may stay for long."""
-    groups = set()
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        with suppress(OSError):
-            state, _, group = path.read_text(errors="replace").rpartition(")")[2].split()[:3]
-            if state not in "ZX":
-                groups.add(int(group))
-    return groups
+def _wait_for_end(groups: set[int]) -> None:
+    deadline = time.monotonic() + TERM_GRACE_S
+    while groups & live_groups() and not _killed.is_set() and time.monotonic() < deadline:
+        time.sleep(0.02)
 
 
 def _not_run(argv: Sequence[str], cwd: Path | None, error: OSError) -> LabError:

@@ -2,34 +2,26 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from lab.classroom.classes import MachineSize
 from lab.errors import LabError, MachineError, ProcessError
-from lab.machines import kit, ssh
+from lab.machines import kit
 from lab.machines.bakes import Bake, bake_for, exists
 from lab.machines.boxes.names import box_name
-from lab.machines.boxes.profiles import PROFILES
 from lab.machines.fleet import Machine
-from lab.machines.keys import ensure_keys, write_address
-from lab.machines.vagrant import Vagrant
-from lab.machines.vagrantfile import render_vagrantfile
 from lab.system import parallel, process
-from lab.system.files import LabFolder, write_if_changed
-from lab.workflow.boxes import ensure_boxes
-from lab.workflow.files import write_guest_settings, write_seed
+from lab.system.files import LabFolder
+from lab.workflow.boxes import boxes_locked, ensure_boxes
+from lab.workflow.files import write_guest_settings
 from lab.workflow.observer import Observer
 from lab.workflow.project import Project
+from lab.workflow.scratch import remove_left_over, scratch_machine
 
 # One machine alone is as quick without: baking is the same steps, and packing on top.
 WORTH_FROM = 2
-_BOOT_TIMEOUT_S = 300.0
-_SCRATCH_MEMORY_MB = 2048
 
 
 def bakes_of(
@@ -59,16 +51,18 @@ def bakes_of(
     failures: dict[str, str] = {}
     roots = project.provider.roots() if wanted else {}
     for bake, group in wanted.values():
-        # The box without its root is of no use: somebody has tidied up, or this is another host.
-        there = exists(bake, provider=project.provider.name) and bake.root_id in roots
+        there = _is_there(project, bake, roots)
         try:
             if not there and len(group) >= worth_from:
-                _make(project, group[0], bake, observer=observer)
+                with boxes_locked("bake", on_wait=observer.note):
+                    # Who was waited for may have made it.
+                    if not _is_there(project, bake, project.provider.roots()):
+                        _make(project, group[0], bake, observer=observer)
                 there = True
         except process.Interrupted:
             raise
         except LabError as error:
-            failures |= dict.fromkeys([it.name for it in group], _in_words(error))
+            failures |= dict.fromkeys([it.name for it in group], error.in_words())
         if there:
             boxes |= {machine.name: bake.box for machine in group}
     return boxes, failures
@@ -101,8 +95,10 @@ def bake_ahead(project: Project, machines: Sequence[Machine], *, observer: Obser
     return list(dict.fromkeys(boxes.values()))
 
 
-def _in_words(error: LabError) -> str:
-    return "\n".join(text for text in (error.message, error.details, error.hint) if text)
+def _is_there(project: Project, bake: Bake, roots: Container[str]) -> bool:
+    """Whether Vagrant has a bake that machines can be made of."""
+    # Without its root it is of no use: somebody has tidied up, or this is another host.
+    return exists(bake, provider=project.provider.name) and bake.root_id in roots
 
 
 def _make(project: Project, machine: Machine, bake: Bake, *, observer: Observer) -> None:
@@ -126,75 +122,34 @@ def _make(project: Project, machine: Machine, bake: Bake, *, observer: Observer)
 def _bake(
     project: Project, machine: Machine, bake: Bake, *, log: Path, tell: Callable[[str], None]
 ) -> None:
-    scratch = LabFolder(project.folder.root / "bake" / bake.recipe)
     # Of a bake that was cut off nothing is of use. Another project may be at the same one.
-    prefix = f"labbake-{project.id}-"
-    for left in project.provider.guests(prefix):
-        project.provider.remove(left)
+    prefix = scratch_prefix(project.id)
+    remove_left_over(project.provider, prefix)
     container = prefix + bake.recipe
-    shutil.rmtree(scratch.project, ignore_errors=True)
-    scratch.create()
-    try:
-        shutil.copytree(
-            kit.settings_folder(project.folder, machine.lab.name),
-            kit.settings_folder(scratch, machine.lab.name),
-        )
-        write_seed(scratch)
-        keys = ensure_keys(scratch.ssh / "bake", hostname="bake")
-        addresses = project.provider.allot_addresses(
-            [container] if machine.lab.box in PROFILES else []
-        )
-        address = addresses.of.get(container, "")
-        write_address(keys.folder, address, name_server=addresses.gateway)
-        ours = replace(
-            machine,
-            name="bake",
-            container=container,
-            keys=keys,
-            address=address,
-            student=machine.student.model_copy(update={"machine": _scratch_size()}),
-            student_variables={},
-            steps=bake.steps,
-        )
-        text = render_vagrantfile([ours], project=scratch.project, provider=project.provider)
-        write_if_changed(scratch.project / "Vagrantfile", text)
-        vagrant = Vagrant(scratch.project, log=log)
-        tell("booting")
-        _boot(project, ours, vagrant, scratch)
-        _run_class_steps(ours, scratch, log=log, tell=tell)
+    wanted = replace(
+        machine, name="bake", container=container, student_variables={}, steps=bake.steps
+    )
+    tell("booting")
+    with scratch_machine(
+        wanted,
+        folder=LabFolder(project.folder.root / "bake" / bake.recipe),
+        provider=project.provider,
+        settings=kit.settings_folder(project.folder, machine.lab.name),
+        log=log,
+    ) as scratch:
+        _run_class_steps(scratch.machine, scratch.folder, log=log, tell=tell)
         tell("packing")
         project.provider.halt(container)
-        with tempfile.TemporaryDirectory(dir=scratch.project) as work:
+        with tempfile.TemporaryDirectory(dir=scratch.folder.project) as work:
             box = project.provider.pack(
                 container, root_id=bake.root_id, recipe=bake.recipe, work=Path(work), log=log
             )
-            vagrant.add_box(bake.box, str(box), provider=project.provider.name)
-    finally:
-        with process.cleaning_up():
-            project.provider.remove(container)
-        shutil.rmtree(scratch.project, ignore_errors=True)
+            scratch.vagrant.add_box(bake.box, str(box), provider=project.provider.name)
 
 
-def _scratch_size() -> MachineSize:
-    """The whole class waits for this one machine, and nothing else runs yet."""
-    return MachineSize(cpus=os.cpu_count() or 1, memory_mb=_SCRATCH_MEMORY_MB)
-
-
-def _boot(project: Project, machine: Machine, vagrant: Vagrant, scratch: LabFolder) -> None:
-    failures = vagrant.up(
-        [machine.name],
-        provider=project.provider.name,
-        on_line=lambda _, __: None,
-        timeout_s=_BOOT_TIMEOUT_S,
-    )
-    if failures:
-        raise MachineError(
-            "The machine to bake on did not boot", details="\n".join(failures.values())
-        )
-    guest = project.provider.guests(machine.container).get(machine.container)
-    if guest is None or not guest.ip:
-        raise MachineError("The machine to bake on has no address")
-    ssh.write_config(scratch, [machine], {machine.name: guest.ip})
+def scratch_prefix(project_id: str) -> str:
+    """What the provider's names of a project's machines to bake on begin with."""
+    return f"labbake-{project_id}-"
 
 
 def _run_class_steps(

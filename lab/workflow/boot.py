@@ -1,27 +1,26 @@
-"""Boots machines: one call of Vagrant for all that do not run.
+"""Boots machines: one call of Vagrant for as many as the host can take at a time.
 
-A machine that lets SSH in can be worked on while the rest still boots.
+A machine that lets SSH in can be worked on while others still boot, and while the next wait for
+their turn.
 """
 
 from __future__ import annotations
 
 import math
-import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from lab.errors import LabError, MachineError
 from lab.machines import ssh
 from lab.machines.fleet import Machine
 from lab.machines.providers.base import Guest
-from lab.machines.vagrant import Vagrant
+from lab.machines.vagrant import Vagrant, VagrantKilled
+from lab.system import process
 from lab.system.output import append
-from lab.workflow.connect import addresses_of
+from lab.workflow.connect import addresses_of, write_ssh_config
+from lab.workflow.pace import Pace
 from lab.workflow.project import Project
 
-# Booting is waiting for the guest; Vagrant gives up on each machine by itself long before this.
-_TIMEOUT_S = 600.0
-_TIMEOUT_PER_MACHINE_S = 20.0
 _LOOK_AGAIN_S = 0.2
 # What Vagrant has seen booting has let it in by SSH already.
 _SSH_TIMEOUT_S = 30.0
@@ -32,150 +31,173 @@ _STARTED = "Waiting for machine to boot"
 class Boot:
     """The booting of some of a project's machines, and where all of them are.
 
+    Args:
+        project: whose machines.
+        machines: those that are wanted.
+        guests: what the provider has.
+        pace: how many are booted at a time.
+        timeout_s: how long a machine may take from its start to its first SSH login.
+
     Attributes:
         waiting: the machines that did not run, and are booted.
         addresses: where each machine is, by name; those that are booted as far as that is known.
     """
 
     def __init__(
-        self, project: Project, machines: Sequence[Machine], guests: Mapping[str, Guest]
+        self,
+        project: Project,
+        machines: Sequence[Machine],
+        guests: Mapping[str, Guest],
+        *,
+        pace: Pace,
+        timeout_s: float,
     ) -> None:
         self._project = project
-        self.waiting = tuple(it for it in machines if not _is_running(guests.get(it.container)))
+        self._pace = pace
+        self._timeout_s = timeout_s
+        self.waiting = not_running(machines, guests)
         self.addresses = addresses_of(project, guests) | {
             it.name: it.address.partition("/")[0] for it in self.waiting if it.address
         }
-        self._failures: dict[str, str] = {}
-        self._started: set[str] = set()
-        self._ended = threading.Event()
-        if not self.waiting:
-            self._ended.set()
+        # What Vagrant made of each machine that it is through with: why it failed, "" for well.
+        self._verdicts: dict[str, str] = {}
+        self._started: dict[str, float] = {}
+        self._took_s: dict[str, float] = {}
         ssh.write_config(project.folder, project.machines, self.addresses)
 
-    def prepare(self, guests: Mapping[str, Guest]) -> None:
-        """See that there is room, and that Vagrant knows of what there is.
-
-        Raises:
-            HostError: the host's limits do not allow so many machines.
-            LabError: the remains of an earlier run could not be removed.
-        """
-        if not self.waiting:
-            return
-        provider = self._project.provider
-        new = sum(machine.container not in guests for machine in self.waiting)
-        # The limits are the host's: every project's machines count.
-        provider.check_room(len(provider.guests("lab-")) + new)
-        for machine in self.waiting:
-            _mend_vagrants_memory(self._project, machine, guests.get(machine.container))
-
     def run(self) -> None:
-        """Have Vagrant boot the machines.
+        """Have Vagrant boot the machines, as many at a time as the host can take.
 
         Raises:
             LabError: Vagrant cannot be used at all.
         """
-        names = [machine.name for machine in self.waiting]
-        vagrant = Vagrant(self._project.path, log=self._project.folder.logs / "vagrant.log")
-
-        def hear(name: str, said: str) -> None:
-            if name in names:
-                self._log(name, said)
-                if said.startswith(_STARTED):
-                    self._started.add(name)
-
+        left = list(self.waiting)
         try:
-            failures = vagrant.up(
-                names,
-                provider=self._project.provider.name,
-                on_line=hear,
-                timeout_s=_TIMEOUT_S + _TIMEOUT_PER_MACHINE_S * len(names),
-            )
-            for name, why in failures.items():
-                self._log(name, why)
-            if any(not machine.address for machine in self.waiting):
-                self._find_addresses()
-            self._failures = failures
+            while left:
+                wave = left[: self._pace.next(len(left))]
+                left = left[len(wave) :]
+                self._boot(wave)
+                self._pace.report(
+                    slowest_s=max((self._took_s.get(it.name, 0.0) for it in wave), default=0.0),
+                    late=sum(bool(self._verdicts[it.name]) for it in wave),
+                )
         except LabError as error:
-            self._failures = dict.fromkeys(names, f"{error.message}\n{error.details}".strip())
+            self._judge(left, error.in_words())
             raise
         finally:
-            self._ended.set()
+            for machine in self.waiting:
+                self._verdicts.setdefault(machine.name, "Vagrant was stopped before its turn")
 
     def wait_for(self, machine: Machine, tell: Callable[[str], None]) -> None:
         """Wait until a machine lets SSH in.
 
         Raises:
             MachineError: it did not boot, or cannot be worked with.
+            Interrupted: lab was interrupted.
         """
         if machine not in self.waiting:
             if machine.name not in self.addresses:
                 raise MachineError("it is running, without an address")
             return
-        tell("booting")
+        tell("waiting for its turn")
         self._wait_for_start(machine)
+        tell("booting")
         deadline = math.inf
         while True:
             address = self.addresses.get(machine.name)
-            if self._ended.is_set():
-                if why := self._failures.get(machine.name):
+            if self.through_with(machine):
+                if why := self._verdicts[machine.name]:
                     raise MachineError(why)
                 if not address:
                     raise MachineError("it is running, without an address")
                 deadline = min(deadline, time.monotonic() + _SSH_TIMEOUT_S)
             if address and ssh.listens(address):
+                began = self._started.get(machine.name, time.monotonic())
+                self._took_s[machine.name] = time.monotonic() - began
                 return
             if time.monotonic() > deadline:
                 raise MachineError("it boots, and its SSH server does not answer")
-            time.sleep(_LOOK_AGAIN_S)
+            process.pause(_LOOK_AGAIN_S)
 
-    @property
-    def ended(self) -> bool:
-        """Whether Vagrant is through with all of them."""
-        return self._ended.is_set()
+    def through_with(self, machine: Machine) -> bool:
+        """Whether Vagrant has nothing more to do with a machine."""
+        return machine not in self.waiting or machine.name in self._verdicts
 
     def wait_for_end(self, machine: Machine) -> None:
-        """Wait until Vagrant is through.
+        """Wait until Vagrant is through with a machine.
 
         Raises:
             MachineError: it did not get this machine to boot.
+            Interrupted: lab was interrupted.
         """
-        self._ended.wait()
-        if why := self._failures.get(machine.name):
+        while not self.through_with(machine):
+            process.pause(_LOOK_AGAIN_S)
+        if why := self._verdicts.get(machine.name):
             raise MachineError(why)
+
+    def _boot(self, wave: Sequence[Machine]) -> None:
+        """Boot some machines at once; each has a verdict then, whatever happens."""
+        try:
+            self._judge_all(wave, self._call_vagrant(wave))
+        except VagrantKilled as error:
+            if len(wave) == 1:
+                self._judge(wave, error.in_words())
+                return
+            # One of them may be what brings Vagrant down: from here each has a Vagrant of its own.
+            for machine in wave:
+                self._boot([machine])
+        except LabError as error:
+            self._judge(wave, error.in_words())
+            raise
+
+    def _call_vagrant(self, wave: Sequence[Machine]) -> Mapping[str, str]:
+        names = {machine.name for machine in wave}
+        vagrant = Vagrant(self._project.path, log=self._project.folder.logs / "vagrant.log")
+
+        def hear(name: str, said: str) -> None:
+            if name in names:
+                self._log(name, said)
+                if said.startswith(_STARTED):
+                    self._started[name] = time.monotonic()
+
+        return vagrant.up(
+            [machine.name for machine in wave],
+            provider=self._project.provider.name,
+            on_line=hear,
+            boot_timeout_s=self._timeout_s,
+        )
+
+    def _judge_all(self, wave: Sequence[Machine], failures: Mapping[str, str]) -> None:
+        if any(not machine.address for machine in wave):
+            self._find_addresses()
+        for machine in wave:
+            self._judge([machine], failures.get(machine.name, ""))
+
+    def _judge(self, machines: Iterable[Machine], why: str) -> None:
+        for machine in machines:
+            # First of all, as somebody waits for it: the log may be on a disk that is full.
+            self._verdicts[machine.name] = why
+            if why:
+                self._log(machine.name, why)
 
     def _wait_for_start(self, machine: Machine) -> None:
         """Wait until a machine may be asked: a question that nobody is there for takes longer."""
         while machine.name not in self._started or not machine.address:
-            if self._ended.wait(_LOOK_AGAIN_S):
+            if self.through_with(machine):
                 return
+            process.pause(_LOOK_AGAIN_S)
 
     def _find_addresses(self) -> None:
         """Ask the provider where the machines are that were not told their addresses."""
         guests = self._project.provider.guests(self._project.prefix)
         self.addresses |= addresses_of(self._project, guests)
-        ssh.write_config(self._project.folder, self._project.machines, self.addresses)
+        write_ssh_config(self._project, guests)
 
     def _log(self, machine: str, text: str) -> None:
         append(self._project.folder.log_of(machine), f"{text}\n")
 
 
-def _mend_vagrants_memory(project: Project, machine: Machine, guest: Guest | None) -> None:
-    """Make Vagrant's note of a machine agree with what the provider has.
-
-    A creation that was cut off leaves a guest that never started: it is removed, to be made anew.
-    One that did start may hold a student's work: Vagrant is told of it again.
-    """
-    if guest is None:
-        return
-    note = project.path / ".vagrant" / "machines" / machine.name / project.provider.name / "id"
-    if note.exists() and note.read_text(encoding="utf-8") == guest.name:
-        return
-    if project.provider.ever_started(guest.name):
-        note.parent.mkdir(parents=True, exist_ok=True)
-        note.write_text(guest.name, encoding="utf-8")
-    else:
-        project.provider.remove(guest.name)
-
-
-def _is_running(guest: Guest | None) -> bool:
-    return guest is not None and guest.state == "running"
+def not_running(machines: Sequence[Machine], guests: Mapping[str, Guest]) -> tuple[Machine, ...]:
+    """The machines that do not run, or are not there at all."""
+    running = {guest.name for guest in guests.values() if guest.state == "running"}
+    return tuple(machine for machine in machines if machine.container not in running)

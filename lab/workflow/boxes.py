@@ -1,8 +1,12 @@
-"""Boxes: build what is missing, list what there is, take in what the teacher brings."""
+"""Boxes: build what is missing, list what there is, take in what the teacher brings.
+
+Boxes are a user's, not a project's. So a lock of their own is held while one is made or removed.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,10 +18,33 @@ from lab.machines.boxes.names import box_name, is_own_file
 from lab.machines.boxes.profiles import PROFILES, profile_named
 from lab.machines.providers import provider_named
 from lab.machines.vagrant import Vagrant
-from lab.system import parallel
+from lab.system import lock, parallel
 from lab.workflow.observer import Observer
 
 PROVIDER = "lxc"
+LOCK_NAME = "lab-boxes.lock"
+# Building a box takes minutes, on a slow line many.
+_WAIT_S = 3600.0
+
+
+@contextmanager
+def boxes_locked(operation: str, *, on_wait: Callable[[str], None]) -> Iterator[None]:
+    """Have Vagrant's boxes for this lab alone while the block runs.
+
+    Whoever holds it may not wait for a project's lock: who holds that may wait for this one.
+
+    Args:
+        operation: what is done with them, for the one who has to wait.
+        on_wait: told who is waited for.
+
+    Raises:
+        LockedError: another lab did not let them go in an hour.
+    """
+    path = catalog.vagrant_home() / LOCK_NAME
+    with lock.hold(
+        path, operation=operation, wait_s=_WAIT_S, on_wait=on_wait, what="Vagrant's boxes"
+    ):
+        yield
 
 
 def build_box(
@@ -39,17 +66,11 @@ def build_box(
     recipe = builder.recipe_for(profile_named(name), mirror=mirror, keyring=keyring)
     if builder.built(recipe, provider=PROVIDER) and not force:
         return False
-    vagrant = Vagrant(Path.cwd(), log=log)
-    done = parallel.run_all(
-        [name],
-        lambda _, tell: builder.build(recipe, vagrant=vagrant, log=log, note=tell),
-        workers=1,
-        on_news=lambda _, text: observer.note(text),
-        on_done=lambda _, __: None,
-    )
-    if done[0].error is not None:
-        raise done[0].error
-    observer.note(f"box {name}: ready")
+    with boxes_locked(f"box build {name}", on_wait=observer.note):
+        # Who was waited for may have built it.
+        if builder.built(recipe, provider=PROVIDER) and not force:
+            return False
+        _build(recipe, observer=observer, log=log)
     return True
 
 
@@ -64,30 +85,36 @@ def ensure_boxes(boxes: Sequence[str], *, observer: Observer, log: Path, folder:
         ProcessError: building or adding it failed.
     """
     for box in dict.fromkeys(boxes):
-        if catalog.find(box_name(box), provider=PROVIDER) is not None:
+        if _is_there(box):
             continue
-        if box in PROFILES:
-            build_box(box, observer=observer, log=log)
-        elif is_own_file(box):
-            observer.note(f"box {box}: adding")
-            Vagrant(folder, log=log).add_box(
-                box_name(box), _located(box, folder), provider=PROVIDER
-            )
-        else:
+        if box not in PROFILES and not is_own_file(box):
             raise HostError(
                 f"Vagrant has no box called {box} for {PROVIDER}",
                 details="lab can build: " + ", ".join(PROFILES),
                 hint=f"lab box add {box} FILE_OR_URL   (or name one of those in labs.yaml)",
             )
+        with boxes_locked(f"box build {box}", on_wait=observer.note):
+            # Who was waited for may have built it.
+            if _is_there(box):
+                continue
+            if box in PROFILES:
+                _build(builder.recipe_for(profile_named(box)), observer=observer, log=log)
+            else:
+                observer.note(f"box {box}: adding")
+                source = _located(box, folder)
+                Vagrant(folder, log=log).add_box(box_name(box), source, provider=PROVIDER)
 
 
-def add_box(name: str, source: str, *, log: Path | None = None) -> None:
+def add_box(
+    name: str, source: str, *, on_wait: Callable[[str], None], log: Path | None = None
+) -> None:
     """Give Vagrant a box of the teacher's own, from a file or a URL.
 
     Raises:
         LabError: it cannot be read or downloaded, or is no box.
     """
-    Vagrant(Path.cwd(), log=log).add_box(name, _located(source, Path.cwd()), provider=PROVIDER)
+    with boxes_locked(f"box add {name}", on_wait=on_wait):
+        Vagrant(Path.cwd(), log=log).add_box(name, _located(source, Path.cwd()), provider=PROVIDER)
 
 
 def list_boxes() -> list[BoxStatus]:
@@ -104,7 +131,7 @@ def list_boxes() -> list[BoxStatus]:
     ]
 
 
-def prune(*, log: Path | None = None) -> list[str]:
+def prune(*, on_wait: Callable[[str], None], log: Path | None = None) -> list[str]:
     """Remove the bakes that no machine is a clone of, and unpacked roots that nothing uses.
 
     Boxes that were built or added stay. What a machine uses is never removed, whichever project's
@@ -116,6 +143,30 @@ def prune(*, log: Path | None = None) -> list[str]:
     Raises:
         LabError: something could not be removed.
     """
+    with boxes_locked("box prune", on_wait=on_wait):
+        return _prune(log)
+
+
+def _build(recipe: builder.Recipe, *, observer: Observer, log: Path) -> None:
+    vagrant = Vagrant(Path.cwd(), log=log)
+    name = recipe.profile.name
+    done = parallel.run_all(
+        [name],
+        lambda _, tell: builder.build(recipe, vagrant=vagrant, log=log, note=tell),
+        workers=1,
+        on_news=lambda _, text: observer.note(text),
+        on_done=lambda _, __: None,
+    )
+    if done[0].error is not None:
+        raise done[0].error
+    observer.note(f"box {name}: ready")
+
+
+def _is_there(box: str) -> bool:
+    return catalog.find(box_name(box), provider=PROVIDER) is not None
+
+
+def _prune(log: Path | None) -> list[str]:
     provider = provider_named(PROVIDER)
     vagrant = Vagrant(Path.cwd(), log=log)
     roots = provider.roots()

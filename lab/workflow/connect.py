@@ -20,8 +20,12 @@ def addresses_of(project: Project, guests: Mapping[str, Guest]) -> dict[str, str
 
 
 def write_ssh_config(project: Project, guests: Mapping[str, Guest]) -> None:
-    """Write the SSH configuration for where the provider says the machines are."""
-    ssh.write_config(project.folder, project.machines, addresses_of(project, guests))
+    """Write the SSH configuration for where the provider says the machines are.
+
+    One that boots just now, for another lab, is where it was told to be.
+    """
+    told = {it.name: it.address.partition("/")[0] for it in project.machines if it.address}
+    ssh.write_config(project.folder, project.machines, told | addresses_of(project, guests))
 
 
 def ssh_command(

@@ -11,8 +11,8 @@ from lab.machines.vagrant import Vagrant
 from lab.workflow.files import write_vagrantfile
 from lab.workflow.observer import Observer
 from lab.workflow.project import Project
+from lab.workflow.reconcile import find, orphans_of
 from lab.workflow.records import forget
-from lab.workflow.status import orphans_of
 
 
 def halt(project: Project, machines: Sequence[Machine], *, observer: Observer) -> list[str]:
@@ -21,11 +21,11 @@ def halt(project: Project, machines: Sequence[Machine], *, observer: Observer) -
     Raises:
         LabError: Vagrant could not stop one.
     """
-    guests = project.provider.guests(project.prefix)
+    found = find(project, machines, project.provider.guests(project.prefix))
     running = [
         machine.name
         for machine in machines
-        if machine.container in guests and guests[machine.container].state == "running"
+        if found[machine.name].running and not found[machine.name].foreign
     ]
     if running:
         observer.started(len(running), "stopping")
@@ -47,6 +47,9 @@ def destroy(project: Project, machines: Sequence[Machine], *, observer: Observer
         LabError: one is still there afterwards.
     """
     guests = project.provider.guests(project.prefix)
+    found = find(project, machines, guests)
+    # What stands in a machine's place and is not lab's stays.
+    machines = [machine for machine in machines if not found[machine.name].foreign]
     there = [machine for machine in machines if machine.container in guests]
     observer.started(len(there), "destroying")
     if there:

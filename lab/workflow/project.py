@@ -13,7 +13,7 @@ from pathlib import Path
 from lab.classroom.classes import Classroom, Student
 from lab.classroom.config import load_classroom
 from lab.classroom.guide import load_guide
-from lab.errors import ConfigError, UsageError
+from lab.errors import ConfigError, LabError, UsageError
 from lab.machines.fleet import Machine, build_machine, container_prefix
 from lab.machines.keys import MachineKeys, ensure_keys, read_keys
 from lab.machines.providers import provider_named
@@ -29,7 +29,8 @@ PROJECT_FILE = "project.json"
 class Project:
     """All that a workflow needs to know.
 
-    `machines` are those of labs.yaml, in its order.
+    `machines` are those of labs.yaml, in its order; `moved_from` is the folder that the project was
+    in when it was last worked on, where that is another one, else "".
     """
 
     id: str
@@ -37,6 +38,7 @@ class Project:
     folder: LabFolder
     provider: Provider
     machines: tuple[Machine, ...]
+    moved_from: str = ""
 
     @property
     def path(self) -> Path:
@@ -67,7 +69,7 @@ def open_project(labs_yaml: Path, *, for_boot: bool = False) -> Project:
     folder = LabFolder(classroom.folder)
     if for_boot:
         folder.create()
-    project_id = _project_id(folder, create=for_boot)
+    project_id, moved_from = _project_id(folder, create=for_boot)
     machines = [
         build_machine(
             lab,
@@ -90,6 +92,7 @@ def open_project(labs_yaml: Path, *, for_boot: bool = False) -> Project:
         folder=folder,
         provider=provider,
         machines=tuple(machines),
+        moved_from=moved_from,
     )
 
 
@@ -144,27 +147,37 @@ def _provider_of(classroom: Classroom) -> str:
     return names.pop()
 
 
-def _project_id(folder: LabFolder, *, create: bool) -> str:
-    """The mark of this project in the provider's names; it moves with the folder, and is made once.
+def _project_id(folder: LabFolder, *, create: bool) -> tuple[str, str]:
+    """The mark of this project in the provider's names, and the folder that it was moved from.
+
+    The mark is made once, and moves with the folder.
 
     Raises:
         UsageError: the folder is a copy of one whose machines these are.
     """
     path = folder.state / PROJECT_FILE
     here = str(folder.project.resolve())
-    known = read_json(path)
-    if not known.get("id"):
+    found = ""
+    try:
+        known = read_json(path)
+    except LabError:
         found = _id_from_what_is_left(folder)
+        if not found:
+            raise
+        known = {}
+    if not known.get("id"):
+        found = found or _id_from_what_is_left(folder)
         if not found and not create:
-            return "none"
-        known = {"id": found or secrets.token_hex(3)}
-        if not create:
-            return str(known["id"])
-    elif known.get("path") not in {None, here}:
-        _refuse_copy(folder, str(known["path"]), str(known["id"]))
-    if known.get("path") != here:
-        write_json(path, {"id": known["id"], "path": here})
-    return str(known["id"])
+            return "none", ""
+        known = {"id": found or secrets.token_hex(3), "path": here}
+        if create:
+            write_json(path, known)
+    project_id, before = str(known["id"]), str(known.get("path") or here)
+    if before != here:
+        _refuse_copy(folder, before, project_id)
+        if create:
+            write_json(path, {"id": project_id, "path": here})
+    return project_id, before if before != here else ""
 
 
 def _id_from_what_is_left(folder: LabFolder) -> str:

@@ -8,7 +8,8 @@ from lab.classroom.results import MachineState, MachineStatus
 from lab.machines.fleet import Machine
 from lab.machines.providers.base import Guest
 from lab.workflow.project import Project
-from lab.workflow.records import MachineRecord, all_records
+from lab.workflow.reconcile import strays
+from lab.workflow.records import MachineRecord, Stage, all_records
 
 _STATES = {"running": MachineState.RUNNING, "stopped": MachineState.STOPPED}
 
@@ -29,21 +30,12 @@ def status(project: Project, machines: Sequence[Machine], *, orphans: bool) -> l
         for machine in machines
     ]
     if orphans:
+        left, _ = strays(project, guests)
         rows += [
             _orphan(project, name, guests[container], records.get(name))
-            for name, container in _orphans(project, guests).items()
+            for name, container in left.items()
         ]
     return rows
-
-
-def orphans_of(project: Project) -> dict[str, str]:
-    """This project's machines that labs.yaml no longer names: the provider's name by theirs."""
-    return _orphans(project, project.provider.guests(project.prefix))
-
-
-def _orphans(project: Project, guests: dict[str, Guest]) -> dict[str, str]:
-    wanted = {machine.container for machine in project.machines}
-    return {name.removeprefix(project.prefix): name for name in guests if name not in wanted}
 
 
 def _row(
@@ -52,12 +44,13 @@ def _row(
     state = (
         MachineState.MISSING if guest is None else _STATES.get(guest.state, MachineState.UNKNOWN)
     )
-    if guest is not None and record is None:
+    begun = not guest.started if guest and record is None else False
+    if guest is not None and (begun or (record and record.stage is Stage.CREATING)):
         state = MachineState.CREATING
-    elif (
-        guest is not None and record is not None and record.failed and state is MachineState.RUNNING
-    ):
+    elif record is not None and record.stage is Stage.FAILED and state is MachineState.RUNNING:
         state = MachineState.FAILED
+    known = record if guest is not None else None
+    stand = [it.name for it in machine.steps if known and known.steps.get(it.name) == it.digest]
     return MachineStatus(
         lab=machine.lab.name,
         login=machine.student.login,
@@ -66,8 +59,8 @@ def _row(
         state=state,
         ip=(guest.ip or None) if guest else None,
         url=machine.url if guest else None,
-        step=(record.step or None) if record and guest else None,
-        steps_done=record.steps_done if record and guest else 0,
+        step=(known.failed_step if known else "") or (stand[-1] if stand else None),
+        steps_done=len(stand),
         steps_total=len(machine.steps),
     )
 
@@ -82,6 +75,6 @@ def _orphan(
         provider=project.provider.name,
         state=MachineState.ORPHAN,
         ip=guest.ip or None,
-        step=(record.step or None) if record else None,
-        steps_done=record.steps_done if record else 0,
+        step=(record.failed_step or next(reversed([*record.steps]), None)) if record else None,
+        steps_done=len(record.steps) if record else 0,
     )

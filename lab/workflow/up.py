@@ -2,50 +2,33 @@
 
 from __future__ import annotations
 
-import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
 
-from lab.classroom.results import MachineOutcome
-from lab.errors import ConnectionLost, LabError, UsageError
-from lab.machines import kit
-from lab.machines.boxes.names import box_name
-from lab.machines.boxes.profiles import PROFILES
+from lab.classroom.results import Label, MachineOutcome
+from lab.errors import UsageError
 from lab.machines.fleet import Machine
-from lab.machines.keys import write_address
 from lab.machines.providers.base import Guest
-from lab.system import parallel
-from lab.workflow.bake import WORTH_FROM, bakes_of
-from lab.workflow.boot import Boot
+from lab.workflow.admission import Admission, admit
+from lab.workflow.boot import Boot, not_running
 from lab.workflow.boxes import ensure_boxes
 from lab.workflow.files import write_guest_settings, write_vagrantfile
 from lab.workflow.observer import Observer
+from lab.workflow.pace import pace_for
+from lab.workflow.plan import plan
+from lab.workflow.prepare import (
+    Refusal,
+    clear_the_way,
+    refusals,
+    refusals_to_work,
+    with_addresses,
+    with_boxes,
+    worth_baking_from,
+)
 from lab.workflow.project import Project
-from lab.workflow.records import MachineRecord, read_record, write_record
-
-_TAIL_LINES = 12
-
-
-@dataclass(frozen=True, kw_only=True)
-class UpOptions:
-    """How machines are brought up.
-
-    Attributes:
-        jobs: how many machines run their steps at a time.
-        provision: whether steps are run at all.
-        boot: whether machines that are not running are booted.
-        force: whether steps that are done are run again.
-        only: the steps to run, instead of all.
-        bake: whether class steps are done once for all new machines, where that pays.
-    """
-
-    jobs: int = 4
-    provision: bool = True
-    bake: bool = True
-    boot: bool = True
-    force: bool = False
-    only: tuple[str, ...] = ()
+from lab.workflow.reconcile import find
+from lab.workflow.records import Stage, all_records
+from lab.workflow.run import Run, UpOptions
 
 
 def bring_up(
@@ -57,103 +40,120 @@ def bring_up(
         One outcome a machine, in their order.
 
     Raises:
-        HostError: the host lacks something that all machines need.
+        HostError: the host lacks something that all machines need, or they do not fit on it.
         LabError: Vagrant or a box cannot be used at all.
+        Interruption: somebody stopped it.
     """
     started = time.monotonic()
-    write_guest_settings(project)
+    guests = project.provider.guests(project.prefix)
+    found = find(project, machines, guests)
+    refused = refusals(found)
+    failures: dict[str, str] = {}
     if options.boot:
+        able = [machine for machine in machines if machine.name not in refused]
+        refused |= _without_room(project, able, guests, options=options)
+    else:
+        refused |= refusals_to_work(found)
+    write_guest_settings(project)
+    going = [machine for machine in machines if machine.name not in refused]
+    if options.boot:
+        guests = clear_the_way(project, [found[it.name] for it in going], guests)
         ensure_boxes(
-            [machine.lab.box for machine in machines],
+            [machine.lab.box for machine in going if machine.container not in guests],
             observer=observer,
             log=project.folder.logs / "boxes.log",
             folder=project.path,
         )
-    guests = project.provider.guests(project.prefix)
-    if options.boot:
-        project, failures = _plan(project, machines, guests, observer=observer, options=options)
+        worth_from = worth_baking_from(len(going), bake=options.bake, provision=options.provision)
+        project, failures = with_boxes(
+            project, going, guests, observer=observer, worth_from=worth_from
+        )
+        project = with_addresses(project, going, guests)
         planned = {machine.name: machine for machine in project.machines}
         machines = [planned[machine.name] for machine in machines]
-    else:
-        failures = _not_running(machines, guests)
     write_vagrantfile(project)
-    boot = Boot(project, [it for it in machines if it.name not in failures], guests)
-    boot.prepare(guests)
-    run = _Run(project, boot, failures, options, started)
+    boot = Boot(
+        project,
+        [it for it in machines if it.name not in refused.keys() | failures.keys()],
+        guests,
+        pace=pace_for(project.provider, timeout_s=options.boot_timeout_s),
+        timeout_s=options.boot_timeout_s,
+    )
+    run = Run(project, boot, options, found, refused, failures, started)
     outcomes = run.all(machines, observer=observer)
     return [outcomes[machine.name] for machine in machines]
 
 
-def _not_running(machines: Sequence[Machine], guests: Mapping[str, Guest]) -> dict[str, str]:
-    """Why machines cannot be worked with as they are, by machine."""
-    why = {}
-    for machine in machines:
-        guest = guests.get(machine.container)
-        if guest is None:
-            why[machine.name] = "there is no such machine"
-        elif guest.state != "running":
-            why[machine.name] = f"it is {guest.state}"
-    return why
+def room_for(
+    project: Project, machines: Sequence[Machine], *, overcommit: bool = False
+) -> Admission:
+    """Whether those of the machines that do not run fit on this computer.
+
+    Raises:
+        ProcessError: the provider did not answer.
+    """
+    guests = project.provider.guests(project.prefix)
+    waiting = not_running(machines, guests)
+    return admit(project.provider, waiting, existing=guests, overcommit=overcommit)
 
 
-def _plan(
+def _without_room(
     project: Project,
     machines: Sequence[Machine],
     guests: Mapping[str, Guest],
     *,
-    observer: Observer,
     options: UpOptions,
-) -> tuple[Project, dict[str, str]]:
-    """Decide what machines that are to be made are clones of, and where they will be.
+) -> dict[str, Refusal]:
+    """The machines that are left out, as there is no room for them, by name.
 
-    They are clones of a bake where there is one, or where making one pays.
-
-    Returns:
-        The project with its machines' boxes and addresses, and why some cannot be made, by machine.
+    Raises:
+        HostError: there are some, and nobody said that the others are to be started without them.
     """
-    # Whatever a machine was made of before, one that is made anew begins with labs.yaml's box.
-    new = [
-        replace(machine, box=box_name(machine.lab.box))
-        for machine in machines
-        if machine.container not in guests
-    ]
-    boxes = {machine.name: machine.box for machine in new}
-    failures: dict[str, str] = {}
-    if options.bake:
-        worth_from = WORTH_FROM if options.provision else len(machines) + 1
-        baked, failures = bakes_of(project, new, observer=observer, worth_from=worth_from)
-        boxes |= baked
-    addresses = _addresses_for(project, machines, guests)
-    changed = (
-        replace(
-            machine,
-            box=boxes.get(machine.name, machine.box),
-            address=addresses.get(machine.container, ""),
-        )
-        for machine in project.machines
-    )
-    return replace(project, machines=tuple(changed)), failures
+    waiting = not_running(machines, guests)
+    if not waiting:
+        return {}
+    room = admit(project.provider, waiting, existing=guests, overcommit=options.overcommit)
+    if room.fit < room.of and not options.fit:
+        raise room.refusal()
+    why = "there is no room for it on this computer"
+    return {
+        it.name: Refusal(why=why, retry=f"lab up {it.lab.name}/{it.student.login}")
+        for it in waiting[room.fit :]
+    }
 
 
-def _addresses_for(
-    project: Project, machines: Sequence[Machine], guests: Mapping[str, Guest]
-) -> Mapping[str, str]:
-    """The addresses of machines that are there or are to be made, noted where their seed is."""
-    wanted = {machine.name for machine in machines}
-    ours = [
-        machine
-        for machine in project.machines
-        # The guests of other boxes than lab's own may insist on asking by DHCP.
-        if machine.container in guests or (machine.name in wanted and machine.lab.box in PROFILES)
-    ]
-    allotted = project.provider.allot_addresses([machine.container for machine in ours])
-    for machine in project.machines:
-        write_address(
-            machine.keys.folder,
-            allotted.of.get(machine.container, ""),
-            name_server=allotted.gateway,
-        )
-    return allotted.of
+def unfinished(
+    project: Project, machines: Sequence[Machine], *, observer: Observer, jobs: int
+) -> tuple[Machine, ...]:
+    """The machines that failed or were cut off the last time, by lab's notes and their own.
+
+    Raises:
+        ProcessError: the provider did not answer.
+    """
+    records = all_records(project.folder)
+    bad = {
+        name for name, record in records.items() if record.stage in {Stage.FAILED, Stage.CREATING}
+    } | _labelled(Label.HALF_MADE, project, machines, observer=observer, jobs=jobs)
+    return tuple(machine for machine in machines if machine.name in bad)
+
+
+def drifted(
+    project: Project, machines: Sequence[Machine], *, observer: Observer, jobs: int
+) -> tuple[Machine, ...]:
+    """The machines that are others than labs.yaml and the guide say now.
+
+    Raises:
+        ProcessError: the provider did not answer.
+    """
+    names = _labelled(Label.DRIFTED, project, machines, observer=observer, jobs=jobs)
+    return tuple(machine for machine in machines if machine.name in names)
+
+
+def _labelled(
+    label: Label, project: Project, machines: Sequence[Machine], *, observer: Observer, jobs: int
+) -> set[str]:
+    rows = plan(project, machines, observer=observer, jobs=jobs)
+    return {row.machine for row in rows if row.label is label}
 
 
 def check_steps(machines: Sequence[Machine], only: Sequence[str]) -> None:
@@ -168,179 +168,3 @@ def check_steps(machines: Sequence[Machine], only: Sequence[str]) -> None:
             raise UsageError(
                 f"No guide here has a step {name!r}", details="Steps: " + ", ".join(known)
             )
-
-
-@dataclass(frozen=True)
-class _Run:
-    """One run of `up`: what happens to its machines, and what is noted of that.
-
-    `failures` says why a machine cannot be brought up at all, by name.
-    """
-
-    project: Project
-    boot: Boot
-    failures: Mapping[str, str]
-    options: UpOptions
-    started: float
-
-    def all(self, machines: Sequence[Machine], *, observer: Observer) -> dict[str, MachineOutcome]:
-        """Boot what does not run, and run each machine's steps as soon as it lets lab in.
-
-        Raises:
-            LabError: Vagrant cannot be used at all.
-        """
-        outcomes = {
-            machine.name: self.lost(machine, self.failures[machine.name])
-            for machine in machines
-            if machine.name in self.failures
-        }
-        going = [machine for machine in machines if machine.name not in outcomes]
-        one_of_each_lab = {machine.lab.name: machine for machine in going}
-        kits = {lab: kit.pack_kit(it, self.project.folder) for lab, it in one_of_each_lab.items()}
-        observer.started(len(machines), "bringing up")
-        for name, outcome in outcomes.items():
-            observer.done(name, ok=False, summary=outcome.message)
-        # All wait for their boot, and as many as asked for work.
-        slots = threading.BoundedSemaphore(self.options.jobs)
-
-        def work(job: Machine | Boot, tell: Callable[[str], None]) -> MachineOutcome | None:
-            if isinstance(job, Boot):
-                job.run()
-                return None
-            self.boot.wait_for(job, tell)
-            if not self.options.provision:
-                self.boot.wait_for_end(job)
-                return self.only_booted(job)
-            with slots:
-                return self.steps_when_let_in(job, kits[job.lab.name], tell)
-
-        def news(job: Machine | Boot, text: str) -> None:
-            if isinstance(job, Machine):
-                observer.machine(job.name, text)
-
-        def done(job: Machine | Boot, result: parallel.Done[MachineOutcome | None]) -> None:
-            if isinstance(job, Boot):
-                return
-            outcome = result.value or self.lost(job, _why(result.error))
-            outcomes[job.name] = outcome
-            observer.done(job.name, ok=outcome.ok, summary=_in_words(outcome))
-
-        jobs: list[Machine | Boot] = [*([self.boot] if self.boot.waiting else []), *going]
-        ended = parallel.run_all(jobs, work, workers=len(jobs), on_news=news, on_done=done)
-        observer.finished()
-        if self.boot.waiting and ended[0].error is not None:
-            raise ended[0].error
-        return outcomes
-
-    def steps_when_let_in(
-        self, machine: Machine, packed: bytes, tell: Callable[[str], None]
-    ) -> MachineOutcome:
-        """Run a machine's steps; one that boots slowly has as long as Vagrant gives it."""
-        try:
-            return self.steps(machine, packed, tell)
-        except ConnectionLost:
-            if self.boot.ended:
-                raise
-            self.boot.wait_for_end(machine)
-            return self.steps(machine, packed, tell)
-
-    def steps(self, machine: Machine, packed: bytes, tell: Callable[[str], None]) -> MachineOutcome:
-        """Run a machine's steps, and note how far they came."""
-        folder = self.project.folder
-        tell("connecting")
-        steps = kit.run_steps(
-            machine, folder, packed, tell=tell, force=self.options.force, only=self.options.only
-        )
-        known = self._record(machine)
-        write_record(
-            folder,
-            machine,
-            ip=self.boot.addresses.get(machine.name, ""),
-            step=steps.failed_step or machine.steps[-1].name,
-            # A run of only some steps says nothing of the others.
-            steps_done=max(steps.done, known.steps_done) if self.options.only else steps.done,
-            failed=bool(steps.failed_step),
-        )
-        if not steps.failed_step:
-            return self._outcome(machine, ok=True, changed=bool(steps.ran))
-        return self._outcome(
-            machine,
-            ok=False,
-            changed=bool(steps.ran),
-            failed_step=steps.failed_step,
-            message=f"step {steps.failed_step} ended with exit code {steps.exit_code}",
-            tail=steps.tail,
-        )
-
-    def only_booted(self, machine: Machine) -> MachineOutcome:
-        """A machine whose steps are not to be run."""
-        self._note(machine, failed=False)
-        return self._outcome(machine, ok=True, changed=False)
-
-    def lost(self, machine: Machine, why: str) -> MachineOutcome:
-        """A machine that did not boot, or that could not be reached."""
-        self._note(machine, failed=True)
-        lines = why.strip().splitlines() or ["it did not come up"]
-        return self._outcome(
-            machine, ok=False, changed=True, message=lines[0], tail=tuple(lines[1:])
-        )
-
-    def _record(self, machine: Machine) -> MachineRecord:
-        return read_record(self.project.folder, machine.name) or MachineRecord(
-            lab=machine.lab.name,
-            login=machine.student.login,
-            machine=machine.name,
-            container=machine.container,
-        )
-
-    def _note(self, machine: Machine, *, failed: bool) -> None:
-        """Note where the machine is; how far its steps had come stays as it was."""
-        known = self._record(machine)
-        write_record(
-            self.project.folder,
-            machine,
-            ip=self.boot.addresses.get(machine.name, ""),
-            step=known.step,
-            steps_done=known.steps_done,
-            failed=failed,
-        )
-
-    def _outcome(
-        self,
-        machine: Machine,
-        *,
-        ok: bool,
-        changed: bool,
-        failed_step: str = "",
-        message: str = "",
-        tail: tuple[str, ...] = (),
-    ) -> MachineOutcome:
-        address = self.boot.addresses.get(machine.name)
-        return MachineOutcome(
-            machine=machine.name,
-            lab=machine.lab.name,
-            login=machine.student.login,
-            ok=ok,
-            changed=changed or machine in self.boot.waiting,
-            failed_step=failed_step,
-            message=message,
-            tail=tail[-_TAIL_LINES:],
-            log=str(self.project.folder.log_of(machine.name)),
-            retry="" if ok else f"lab up {machine.lab.name}/{machine.student.login}",
-            ip=address,
-            url=machine.url if address else None,
-            seconds=round(time.monotonic() - self.started, 1),
-        )
-
-
-def _why(error: Exception | None) -> str:
-    if isinstance(error, LabError):
-        return f"{error.message}\n{error.details}".strip()
-    # Even a bug of lab's own, met on one machine, does not stop the others.
-    return f"lab met a bug of its own: {error!r}"
-
-
-def _in_words(outcome: MachineOutcome) -> str:
-    if not outcome.ok:
-        return outcome.message
-    return f"ready in {outcome.seconds:.0f} s" if outcome.changed else "nothing to do"

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -21,7 +22,9 @@ from lab import cli
 from lab.machines import ssh
 from lab.machines.boxes import lxc as boxes
 from lab.machines.providers import lxc
+from lab.machines.providers.base import Limit
 from lab.system import process
+from lab.workflow import pace
 
 GUIDE = """
 name: tiny
@@ -72,13 +75,21 @@ for last; do :; done
 echo private >"$last"
 echo "ssh-ed25519 AAAA $6" >"$last.pub"
 """
-# LXC's bridge is a matter of the host's that a test cannot make.
+# LXC's bridge is a matter of the host's that a test cannot make, and how much room a host has none
+# that a test may depend on.
 START = """
+import json
 import os
+from pathlib import Path
 from lab.cli import main
 from lab.machines import ssh
 from lab.machines.boxes import lxc as boxes
 from lab.machines.providers import lxc
+from lab.machines.providers.base import Limit
+from lab.workflow import pace
+limits = Path(os.environ["LAB_STUB_WORLD"], "limits.json")
+lxc.Lxc.capacity = lambda _: tuple(Limit(**it) for it in json.loads(limits.read_text()))
+pace.look_at_host = lambda: pace.Load(processors=4, load=0, free_mb=1e6)
 lxc.BRIDGE = "lo"
 ssh.listens = lambda _: True
 boxes.PACK_GUEST = os.environ["LAB_STUB_WORLD"] + "/bin/pack-guest"
@@ -121,6 +132,21 @@ class World:
         text = json.dumps({name.replace("__", " "): what for name, what in faults.items()})
         (self.root / "faults.json").write_text(text)
 
+    def limit(self, **limits: float) -> None:
+        """From now on the host has no more than this free of what machines need; else it is endless."""
+        rows = [
+            {
+                "name": name.replace("__", " "),
+                "unit": {"memory": "MB", "disk": "GB"}.get(name, ""),
+                "free": free,
+                "of": free,
+                "hint": f"raise {name}",
+                "promised": name == "memory",
+            }
+            for name, free in limits.items()
+        ]
+        (self.root / "limits.json").write_text(json.dumps(rows))
+
     def calls(self, program: str) -> list[list[str]]:
         """The words of each call of a program."""
         path = self.root / "calls"
@@ -140,6 +166,12 @@ class World:
             re.sub("^lab-[0-9a-f]+-", "", path.name): path.read_text().split()[0]
             for path in sorted((self.root / "guests").iterdir())
         }
+
+    def lose(self, machine: str) -> None:
+        """Remove a guest behind lab's back."""
+        guest = next((self.root / "guests").glob(f"lab-*-{machine}"))
+        shutil.rmtree(self.root / "lxc" / guest.name)
+        guest.unlink()
 
     def edit(self, old: str, new: str) -> None:
         """Write something else into labs.yaml."""
@@ -177,6 +209,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     write_program(world.root / "bin" / "ssh-keygen", SSH_KEYGEN)
     write_program(world.root / "bin" / "pack-guest", 'mkdir -p "$LAB_STUB_WORLD/lxc/.lab-roots/$2"')
     world.fault()
+    world.limit()
     box = tmp_path / "vagrant.d" / "boxes" / "lab-VAGRANTSLASH-debian-12" / "0" / "lxc"
     box.mkdir(parents=True)
     (box / "metadata.json").write_text('{"provider": "lxc", "lab_recipe": "c0ffee"}')
@@ -206,6 +239,13 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(world.project)
     monkeypatch.setattr(lxc, "BRIDGE", "lo")
+    limits = world.root / "limits.json"
+    monkeypatch.setattr(
+        lxc.Lxc,
+        "capacity",
+        lambda _: tuple(Limit(**it) for it in json.loads(limits.read_text())),
+    )
+    monkeypatch.setattr(pace, "look_at_host", lambda: pace.Load(processors=4, load=0, free_mb=1e6))
     monkeypatch.setattr(ssh, "listens", lambda _: True)
     monkeypatch.setattr(boxes, "PACK_GUEST", world.root / "bin" / "pack-guest")
     return world

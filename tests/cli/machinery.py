@@ -8,6 +8,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import signal
 import sys
 import time
@@ -66,7 +67,12 @@ def guest(name: str) -> Path:
 def lxc_destroy() -> None:
     if not guest(WORDS[-1]).exists():
         sys.exit("Container is not defined")
-    guest(WORDS[-1]).unlink()
+    remove(WORDS[-1])
+
+
+def remove(name: str) -> None:
+    guest(name).unlink(missing_ok=True)
+    shutil.rmtree(WORLD / "lxc" / name, ignore_errors=True)
 
 
 def setting(machine: str, key: str) -> str:
@@ -87,6 +93,10 @@ def create(machine: str) -> None:
         done = WORLD / "steps" / machine
         done.write_text(baked.read_text() if baked.exists() else "")
     guest(container(machine)).write_text(f"RUNNING {setting(machine, 'address')}")
+    folder = WORLD / "lxc" / container(machine)
+    folder.mkdir(exist_ok=True)
+    (folder / "config").write_text(f"lxc.net.0.ipv4.address = {setting(machine, 'address')}\n")
+    (folder / "seeded").touch()
     note = Path(".vagrant/machines") / machine / "lxc" / "id"
     note.parent.mkdir(parents=True, exist_ok=True)
     note.write_text(container(machine))
@@ -117,7 +127,7 @@ def vagrant() -> None:
         elif WORDS[0] == "halt":
             guest(container(name)).write_text("STOPPED -")
         elif WORDS[0] == "destroy":
-            guest(container(name)).unlink(missing_ok=True)
+            remove(container(name))
     for name, why in errors.items():
         print(
             f"An error occurred while executing the action on the '{name}'\n"
@@ -147,7 +157,9 @@ def ssh() -> None:
         print(words, file=sys.stderr)
         sys.exit(255)
     command = WORDS[-1]
-    if "bash $kit/run-steps" in command:
+    if "LAB_LOOK=1" in command:
+        look(name, command)
+    elif "bash $kit/run-steps" in command:
         run_steps(name, command)
     elif "while read -r limit size" in command:
         run_here(command)
@@ -174,6 +186,17 @@ def run_steps(name: str, command: str) -> None:
         known.append(f"{step}:{digest}")
         done.write_text(" ".join(known))
         print("ended", step, 0, "0.1")
+
+
+def look(name: str, command: str) -> None:
+    """What provision/run-steps says when it only looks."""
+    sys.stdin.buffer.read()
+    done = WORLD / "steps" / name
+    known = done.read_text().split() if done.exists() else []
+    for step, digest in re.findall(r" ([-a-z0-9_]+):([0-9a-f]{16})", command):
+        stands = f"{step}:{digest}" in known
+        reason = "changed" if any(it.startswith(f"{step}:") for it in known) else "new"
+        print(f"kept {step}" if stands else f"todo {step} {reason}")
 
 
 def run_here(command: str) -> None:

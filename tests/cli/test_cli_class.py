@@ -266,7 +266,7 @@ def test_a_machine_that_lab_did_not_make_is_left_alone(lab: Lab, world: Any) -> 
 
 def test_a_machine_deleted_behind_lab_is_made_anew(lab: Lab, world: Any) -> None:
     lab("up")
-    next((world.root / "guests").glob("*-hello-ana")).unlink()
+    world.lose("hello-ana")
     assert status(lab, "ana") == {"hello-ana": "missing"}
     assert lab("up").code == OK
     assert status(lab, "ana") == {"hello-ana": "running"}

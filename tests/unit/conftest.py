@@ -16,7 +16,7 @@ from lab.classroom.guide import load_guide
 from lab.errors import ProcessError
 from lab.machines.fleet import build_machine
 from lab.machines.keys import read_keys
-from lab.machines.providers.base import Addresses, Guest
+from lab.machines.providers.base import Addresses, Guest, Limit
 from lab.machines.steps import read_contents
 from lab.system.files import LabFolder
 from lab.workflow.project import Project
@@ -50,10 +50,11 @@ class FakeProvider:
 
     name: str = "lxc"
     found: dict[str, Guest] = field(default_factory=dict)
-    seeded: set[str] = field(default_factory=set)
     removed: list[str] = field(default_factory=list)
     stubborn: set[str] = field(default_factory=set)
-    asked_room_for: list[int] = field(default_factory=list)
+    limits: tuple[Limit, ...] = ()
+    boot_weight: int = 8
+    boot_memory_mb: int = 128
     addresses: dict[str, str] = field(default_factory=dict)
 
     def require(self) -> None:
@@ -70,9 +71,6 @@ class FakeProvider:
         given = {it: self.addresses[it] for it in guests if it in self.addresses}
         return Addresses(gateway="10.0.3.1", of=given)
 
-    def ever_started(self, guest: str) -> bool:
-        return guest in self.seeded
-
     def remove(self, guest: str) -> None:
         if guest in self.stubborn:
             raise ProcessError(f"{guest} could not be removed")
@@ -85,11 +83,19 @@ class FakeProvider:
     def pack(self, guest: str, *, root_id: str, recipe: str, work: Path, log: Path) -> Path:
         raise NotImplementedError
 
-    def check_room(self, guests: int) -> None:
-        self.asked_room_for.append(guests)
+    def capacity(self) -> tuple[Limit, ...]:
+        return self.limits
 
-    def add(self, name: str, *, state: str = "running", ip: str = "10.0.0.9") -> None:
-        self.found[name] = Guest(name=name, state=state, ip=ip if state == "running" else "")
+    def needs(self, size: MachineSize, *, new: bool) -> dict[str, float]:
+        """A machine takes its memory, one of anything else, and no address twice."""
+        needs = {limit.name: 1.0 for limit in self.limits if new or limit.name != "addresses"}
+        return needs | {"memory": float(size.memory_mb)}
+
+    def add(
+        self, name: str, *, state: str = "running", ip: str = "10.0.0.9", started: bool = True
+    ) -> None:
+        ip = ip if state == "running" else ""
+        self.found[name] = Guest(name=name, state=state, ip=ip, started=started)
 
 
 @dataclass

@@ -127,8 +127,8 @@ def test_the_teacher_s_own_box(
     done: list[tuple[str, ...]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    add_box("school/base", "base.box")
-    add_box("school/base", "https://example.org/base.box")
+    add_box("school/base", "base.box", on_wait=print)
+    add_box("school/base", "https://example.org/base.box", on_wait=print)
     assert done == [
         ("add", "school/base", str(tmp_path / "base.box"), "lxc"),
         ("add", "school/base", "https://example.org/base.box", "lxc"),

@@ -149,7 +149,7 @@ def test_words_that_are_not_the_runner_s_are_passed_over(
     project: Project, ana: Machine, answering: Answering
 ) -> None:
     answering("echo start here; echo kept secret; echo kept base")
-    assert ran(project, ana) == (StepsOutcome(done=1, ran=0), [])
+    assert ran(project, ana) == (StepsOutcome(stand=("base",), ran=0), [])
 
 
 def test_all_went_well(project: Project, ana: Machine, answering: Answering) -> None:
@@ -158,7 +158,7 @@ def test_all_went_well(project: Project, ana: Machine, answering: Answering) -> 
         "printf 'start app\\nended app 0 2.0\\n'; echo noise >&2"
     )
     assert ran(project, ana) == (
-        StepsOutcome(done=4, ran=3),
+        StepsOutcome(stand=STEPS, ran=3),
         ["step web 2/4", "step account 3/4", "step app 4/4"],
     )
     log = project.folder.log_of("hello-ana").read_text()
@@ -176,7 +176,7 @@ def test_a_step_that_fails_is_told_with_what_it_said(
     outcome, told = ran(project, ana)
     assert told == ["step account 3/4"]
     assert outcome == StepsOutcome(
-        done=2,
+        stand=("base", "web"),
         ran=1,
         failed_step="account",
         exit_code=17,
@@ -188,7 +188,7 @@ def test_what_the_guest_says_beside_is_not_listened_to(
     project: Project, ana: Machine, answering: Answering
 ) -> None:
     answering("echo Welcome to this guest; echo kept base; echo; echo ended; echo kept")
-    assert ran(project, ana) == (StepsOutcome(done=1, ran=0), [])
+    assert ran(project, ana) == (StepsOutcome(stand=("base",), ran=0), [])
 
 
 def test_a_guest_that_cannot_take_the_kit_is_told(

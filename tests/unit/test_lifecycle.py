@@ -12,7 +12,7 @@ from lab.machines.providers.base import Guest
 from lab.workflow import lifecycle
 from lab.workflow.lifecycle import destroy, destroy_orphans, halt
 from lab.workflow.project import Project
-from lab.workflow.records import all_records, write_record
+from lab.workflow.records import all_records, new_record, write_record
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def exist(project: Project, *logins: str) -> None:
     for login in logins:
         project.provider.add(f"lab-c0ffee-hello-{login}")
     for machine in project.machines:
-        write_record(project.folder, machine)
+        write_record(project.folder, new_record(machine))
 
 
 def test_only_what_runs_is_stopped(project: Project, vagrant: dict[str, Any], witness: Any) -> None:
@@ -117,3 +117,14 @@ def test_orphans_are_this_project_s_only(project: Project, witness: Any) -> None
     ]
     assert not (project.folder.ssh / "hello-zoe").exists()
     assert destroy_orphans(project, observer=witness) == []
+
+
+def test_what_lab_did_not_make_is_neither_stopped_nor_destroyed(
+    project: Project, vagrant: dict[str, Any], witness: Any
+) -> None:
+    for login in ("ana", "zoe"):
+        project.provider.add(f"lab-c0ffee-hello-{login}", started=False)
+    assert halt(project, project.machines, observer=witness) == []
+    assert destroy(project, project.machines, observer=witness) == []
+    assert destroy_orphans(project, observer=witness) == []
+    assert (vagrant["halt"], vagrant["destroy"], project.provider.removed) == ([], [], [])

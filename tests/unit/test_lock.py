@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from lab.errors import LOCKED, LabError, LockedError
 from lab.system import lock
+from lab.system.lock import Holder
 
 HOLDER = """
 import pathlib, sys, time
@@ -73,7 +76,9 @@ def test_another_s_lock_is_told_with_pid_operation_and_start(
     error = caught.value
     assert error.exit_code == LOCKED
     started = json.loads(path.read_text())["started"]
-    assert error.details == f"pid {holder.pid}: `lab up`, since {started}"
+    assert error.message == "Another lab is at work on this project"
+    who = rf"pid {holder.pid}: `lab up`, since {re.escape(started)}, for \d+ s"
+    assert re.fullmatch(who, error.details)
     assert "--wait" in error.hint
 
 
@@ -110,13 +115,116 @@ def test_waiting_ends_when_time_is_up(path: Path) -> None:
         assert 0.3 <= time.monotonic() - started < 2
 
 
-@pytest.mark.parametrize("content", ["", "{", '{"pid": 1}'])
-def test_a_holder_that_has_not_written_yet_holds_it_all_the_same(path: Path, content: str) -> None:
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b'{"pid": 1}', b"[1]", b"\xff\0", b'{"pid": 1e999, "operation": 1}']
+)
+def test_a_holder_that_has_not_written_yet_holds_it_all_the_same(
+    path: Path, content: bytes
+) -> None:
     with lock.hold(path, operation="up"):
-        path.write_text(content)
+        path.write_bytes(content)
         with pytest.raises(LockedError) as caught, lock.hold(path, operation="verify"):
             pass
     assert str(path) in caught.value.details
+
+
+@pytest.mark.parametrize(
+    ("ago", "words"),
+    [
+        (timedelta(seconds=-5), "for 0 s"),
+        (timedelta(seconds=59), "for 59 s"),
+        (timedelta(minutes=4, seconds=10), "for 4 min 10 s"),
+        (timedelta(hours=26, minutes=5, seconds=3), "for 26 h 5 min"),
+    ],
+)
+def test_a_holder_says_for_how_long(ago: timedelta, words: str) -> None:
+    holder = Holder(pid=7, operation="up", started=datetime.now().astimezone() - ago)
+    assert str(holder).endswith(words)
+
+
+def test_the_holder_can_be_asked_for(path: Path) -> None:
+    assert lock.holder_of(path) is None
+    with lock.hold(path, operation="up"):
+        holder = lock.holder_of(path)
+    assert holder is not None
+    assert (holder.pid, holder.operation, holder.is_alive) == (os.getpid(), "up", True)
+    assert not Holder(pid=0, operation="up", started=holder.started).is_alive
+
+
+def test_who_waits_is_told_once_for_whom(path: Path, holder: subprocess.Popen[str]) -> None:
+    told: list[str] = []
+    with (
+        pytest.raises(LockedError),
+        lock.hold(path, operation="up", wait_s=0.5, on_wait=told.append, what="the boxes"),
+    ):
+        pass
+    [words] = told
+    assert words.startswith(f"waiting for another lab at work on the boxes (pid {holder.pid}: ")
+
+
+def test_who_does_not_wait_is_told_nothing(path: Path) -> None:
+    told: list[str] = []
+    with (
+        lock.hold(path, operation="up", on_wait=told.append, wait_s=5),
+        pytest.raises(LockedError),
+        lock.hold(path, operation="up", on_wait=told.append),
+    ):
+        pass
+    assert told == []
+
+
+def test_a_longer_note_leaves_no_rest(path: Path) -> None:
+    path.parent.mkdir()
+    path.write_text("x" * 500)
+    with lock.hold(path, operation="up"):
+        assert json.loads(path.read_text())["operation"] == "up"
+
+
+def test_a_full_disk_keeps_nobody_from_freeing_it(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    path.parent.mkdir()
+    path.write_text('{"pid": 1}')
+    monkeypatch.setattr(lock.os, "pwrite", full)
+    with lock.hold(path, operation="destroy"):
+        # Better nothing than somebody else's name.
+        assert path.read_text() == ""
+
+
+def test_a_folder_in_the_lock_s_place_is_told(path: Path) -> None:
+    path.mkdir(parents=True)
+    with (
+        pytest.raises(LabError, match=f"The lock {path} could not be opened: Is a directory") as it,
+        lock.hold(path, operation="up"),
+    ):
+        pass
+    assert "Move away what is in its place" in it.value.hint
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write any file")
+def test_a_lock_that_may_not_be_written_is_told(path: Path) -> None:
+    path.parent.mkdir()
+    path.touch(mode=0o400)
+    with (
+        pytest.raises(LabError, match="could not be opened: Permission denied"),
+        lock.hold(path, operation="up"),
+    ):
+        pass
+
+
+def test_a_disk_that_knows_no_locks_is_told(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(lock.fcntl, "flock", refuse)
+    with (
+        pytest.raises(LabError, match=f"{path} could not be locked: No locks available"),
+        lock.hold(path, operation="up"),
+    ):
+        pass
 
 
 def test_a_folder_that_cannot_be_is_told(tmp_path: Path) -> None:

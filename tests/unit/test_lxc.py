@@ -15,6 +15,7 @@ from lab.machines.providers import lxc as module
 from lab.machines.providers import provider_named
 from lab.machines.providers.base import Guest
 from lab.machines.providers.lxc import Lxc
+from lab.system.kernel import Kernel
 
 Program = Callable[[str, str], Path]
 
@@ -30,9 +31,11 @@ lab-c0ffee-hello-zoe     FROZEN  10.0.3.9
 
 
 @pytest.fixture(autouse=True)
-def _root(program: Program) -> None:
-    """Whoever runs the tests, sudo is no hindrance."""
+def _root(program: Program, tmp_path: Path) -> None:
+    """Whoever runs the tests, sudo is no hindrance; and LXC's folder is the test's own."""
     program("sudo", 'shift; exec "$@"')
+    (tmp_path / "lxc").mkdir()
+    program("lxc-config", f'[ "$1" = lxc.lxcpath ] && echo {shlex.quote(str(tmp_path / "lxc"))}')
 
 
 @pytest.fixture
@@ -152,11 +155,15 @@ def test_a_machine_s_share_of_the_host(
 
 
 def test_a_guest_that_was_ever_started_has_a_mark(program: Program, tmp_path: Path) -> None:
-    program("lxc-config", f'[ "$1" = lxc.lxcpath ] && echo {shlex.quote(str(tmp_path))}')
-    (tmp_path / "lab-c0ffee-ana").mkdir()
-    assert not Lxc().ever_started("lab-c0ffee-ana")
-    (tmp_path / "lab-c0ffee-ana" / "seeded").touch()
-    assert Lxc().ever_started("lab-c0ffee-ana")
+    (tmp_path / "table").write_text(TABLE)
+    program("lxc-ls", f"cat {shlex.quote(str(tmp_path / 'table'))}")
+    for name in ("lab-c0ffee-hello-ana", "lab-c0ffee-hello-luis", "lab-other-hello-pep"):
+        (tmp_path / "lxc" / name).mkdir()
+    (tmp_path / "lxc" / "lab-c0ffee-hello-luis" / "seeded").touch()
+    (tmp_path / "lxc" / "lab-other-hello-pep" / "seeded").touch()
+    guests = Lxc().guests("lab-c0ffee-")
+    assert len(guests) == 5
+    assert [name for name, guest in guests.items() if guest.started] == ["lab-c0ffee-hello-luis"]
 
 
 @pytest.mark.parametrize("table", ["", "NAME STATE IPV4\n"])
@@ -175,14 +182,29 @@ def test_a_guest_that_stays_is_told(program: Program, tmp_path: Path) -> None:
     assert caught.value.details == "--force --name lab-c0ffee-hello-ana is busy"
 
 
-@pytest.mark.parametrize(("guests", "wanted"), [(17, 1024), (100, 1600)])
-def test_a_class_that_the_kernel_does_not_allow_is_told_with_the_command(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, guests: int, wanted: int
+def test_what_the_network_and_root_s_processes_leave_free_is_asked_for(
+    program: Program, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    limit = tmp_path / "max_user_instances"
-    limit.write_text("128\n")
-    monkeypatch.setattr(module, "_INOTIFY", limit)
-    Lxc().check_room(16)
-    with pytest.raises(HostError) as caught:
-        Lxc().check_room(guests)
-    assert caught.value.hint == f"sudo sysctl -w fs.inotify.max_user_instances={wanted}"
+    settings = tmp_path / "sys" / "fs" / "inotify"
+    settings.mkdir(parents=True)
+    (settings / "max_user_instances").write_text("128\n")
+    monkeypatch.setattr(module, "KERNEL", Kernel(proc=tmp_path, sys=tmp_path / "none"))
+    program("lxc-config", f"echo {shlex.quote(str(tmp_path))}")
+    program("ip", "echo '7: lxcbr0 inet 10.0.3.1/24 brd 10.0.3.255 scope global lxcbr0'")
+    told = {limit.name: (limit.free, limit.of) for limit in Lxc().capacity()}
+    assert told.pop("disk")[1] > 0
+    assert told == {"addresses": (253, 253), "inotify instances": (128, 128)}
+
+
+def test_a_network_that_cannot_be_asked_about_is_left_out(
+    program: Program, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(module, "KERNEL", Kernel(proc=tmp_path, sys=tmp_path))
+    for bridge in ("", "7: lxcbr0 inet 10.0.3.1/24"):
+        program("lxc-config", "echo /nowhere/at/all")
+        program("ip", f"echo '{bridge}'")
+        assert [limit.name for limit in Lxc().capacity()] == ["disk"]
+
+
+def test_what_a_machine_needs_of_the_host() -> None:
+    assert Lxc().needs(MachineSize(memory_mb=768), new=True)["memory"] == 768

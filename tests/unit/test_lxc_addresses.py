@@ -122,3 +122,27 @@ def test_a_lost_list_is_made_good_by_what_stands_in_the_guests_settings(
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "config").write_text("lxc.net.0.ipv4.address=10.0.3.9/24\n")
     assert run(tmp_path, "a", capsys=capsys) == {"a": "10.0.3.9/24"}
+
+
+def test_how_many_are_free_is_told_without_allotting_any(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(tmp_path, "kept", "made", capsys=capsys)
+    (tmp_path / "made").mkdir()
+    (tmp_path / "made" / "config").write_text("lxc.net.0.ipv4.address = 10.0.3.3/24\n")
+    (tmp_path / "leases").write_text("1795350894 00:16:3e:ab:cd:ef 10.0.3.9 precious *\n")
+    before = (tmp_path / ".lab-addresses").read_text()
+    main(tmp_path, tmp_path / "leases", BRIDGE, [])
+    # One that is kept for a guest may be the very one that is asked for.
+    assert json.loads(capsys.readouterr().out)["free"] == 254 - 3
+    assert (tmp_path / ".lab-addresses").read_text() == before
+
+
+def test_a_network_of_any_size_is_counted_at_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "leases").write_text(
+        "1795350894 00:16:3e:ab:cd:ef 10.9.9.9 here *\n1795350894 00:16:3e:ab:cd:ee 192.168.7.1 away *\n1 2 rubbish\n"
+    )
+    main(tmp_path, tmp_path / "leases", ipaddress.IPv4Interface("10.0.0.1/8"), [])
+    assert json.loads(capsys.readouterr().out)["free"] == 2**24 - 2 - 2

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -119,40 +121,125 @@ def test_no_job_is_nothing_to_do() -> None:
     assert parallel.run_all([], silent, workers=4, on_news=silent, on_done=silent) == []
 
 
-def test_an_interruption_stops_the_programs_and_starts_no_job(tmp_path: Path) -> None:
-    ran: list[int] = []
-    ended: list[str] = []
+@pytest.fixture
+def brief(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A short grace, so that tests of the stubborn are quick."""
+    monkeypatch.setattr(process, "TERM_GRACE_S", 0.5)
 
-    def work(job: int, tell: Tell) -> None:
-        ran.append(job)
+
+def once() -> Callable[..., None]:
+    """Ctrl-C at its first call."""
+    calls: list[object] = []
+
+    def interrupt(*words: object) -> None:
+        calls.append(words)
+        if len(calls) == 1:
+            raise KeyboardInterrupt
+
+    return interrupt
+
+
+def sleeper(pid: Path, *, trap: str = "") -> list[str]:
+    """A program that notes its number and sleeps."""
+    return ["sh", "-c", f"{trap} echo $$ >{pid}; sleep 60 & wait; sleep 60"]
+
+
+def test_ctrl_c_begins_no_job_and_says_what_became_of_the_others(tmp_path: Path) -> None:
+    interrupt = once()
+    told: list[tuple[int, str]] = []
+    ended: list[int] = []
+
+    def work(job: int, tell: Tell) -> int:
+        if job == 0:
+            return 10
+        tell("running")
         try:
-            process.run(
-                ["sh", "-c", f"echo $$ >{tmp_path}/{job}; exec sleep 60"],
-                check=False,
-                on_line=tell,
-            )
-        except process.Interrupted:
-            ended.append("stopped")
+            process.run(sleeper(tmp_path / str(job)), check=False)
+        finally:
+            tell("stopping")
+        return job
+
+    def hear(job: int, text: str) -> None:
+        told.append((job, text))
+        if text == "running":
+            _wait_for(tmp_path, 2)
+            interrupt()
+
+    with pytest.raises(parallel.Stopped) as stopped:
+        parallel.run_all(
+            range(9), work, workers=2, on_news=hear, on_done=lambda job, _: ended.append(job)
+        )
+    first, *begun_or_not = stopped.value.results
+    assert first == Done(value=10)
+    words = [str(done.error).rpartition("`")[2].strip() for done in begun_or_not]
+    assert words == [
+        *["was stopped: lab was interrupted"] * 2,
+        *["It was not begun: lab was interrupted"] * 6,
+    ]
+    assert {type(done.error) for done in begun_or_not} == {process.Interrupted}
+    assert sorted(told) == [(1, "running"), (1, "stopping"), (2, "running"), (2, "stopping")]
+    assert sorted(ended) == [0, 1, 2]
+
+
+def test_a_job_that_ends_well_after_ctrl_c_has_done_what_it_should() -> None:
+    def work(job: int, tell: Tell) -> int:
+        tell("running")
+        with suppress(process.Interrupted):
+            process.pause(60)
+        return job
+
+    with pytest.raises(parallel.Stopped) as stopped:
+        parallel.run_all([1], work, workers=1, on_news=once(), on_done=silent)
+    assert stopped.value.results == [Done(value=1)]
+
+
+@pytest.mark.usefixtures("brief")
+def test_a_program_that_does_not_listen_is_killed_after_a_grace(tmp_path: Path) -> None:
+    def work(_: int, tell: Tell) -> None:
+        tell("running")
+        process.run(sleeper(tmp_path / "pid", trap="trap '' TERM;"))
 
     def interrupt(*_: object) -> None:
+        _wait_for(tmp_path, 1)
         raise KeyboardInterrupt
 
-    def first(job: int, tell: Tell) -> None:
+    with pytest.raises(parallel.Stopped) as stopped:
+        parallel.run_all([1], work, workers=1, on_news=interrupt, on_done=silent)
+    assert isinstance(stopped.value.results[0].error, process.Interrupted)
+
+
+def test_a_second_ctrl_c_kills_and_waits_for_nobody(tmp_path: Path) -> None:
+    """Neither for a program without ears, nor for one that cleans up, nor for a thread."""
+
+    def work(job: int, tell: Tell) -> None:
         tell("running")
-        work(job, tell)
+        deaf = sleeper(tmp_path / str(job), trap="trap '' TERM;")
+        if job == 0:
+            process.run(deaf)
+        if job == 1:
+            with process.cleaning_up():
+                process.run(deaf)
+        time.sleep(20)
+
+    told: list[str] = []
+    again = threading.Timer(0.5, lambda: os.kill(os.getpid(), signal.SIGINT))
+
+    def interrupt(_: int, text: str) -> None:
+        told.append(text)
+        if len(told) == 3:
+            _wait_for(tmp_path, 2)
+            again.start()
+            raise KeyboardInterrupt
 
     started = time.monotonic()
-    with pytest.raises(KeyboardInterrupt):
-        parallel.run_all(
-            range(10),
-            first,
-            workers=2,
-            on_news=lambda *_: (_wait_for(tmp_path, 2), interrupt()),
-            on_done=silent,
-        )
-    assert sorted(ran) == [0, 1]
-    assert ended == ["stopped"] * 2
-    assert time.monotonic() - started < 5
+    with pytest.raises(KeyboardInterrupt) as caught:
+        parallel.run_all(range(3), work, workers=3, on_news=interrupt, on_done=silent)
+    assert caught.type is KeyboardInterrupt
+    assert time.monotonic() - started < process.TERM_GRACE_S
+    for job in (0, 1):
+        assert not Path("/proc", (tmp_path / str(job)).read_text().strip()).exists()
+    with process.cleaning_up(), pytest.raises(process.Interrupted):
+        process.run(["true"])
 
 
 def _wait_for(folder: Path, count: int) -> None:

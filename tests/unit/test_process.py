@@ -346,6 +346,46 @@ def test_what_cleans_up_is_not_stopped(tmp_path: Path) -> None:
     assert [done.ok for done in ended] == [True]
 
 
+def test_a_pause_is_as_long_as_it_is_said() -> None:
+    started = time.monotonic()
+    process.pause(0.1)
+    assert time.monotonic() - started >= 0.1
+
+
+def test_a_pause_ends_when_lab_is_interrupted() -> None:
+    threading.Timer(0.1, process.stop_all).start()
+    with pytest.raises(Interrupted):
+        process.pause(60)
+    with pytest.raises(Interrupted):
+        process.pause(0)
+    with process.cleaning_up():
+        process.pause(0.01)
+        process.kill_all()
+        with pytest.raises(Interrupted):
+            process.pause(60)
+
+
+@pytest.mark.usefixtures("brief")
+def test_a_second_ctrl_c_spares_the_grace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "TERM_GRACE_S", 30)
+    pid = tmp_path / "pid"
+
+    def interrupt() -> None:
+        wait_for(pid)
+        for _ in range(2):
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.3)
+
+    threading.Thread(target=interrupt).start()
+    started = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        process.run(["sh", "-c", f"trap '' TERM; echo $$ >{pid}; sleep 60; sleep 60"])
+    assert gone(wait_for(pid))
+    assert time.monotonic() - started < 20
+    with pytest.raises(Interrupted):
+        process.run(["true"])
+
+
 def test_a_quick_program_is_not_waited_for_longer_with_a_time_out() -> None:
     started = time.monotonic()
     for _ in range(10):

@@ -23,9 +23,12 @@ from lab.classroom.results import (
     StudentResult,
 )
 from lab.errors import LabError
+from lab.machines.health import Finding, Health
 from lab.report.boxes_json import boxes_json
 from lab.report.boxes_table import boxes_table
 from lab.report.console import console_for
+from lab.report.doctor_json import doctor_json
+from lab.report.doctor_table import doctor_table
 from lab.report.errors import show_error
 from lab.report.status_json import status_json
 from lab.report.status_table import status_table
@@ -93,6 +96,10 @@ def read_boxes(case: dict[str, Any]) -> list[BoxStatus]:
     return [BoxStatus(**row) for row in case["rows"]]
 
 
+def read_findings(case: dict[str, Any]) -> list[Finding]:
+    return [Finding(**{**row, "outcome": Health(row["outcome"])}) for row in case["rows"]]
+
+
 def read_error(case: dict[str, Any]) -> LabError:
     log = Path(case["log"]) if case["log"] else None
     return LabError(case["message"], details=case["details"], hint=case["hint"], log=log)
@@ -103,12 +110,14 @@ SHOWN: dict[str, Callable[[dict[str, Any], Console], None]] = {
     "status": lambda case, console: status_table(read_statuses(case), console=console),
     "up": lambda case, console: up_summary(read_outcomes(case), console=console),
     "boxes": lambda case, console: boxes_table(read_boxes(case), console=console),
+    "doctor": lambda case, console: doctor_table(read_findings(case), console=console),
     "error": lambda case, console: show_error(read_error(case), console=console),
 }
 AS_JSON: dict[str, Callable[[dict[str, Any]], str]] = {
     "verify": lambda case: verify_json(read_labs(case)),
     "status": lambda case: status_json(read_statuses(case)),
     "boxes": lambda case: boxes_json(read_boxes(case)),
+    "doctor": lambda case: doctor_json(read_findings(case)),
 }
 
 

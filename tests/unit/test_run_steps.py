@@ -214,3 +214,61 @@ def test_what_a_step_leaves_running_holds_nobody_up(guest: Guest) -> None:
     assert guest.words("one:d1") == ["start one", "ended one"]
     assert guest.words("one:d1") == ["kept one"]
     os.kill(int((guest.root / "kit/guide/pid").read_text()), signal.SIGKILL)
+
+
+def looked(guest: Guest, *arguments: str, **environment: str) -> list[str]:
+    """What the runner says when it only looks."""
+    reports = guest.reports(*arguments, LAB_LOOK="1", **environment)
+    return [f"{it.word} {it.step} {it.reason}".strip() for it in reports]
+
+
+def test_looking_says_what_would_run_and_why(guest: Guest) -> None:
+    guest.write("three", "false")
+    (guest.steps / "two.state.sh").write_text(f"cat {guest.root}/owned\n")
+    (guest.root / "owned").write_text("as it was\n")
+    assert looked(guest, "one:d1") == ["todo one new"]
+    guest.run("one:d1", "two:d2", "three:d3")
+    assert looked(guest, "one:d1", "two:d2") == ["kept one", "kept two"]
+    assert looked(guest, "one:other", "two:d2", "three:d3") == [
+        "todo one changed",
+        "kept two",
+        "todo three failed",
+    ]
+    (guest.root / "owned").write_text("by somebody\n")
+    assert looked(guest, "two:d2", "four:d4") == ["todo two broken", "todo four new"]
+
+
+def test_looking_runs_and_writes_nothing(guest: Guest) -> None:
+    guest.write("one", f"touch {guest.root}/ran")
+    looked(guest, "one:d1", "two:d2")
+    assert not (guest.root / "ran").exists()
+    assert sorted(path.name for path in guest.root.iterdir()) == ["kit"]
+
+
+@pytest.mark.parametrize(
+    "record", ["", "\0\0", "d1", "d1 0", "$(touch x) 0 1 none", "d1 0 1 none more"]
+)
+def test_a_damaged_record_is_a_step_to_run(guest: Guest, record: str) -> None:
+    guest.run("one:d1")
+    (guest.root / "steps" / "one").write_text(record)
+    assert guest.words("one:d1") == ["start one", "ended one"]
+    assert guest.words("one:d1") == ["kept one"]
+
+
+def test_the_runner_needs_no_file_of_its_own_to_look(guest: Guest) -> None:
+    """lab sends its own runner to look: the guest may have an older one."""
+    guest.run("one:d1")
+    script = (guest.root / "kit" / "run-steps").read_text()
+    done = subprocess.run(
+        ["bash", "-c", script, "run-steps", "one:d1", "two:d2"],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={
+            "PATH": os.environ["PATH"],
+            "LAB_REPORT": "1",
+            "LAB_LOOK": "1",
+            "LAB_KIT": str(guest.root / "kit"),
+        },
+    )
+    assert done.stdout == "kept one\ntodo two new\n"

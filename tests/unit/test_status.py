@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from lab.classroom.results import MachineState, MachineStatus
+from lab.machines.fleet import Machine
 from lab.machines.providers.base import Guest
 from lab.workflow.project import Project
-from lab.workflow.records import write_record
-from lab.workflow.status import orphans_of, status
+from lab.workflow.reconcile import orphans_of
+from lab.workflow.records import Stage, new_record, write_record
+from lab.workflow.status import status
 
 CONTAINER = "lab-c0ffee-hello-ana"
 
@@ -28,30 +31,37 @@ def ana(**changes: Any) -> MachineStatus:
 
 
 URL = "http://tiny.ana.example.org/"
+STEPS = ("base", "web", "account", "app")
+
+
+def noted(project: Project, machine: Machine, *, steps: tuple[str, ...] = (), **more: Any) -> None:
+    stood = {step.name: step.digest for step in machine.steps if step.name in steps}
+    write_record(project.folder, replace(new_record(machine), steps=stood, **more))
 
 
 @pytest.mark.parametrize(
     ("guest", "record", "expected"),
     [
         (None, None, ana()),
-        (None, {"step": "app", "steps_done": 4}, ana()),
-        (("running", "10.0.3.1"), None, ana(state=MachineState.CREATING, ip="10.0.3.1", url=URL)),
+        (None, {"steps": STEPS, "stage": Stage.READY}, ana()),
+        (("running", "10.0.3.1"), None, ana(state=MachineState.RUNNING, ip="10.0.3.1", url=URL)),
         (
             ("running", "10.0.3.1"),
-            {"step": "app", "steps_done": 4},
+            {"steps": STEPS, "stage": Stage.READY},
             ana(state=MachineState.RUNNING, ip="10.0.3.1", url=URL, step="app", steps_done=4),
         ),
         (
             ("running", ""),
-            {"step": "web", "steps_done": 1, "failed": True},
+            {"steps": STEPS[:1], "failed_step": "web", "stage": Stage.FAILED},
             ana(state=MachineState.FAILED, url=URL, step="web", steps_done=1),
         ),
         (
             ("stopped", ""),
-            {"step": "web", "steps_done": 1, "failed": True},
+            {"steps": STEPS[:1], "failed_step": "web", "stage": Stage.FAILED},
             ana(state=MachineState.STOPPED, url=URL, step="web", steps_done=1),
         ),
-        (("unknown", ""), {}, ana(state=MachineState.UNKNOWN, url=URL)),
+        (("unknown", ""), {"stage": Stage.READY}, ana(state=MachineState.UNKNOWN, url=URL)),
+        (("running", ""), {}, ana(state=MachineState.CREATING, url=URL)),
     ],
 )
 def test_where_a_machine_is(
@@ -61,9 +71,11 @@ def test_where_a_machine_is(
     expected: MachineStatus,
 ) -> None:
     if guest is not None:
-        project.provider.found[CONTAINER] = Guest(name=CONTAINER, state=guest[0], ip=guest[1])
+        project.provider.found[CONTAINER] = Guest(
+            name=CONTAINER, state=guest[0], ip=guest[1], started=True
+        )
     if record is not None:
-        write_record(project.folder, project.machines[0], **record)
+        noted(project, project.machines[0], **record)
     assert status(project, project.machines[:1], orphans=False) == [expected]
 
 
@@ -72,7 +84,7 @@ def test_orphans_come_last_and_only_when_asked_for(project: Project) -> None:
         project.provider.add(name)
     rows = status(project, project.machines, orphans=True)
     assert [(row.machine, row.state.value) for row in rows] == [
-        ("hello-ana", "creating"),
+        ("hello-ana", "running"),
         ("hello-luis", "missing"),
         ("hello-marta", "missing"),
         ("hello-zoe", "orphan"),
@@ -91,7 +103,7 @@ def test_orphans_come_last_and_only_when_asked_for(project: Project) -> None:
 
 def test_an_orphan_is_known_by_what_was_noted(project: Project) -> None:
     marta = project.machines[2]
-    write_record(project.folder, marta, step="app", steps_done=4)
+    noted(project, marta, steps=STEPS)
     project.provider.add(marta.container)
     shrunk = type(project)(**{**vars(project), "machines": project.machines[:2]})
     [row] = status(shrunk, [], orphans=True)

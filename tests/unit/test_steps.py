@@ -17,7 +17,7 @@ from lab.machines.steps import (
     parse_report,
     plan_steps,
     read_contents,
-    steps_done,
+    steps_that_stand,
 )
 from lab.workflow.project import Project
 
@@ -159,5 +159,5 @@ def test_a_line_that_is_nearly_a_report_is_none(line: str) -> None:
 def test_steps_that_stand_are_those_kept_and_those_that_went_well() -> None:
     lines = ["kept a", "start b", "ended b 0 1.0", "start c", "ended c 1 1.0"]
     reports = [report for line in lines if (report := parse_report(line))]
-    assert steps_done(reports) == 2
+    assert steps_that_stand(reports) == ("a", "b")
     assert PlannedStep(name="a", scope="class", digest="d").argument == "a:d"

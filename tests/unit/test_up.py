@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,28 @@ from lab.classroom.results import MachineOutcome
 from lab.errors import ConnectionLost, HostError, LabError, UsageError
 from lab.machines.fleet import Machine
 from lab.machines.kit import StepsOutcome
+from lab.machines.providers.base import Limit
+from lab.machines.vagrant import VagrantKilled
+from lab.system import process
 from lab.workflow import boot as boot_module
+from lab.workflow import pace as pace_module
+from lab.workflow import run as run_module
 from lab.workflow import up as module
+from lab.workflow.pace import Load
 from lab.workflow.project import Project
-from lab.workflow.records import read_record, write_record
-from lab.workflow.up import UpOptions, bring_up, check_steps
+from lab.workflow.records import (
+    MachineRecord,
+    Stage,
+    all_records,
+    new_record,
+    read_record,
+    write_record,
+)
+from lab.workflow.run import Interruption, UpOptions
+from lab.workflow.up import bring_up, check_steps
+
+IDLE = Load(processors=4, load=0.0, free_mb=100_000)
+STEPS = ("base", "web", "account", "app")
 
 
 @dataclass
@@ -39,6 +57,12 @@ class World:
     asked: list[str] = field(default_factory=list)
     let_go: threading.Event | None = None
     tried: dict[str, int] = field(default_factory=dict)
+
+    def call_vagrant(self, *words: Any, **options: Any) -> dict[str, str]:
+        return self.vagrant_up(*words, **options)
+
+    def call_run_steps(self, *words: Any, **how: Any) -> StepsOutcome:
+        return self.run_steps(*words, **how)
 
     def vagrant_up(
         self, names: Sequence[str], *, on_line: Callable[[str, str], None], **_: object
@@ -71,7 +95,7 @@ class World:
         if self.let_go is not None and machine.name == "hello-ana":
             self.let_go.set()
         tell("step base 1/4")
-        outcome = self.steps.get(machine.name, StepsOutcome(done=4, ran=4))
+        outcome = self.steps.get(machine.name, StepsOutcome(stand=STEPS, ran=4))
         if isinstance(outcome, Exception):
             raise outcome
         return outcome
@@ -83,13 +107,14 @@ def world(project: Project, monkeypatch: pytest.MonkeyPatch) -> World:
 
     class FakeVagrant:
         def __init__(self, *_: object, **__: object) -> None:
-            self.up = world.vagrant_up
+            self.up = world.call_vagrant
 
     monkeypatch.setattr(boot_module, "Vagrant", FakeVagrant)
     monkeypatch.setattr(module, "ensure_boxes", lambda boxes, **_: world.boxes.extend(boxes))
     monkeypatch.setattr(boot_module.ssh, "listens", world.listens)
     monkeypatch.setattr(boot_module, "_SSH_TIMEOUT_S", 0.3)
-    monkeypatch.setattr(module.kit, "run_steps", world.run_steps)
+    monkeypatch.setattr(run_module.kit, "run_steps", world.call_run_steps)
+    monkeypatch.setattr(pace_module, "look_at_host", lambda: IDLE)
     return world
 
 
@@ -121,14 +146,14 @@ def test_a_class_from_nothing(world: World, witness: Any) -> None:
     assert world.provisioned == {
         machine.name: {"force": False, "only": ()} for machine in project.machines
     }
-    assert project.provider.asked_room_for == [3]
     record = read_record(project.folder, "hello-ana")
     assert record is not None
-    assert (record.ip, record.step, record.steps_done, record.failed) == (
+    assert (record.ip, tuple(record.steps), record.failed_step, record.stage, record.made_of) == (
         "10.0.3.1",
-        "app",
-        4,
-        False,
+        STEPS,
+        "",
+        Stage.READY,
+        "debian-12",
     )
     assert (project.path / "Vagrantfile").exists()
     assert "Host hello-marta.student\n" in (project.folder.ssh / "config").read_text()
@@ -140,7 +165,7 @@ def test_a_class_from_nothing(world: World, witness: Any) -> None:
 def test_what_is_there_already_is_left_alone(world: World, witness: Any) -> None:
     for machine in world.project.machines:
         world.project.provider.add(machine.container)
-        world.steps[machine.name] = StepsOutcome(done=4, ran=0)
+        world.steps[machine.name] = StepsOutcome(stand=STEPS, ran=0)
     outcomes = up(world, witness)
     assert world.booted == []
     assert all(outcome.ok and not outcome.changed for outcome in outcomes.values())
@@ -151,18 +176,16 @@ def test_only_what_does_not_run_is_booted(world: World, witness: Any) -> None:
     ana, luis, _ = world.project.machines
     world.project.provider.add(ana.container)
     world.project.provider.add(luis.container, state="stopped")
-    world.project.provider.seeded.add(luis.container)
     for machine in world.project.machines:
-        world.steps[machine.name] = StepsOutcome(done=4, ran=0)
+        world.steps[machine.name] = StepsOutcome(stand=STEPS, ran=0)
     outcomes = up(world, witness)
     assert world.booted == [["hello-luis", "hello-marta"]]
     assert [outcome.changed for outcome in outcomes.values()] == [False, True, True]
-    assert world.project.provider.asked_room_for == [3]
 
 
 def test_one_student_s_failed_step_is_that_student_s(world: World, witness: Any) -> None:
     world.steps["hello-luis"] = StepsOutcome(
-        done=2, ran=3, failed_step="account", exit_code=9, tail=("no", "such user")
+        stand=("base", "web"), ran=3, failed_step="account", exit_code=9, tail=("no", "such user")
     )
     outcomes = up(world, witness)
     assert [outcome.ok for outcome in outcomes.values()] == [True, False, True]
@@ -175,7 +198,8 @@ def test_one_student_s_failed_step_is_that_student_s(world: World, witness: Any)
     )
     record = read_record(world.project.folder, "hello-luis")
     assert record is not None
-    assert (record.step, record.steps_done, record.failed) == ("account", 2, True)
+    assert (record.failed_step, tuple(record.steps)) == ("account", ("base", "web"))
+    assert record.stage is Stage.FAILED
 
 
 @pytest.mark.parametrize(
@@ -208,7 +232,7 @@ def test_one_that_does_not_boot_is_not_provisioned(world: World, witness: Any) -
     assert ("hello-ana", False, "There was an error") in witness.of_kind("done")
     record = read_record(world.project.folder, "hello-ana")
     assert record is not None
-    assert record.failed
+    assert record.stage is Stage.FAILED
 
 
 def test_one_that_vagrant_thinks_is_up_and_has_no_address(world: World, witness: Any) -> None:
@@ -231,7 +255,7 @@ def test_steps_run_on_one_machine_while_another_still_boots(world: World, witnes
         world.project.provider.addresses[machine.container] = f"10.0.3.{number}/24"
     world.let_go = threading.Event()
     # Vagrant ends only when ana's steps have been run.
-    world.steps["hello-ana"] = StepsOutcome(done=4, ran=4)
+    world.steps["hello-ana"] = StepsOutcome(stand=STEPS, ran=4)
     outcomes = up(world, witness)
     assert all(outcome.ok for outcome in outcomes.values())
     assert [outcome.ip for outcome in outcomes.values()] == ["10.0.3.7", "10.0.3.8", "10.0.3.9"]
@@ -281,13 +305,39 @@ def test_an_address_that_is_no_longer_given_is_forgotten(world: World, witness: 
     assert not (ana.keys.folder / "resolv.conf").exists()
 
 
+def noted(world: World, machine: Machine, *steps: str, **changes: Any) -> MachineRecord:
+    """A machine that was made before, with these steps done."""
+    stood = {step.name: step.digest for step in machine.steps if step.name in steps}
+    record = replace(new_record(machine), stage=Stage.READY, steps=stood, **changes)
+    write_record(world.project.folder, record)
+    return record
+
+
 def test_a_failure_to_boot_keeps_what_was_known_of_the_steps(world: World, witness: Any) -> None:
-    write_record(world.project.folder, world.project.machines[0], step="web", steps_done=2)
+    ana = world.project.machines[0]
+    world.project.provider.add(ana.container, state="stopped")
+    before = noted(world, ana, "base", "web")
     world.failures = {"hello-ana": "no"}
     up(world, witness)
     record = read_record(world.project.folder, "hello-ana")
     assert record is not None
-    assert (record.step, record.steps_done, record.failed) == ("web", 2, True)
+    assert (record.failed_step, record.steps, record.stage) == ("", before.steps, Stage.FAILED)
+
+
+def test_what_is_made_is_noted_before_it_is_begun(world: World, witness: Any) -> None:
+    seen = []
+    boot = world.vagrant_up
+
+    def look(*words: Any, **options: Any) -> dict[str, str]:
+        records = all_records(world.project.folder)
+        seen.append({name: record.stage for name, record in records.items()})
+        return boot(*words, **options)
+
+    world.vagrant_up = look  # type: ignore[method-assign]
+    up(world, witness)
+    assert seen == [
+        dict.fromkeys(("hello-ana", "hello-luis", "hello-marta"), Stage.CREATING),
+    ]
 
 
 def test_machines_without_their_steps(world: World, witness: Any) -> None:
@@ -313,42 +363,117 @@ def test_steps_without_booting(world: World, witness: Any) -> None:
 
 
 def test_a_run_of_one_step_says_nothing_of_the_others(world: World, witness: Any) -> None:
-    write_record(world.project.folder, world.project.machines[0], step="app", steps_done=4)
-    world.steps["hello-ana"] = StepsOutcome(done=1, ran=1)
+    ana = world.project.machines[0]
+    world.project.provider.add(ana.container)
+    before = noted(world, ana, *STEPS)
+    world.steps["hello-ana"] = StepsOutcome(stand=("web",), ran=1)
     up(world, witness, only=("web",))
     record = read_record(world.project.folder, "hello-ana")
     assert record is not None
-    assert record.steps_done == 4
+    assert (record.steps, record.stage) == (before.steps, Stage.READY)
 
 
-def test_a_class_that_the_host_has_no_room_for_is_not_begun(
+def test_a_guest_that_was_never_started_is_made_anew(world: World, witness: Any) -> None:
+    ana = world.project.machines[0]
+    noted(world, ana)
+    world.project.provider.add(ana.container, state="stopped", started=False)
+    up(world, witness)
+    assert world.project.provider.removed == [ana.container]
+
+
+def test_a_guest_that_lab_did_not_make_is_never_touched(world: World, witness: Any) -> None:
+    ana = world.project.machines[0]
+    for state in ("stopped", "running"):
+        world.project.provider.add(ana.container, state=state, started=False)
+        outcomes = up(world, witness)
+        assert outcomes["ana"].message == (
+            "lab did not make the guest lab-c0ffee-hello-ana, and leaves it alone"
+        )
+        assert [outcome.ok for outcome in outcomes.values()] == [False, True, True]
+    assert world.project.provider.removed == []
+    assert "hello-ana" not in world.provisioned
+    # A note would make it lab's own the next time.
+    assert read_record(world.project.folder, "hello-ana") is None
+
+
+def test_a_machine_of_another_box_is_left_as_it_is(world: World, witness: Any) -> None:
+    ana = world.project.machines[0]
+    world.project.provider.add(ana.container)
+    before = noted(world, ana, *STEPS, made_of="debian-11")
+    outcomes = up(world, witness)
+    assert outcomes["ana"].message == "it was made of the box debian-11; labs.yaml says debian-12"
+    assert outcomes["ana"].retry == "lab up --recreate hello/ana"
+    assert sorted(world.provisioned) == ["hello-luis", "hello-marta"]
+    assert read_record(world.project.folder, "hello-ana") == before
+
+
+def test_a_vagrant_that_is_killed_is_started_for_each_of_the_rest(
+    world: World, witness: Any
+) -> None:
+    boot = world.vagrant_up
+
+    def die(names: Sequence[str], **options: Any) -> dict[str, str]:
+        if len(names) > 1 or "hello-luis" in names:
+            world.booted.append(list(names))
+            raise VagrantKilled("`vagrant up` was killed by SIGKILL", details="in the middle")
+        return boot(names, **options)
+
+    world.vagrant_up = die  # type: ignore[method-assign]
+    outcomes = up(world, witness)
+    assert world.booted == [
+        ["hello-ana", "hello-luis", "hello-marta"],
+        ["hello-ana"],
+        ["hello-luis"],
+        ["hello-marta"],
+    ]
+    assert [outcome.ok for outcome in outcomes.values()] == [True, False, True]
+    assert (outcomes["luis"].message, outcomes["luis"].tail, outcomes["luis"].retry) == (
+        "`vagrant up` was killed by SIGKILL",
+        ("in the middle",),
+        "lab up hello/luis",
+    )
+
+
+def test_a_busy_host_boots_fewer_at_a_time(
     world: World, witness: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(_: int) -> None:
-        raise HostError("no room")
+    short = Load(processors=1, load=0.0, free_mb=2.5 * world.project.provider.boot_memory_mb)
+    monkeypatch.setattr(pace_module, "look_at_host", lambda: short)
+    assert all(outcome.ok for outcome in up(world, witness).values())
+    assert world.booted == [["hello-ana", "hello-luis"], ["hello-marta"]]
 
-    monkeypatch.setattr(world.project.provider, "check_room", full)
-    with pytest.raises(HostError, match="no room"):
+
+def test_a_class_that_does_not_fit_is_not_begun(world: World, witness: Any) -> None:
+    world.project.provider.limits = (Limit(name="seats", unit="", free=2, of=9),)
+    with pytest.raises(HostError, match="2 of 3 machines fit"):
         up(world, witness)
-    assert world.booted == []
+    assert (world.booted, world.boxes) == ([], [])
+    assert all_records(world.project.folder) == {}
+
+
+def test_those_that_fit_are_started_when_that_is_said(world: World, witness: Any) -> None:
+    world.project.provider.limits = (Limit(name="seats", unit="", free=2, of=9),)
+    outcomes = up(world, witness, fit=True)
+    assert [outcome.ok for outcome in outcomes.values()] == [True, True, False]
+    assert outcomes["marta"].message == "there is no room for it on this computer"
+    assert world.booted == [["hello-ana", "hello-luis"]]
+
+
+def test_what_runs_already_needs_no_room(world: World, witness: Any) -> None:
+    world.project.provider.limits = (Limit(name="seats", unit="", free=0, of=9),)
+    for machine in world.project.machines:
+        world.project.provider.add(machine.container)
+    assert all(outcome.ok for outcome in up(world, witness).values())
 
 
 def note_of(project: Project, machine: str) -> Path:
     return project.path / ".vagrant" / "machines" / machine / "lxc" / "id"
 
 
-def test_a_guest_that_was_never_started_is_made_anew(world: World, witness: Any) -> None:
-    ana = world.project.machines[0]
-    world.project.provider.add(ana.container, state="stopped")
-    up(world, witness)
-    assert world.project.provider.removed == [ana.container]
-
-
 def test_a_guest_that_may_hold_work_is_given_back_to_vagrant(world: World, witness: Any) -> None:
     ana, luis, _ = world.project.machines
     for machine in (ana, luis):
         world.project.provider.add(machine.container, state="stopped")
-        world.project.provider.seeded.add(machine.container)
     note = note_of(world.project, luis.name)
     note.parent.mkdir(parents=True)
     note.write_text(luis.container)
@@ -356,6 +481,31 @@ def test_a_guest_that_may_hold_work_is_given_back_to_vagrant(world: World, witne
     assert world.project.provider.removed == []
     assert note_of(world.project, ana.name).read_text() == ana.container
     assert note.read_text() == luis.container
+
+
+def test_an_interruption_says_how_far_each_machine_came(world: World, witness: Any) -> None:
+    stopped: list[str] = []
+
+    def stop(machine: Machine, _: object, packed: bytes, **__: Any) -> StepsOutcome:
+        if machine.name == "hello-ana":
+            return StepsOutcome(stand=STEPS, ran=4)
+        if not stopped:
+            stopped.append(machine.name)
+            signal.raise_signal(signal.SIGINT)
+        process.pause(10)
+        raise AssertionError("nobody stopped this")
+
+    world.run_steps = stop  # type: ignore[method-assign]
+    try:
+        with pytest.raises(Interruption) as caught:
+            up(world, witness, jobs=1)
+    finally:
+        process.allow_again()
+    outcomes = caught.value.outcomes
+    assert sorted(outcomes) == ["hello-ana", "hello-luis", "hello-marta"]
+    interrupted = [it for it in outcomes.values() if it.message == "it was interrupted"]
+    assert len(interrupted) >= 1
+    assert all(it.retry == f"lab up hello/{it.login}" for it in interrupted)
 
 
 def test_a_step_that_no_guide_has_is_refused(project: Project) -> None:

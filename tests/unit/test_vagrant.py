@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from lab.errors import HOST, HostError, LabError, ProcessError
 from lab.machines import vagrant as module
-from lab.machines.vagrant import Vagrant, batch_errors
+from lab.machines.vagrant import Vagrant, VagrantKilled, batch_errors
 
 Program = Callable[[str, str], Path]
 Scripted = Callable[[str], Vagrant]
@@ -61,13 +61,13 @@ def calls(tmp_path: Path) -> list[list[str]]:
     return found
 
 
-def up(vagrant: Vagrant, *names: str, timeout_s: float = 20) -> tuple[dict[str, str], list[str]]:
+def up(vagrant: Vagrant, *names: str) -> tuple[dict[str, str], list[str]]:
     heard: list[str] = []
     failures = vagrant.up(
         names,
         provider="lxc",
         on_line=lambda name, line: heard.append(f"{name}|{line}"),
-        timeout_s=timeout_s,
+        boot_timeout_s=20,
     )
     return failures, heard
 
@@ -125,16 +125,24 @@ def test_when_nobody_is_named_everybody_is_told(scripted: Scripted) -> None:
     assert failures == {"hello-ana": why, "b": why}
 
 
-def test_a_vagrant_that_is_killed_fails_its_machines(scripted: Scripted) -> None:
-    failures, _ = up(scripted("kill -9 $$"), "hello-ana")
-    assert failures == {"hello-ana": "`vagrant up` was killed by SIGKILL"}
+def test_a_vagrant_that_is_killed_says_nothing_of_its_machines(scripted: Scripted) -> None:
+    with pytest.raises(VagrantKilled, match="`vagrant up` was killed by SIGKILL"):
+        up(scripted("kill -9 $$"), "hello-ana")
+
+
+def test_machines_have_as_long_to_boot_as_was_said(scripted: Scripted, tmp_path: Path) -> None:
+    scripted(f"echo $LAB_BOOT_SECONDS >{shlex.quote(str(tmp_path / 'seconds'))}").up(
+        ["hello-ana"], provider="lxc", on_line=lambda _, __: None, boot_timeout_s=12.5
+    )
+    assert (tmp_path / "seconds").read_text() == "13\n"
 
 
 def test_a_vagrant_that_hangs_is_stopped(
     scripted: Scripted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module.process, "TERM_GRACE_S", 0.3)
-    failures, _ = up(scripted("echo still here >&2; sleep 60"), "hello-ana", timeout_s=0.5)
+    monkeypatch.setattr(module, "_AROUND_BOOT_S", -39.5)
+    failures, _ = up(scripted("echo still here >&2; sleep 60"), "hello-ana")
     assert "took longer than" in failures["hello-ana"]
     assert "still here" in failures["hello-ana"]
 

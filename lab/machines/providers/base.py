@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,17 +10,25 @@ from typing import Protocol
 
 from lab.classroom.classes import MachineSize
 
+_LEAST_TOTAL = 1024
+
 
 @dataclass(frozen=True, kw_only=True)
 class Guest:
     """What the provider really has.
 
-    `state` is `running`, `stopped` or `unknown`; `ip` is "" while there is none.
+    Attributes:
+        name: what the provider calls it.
+        state: `running`, `stopped` or `unknown`.
+        ip: its address, "" while there is none.
+        started: whether lab's seed was run for it, at its first start: lab made it, and it may hold
+            somebody's work.
     """
 
     name: str
     state: str
     ip: str = ""
+    started: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,10 +42,47 @@ class Addresses:
     of: Mapping[str, str] = field(default_factory=dict)
 
 
-class Provider(Protocol):
-    """A kind of machine that Vagrant can boot."""
+@dataclass(frozen=True, kw_only=True)
+class Limit:
+    """Something of the host that machines share, and that can be used up.
+
+    Attributes:
+        name: what it is, in a few words; `needs` speaks of it by this name.
+        unit: `MB`, `GB`, or "" where things are counted.
+        free: what machines that do not run yet may still use; below zero where more was promised
+            than there is.
+        of: how much the host has in all.
+        hint: the command or edit that raises it, "" where none does; `{total}` in it stands for the
+            new total (see `hint_for`).
+        promised: whether machines seldom use what they are promised of it, so that
+            `lab up --overcommit` may leave it out.
+    """
 
     name: str
+    unit: str
+    free: float
+    of: float
+    hint: str = ""
+    promised: bool = False
+
+    def hint_for(self, needed: float) -> str:
+        """The hint, with a total that leaves `needed` free: a power of two, and no small one."""
+        total = max(_LEAST_TOTAL, math.ceil(self.of), math.ceil(self.of - self.free + needed))
+        return self.hint.replace("{total}", str(1 << (total - 1).bit_length()))
+
+
+class Provider(Protocol):
+    """A kind of machine that Vagrant can boot.
+
+    Attributes:
+        name: as labs.yaml has it.
+        boot_weight: how many machines a processor can boot at a time.
+        boot_memory_mb: what a machine really uses when it has booted.
+    """
+
+    name: str
+    boot_weight: int
+    boot_memory_mb: int
 
     def require(self) -> None:
         """See that it works on this host.
@@ -64,9 +110,6 @@ class Provider(Protocol):
             HostError: the network has not so many left.
             ProcessError: the provider's network could not be asked.
         """
-
-    def ever_started(self, guest: str) -> bool:
-        """Whether a guest was ever booted, and so may hold somebody's work."""
 
     def remove(self, guest: str) -> None:
         """Remove a guest that Vagrant has lost track of; nothing happens when there is none.
@@ -109,9 +152,17 @@ class Provider(Protocol):
             ProcessError: it could not be removed.
         """
 
-    def check_room(self, guests: int) -> None:
-        """See that the host's limits allow so many guests in all.
+    def capacity(self) -> tuple[Limit, ...]:
+        """The host's limits that a class may meet; one that cannot be read is left out.
 
         Raises:
-            HostError: which limit does not, and the command that raises it.
+            ProcessError: the provider did not answer.
+        """
+
+    def needs(self, size: MachineSize, *, new: bool) -> Mapping[str, float]:
+        """What one machine takes of each limit when it is started, by `Limit.name`.
+
+        Args:
+            size: what labs.yaml gives it.
+            new: whether it must still be made; one that was made has its disk and its address.
         """

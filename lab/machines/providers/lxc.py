@@ -6,28 +6,38 @@ import ipaddress
 import json
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import ModuleType
 
 from lab.classroom.classes import MachineSize
 from lab.errors import HostError, ProcessError
 from lab.machines.boxes import lxc as boxes_lxc
-from lab.machines.providers import lxc_addresses
-from lab.machines.providers.base import Addresses, Guest
+from lab.machines.providers import inotify_use, lxc_addresses, lxc_capacity
+from lab.machines.providers.base import Addresses, Guest, Limit
 from lab.system import process
+from lab.system.kernel import Kernel
 
 BRIDGE = "lxcbr0"
 _LEASES = f"/var/lib/misc/dnsmasq.{BRIDGE}.leases"
-# Measured: a systemd guest of ours keeps about six instances open; the kernel's default is 128.
-_INOTIFY_PER_GUEST = 8
-_INOTIFY = Path("/proc/sys/fs/inotify/max_user_instances")
+KERNEL = Kernel()
 _CPU_PERIOD_US = 100_000
+# The clone's seed leaves a mark beside its configuration.
+_LIST_GUESTS = """
+set -e
+lxc-ls --fancy --fancy-format NAME,STATE,IPV4 --filter="^$1"
+path=$(lxc-config lxc.lxcpath)
+cd "$path"
+for mark in "$1"*/seeded; do [ ! -e "$mark" ] || echo "seeded ${mark%/seeded}"; done
+"""
 
 
 class Lxc:
     """The provider `lxc`."""
 
     name = "lxc"
+    boot_weight = 8
+    boot_memory_mb = lxc_capacity.MEMORY_IN_USE_MB
 
     def require(self) -> None:
         """See `Provider.require`."""
@@ -55,19 +65,18 @@ class Lxc:
 
     def guests(self, prefix: str) -> dict[str, Guest]:
         """See `Provider.guests`."""
-        completed = process.run(
-            process.as_root(
-                ["lxc-ls", "--fancy", "--fancy-format", "NAME,STATE,IPV4", f"--filter=^{prefix}"]
-            ),
-            timeout_s=60,
-        )
+        lines = process.run(
+            process.as_root(["sh", "-c", _LIST_GUESTS, "sh", prefix]), timeout_s=60
+        ).stdout.splitlines()
+        started = {word.removeprefix("seeded ") for word in lines if word.startswith("seeded ")}
         found = {}
-        for line in completed.stdout.splitlines()[1:]:
+        for line in lines[1 : len(lines) - len(started)]:
             name, state, *addresses = line.split()
             found[name] = Guest(
                 name=name,
                 state={"RUNNING": "running", "STOPPED": "stopped"}.get(state, "unknown"),
                 ip=addresses[0].strip(",") if addresses and addresses[0] != "-" else "",
+                started=name in started,
             )
         return found
 
@@ -112,8 +121,7 @@ class Lxc:
                 f"{answer['left_out']} of {len(guests)} machines",
                 details="Addresses that other machines on this host have, running or not, and that "
                 "its DHCP server has given away are taken.",
-                hint="Destroy machines that nobody needs (lxc-ls lists all), or give LXC a larger "
-                "network: LXC_NETMASK and LXC_DHCP_RANGE in /etc/default/lxc-net.",
+                hint=lxc_capacity.LARGER_NETWORK,
             )
         return Addresses(gateway=bridge.partition("/")[0], of=answer["addresses"])
 
@@ -126,12 +134,6 @@ class Lxc:
 
     def _lxcpath(self) -> str:
         return process.run(process.as_root(["lxc-config", "lxc.lxcpath"])).stdout.strip()
-
-    def ever_started(self, guest: str) -> bool:
-        """See `Provider.ever_started`; a clone's seed leaves a mark beside its configuration."""
-        return process.run(
-            process.as_root(["test", "-e", f"{self._lxcpath()}/{guest}/seeded"]), check=False
-        ).ok
 
     def remove(self, guest: str) -> None:
         """See `Provider.remove`."""
@@ -170,14 +172,36 @@ class Lxc:
         script = 'rm -rf --one-file-system "$(lxc-config lxc.lxcpath)/.lab-roots/$1"'
         process.run(process.as_root(["sh", "-c", script, "sh", root]), timeout_s=300)
 
-    def check_room(self, guests: int) -> None:
-        """See `Provider.check_room`."""
-        limit, needed = int(_INOTIFY.read_text()), guests * _INOTIFY_PER_GUEST
-        if needed > limit:
-            wanted = max(1024, 2 * needed)
-            raise HostError(
-                f"{guests} machines need about {needed} inotify instances, "
-                f"and this host allows {limit}",
-                details="systemd in a machine does not start without them.",
-                hint=f"sudo sysctl -w fs.inotify.max_user_instances={wanted}",
-            )
+    def capacity(self) -> tuple[Limit, ...]:
+        """See `Provider.capacity`."""
+        lxcpath = self._lxcpath()
+        return lxc_capacity.limits(
+            KERNEL,
+            lxcpath=Path(lxcpath),
+            network=self._network(lxcpath),
+            inotify=_told(inotify_use, str(KERNEL.proc), "0"),
+        )
+
+    def _network(self, lxcpath: str) -> lxc_capacity.Network | None:
+        bridge = self._bridge_address()
+        told = _told(lxc_addresses, lxcpath, _LEASES, bridge) if bridge else {}
+        if "free" not in told:
+            return None
+        # All but the network's own, the broadcast address and the bridge's.
+        addresses = ipaddress.ip_interface(bridge).network.num_addresses - 3
+        return lxc_capacity.Network(bridge=BRIDGE, addresses=addresses, free=told["free"])
+
+    def needs(self, size: MachineSize, *, new: bool) -> Mapping[str, float]:
+        """See `Provider.needs`."""
+        return lxc_capacity.needs(size, new=new)
+
+
+def _told(program: ModuleType, *words: str) -> dict[str, int]:
+    """What a program of ours counts as root; nothing where it cannot."""
+    ran = process.run(
+        process.as_root([sys.executable, "-I", str(program.__file__), *words]),
+        check=False,
+        timeout_s=60,
+    )
+    counted: dict[str, int] = json.loads(ran.stdout) if ran.ok else {}
+    return counted

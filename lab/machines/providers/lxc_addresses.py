@@ -5,7 +5,10 @@ DHCP (whose server first looks for three seconds whether anybody has it) and all
 What is taken: what other guests have, running or not, and what the bridge's DHCP server has lent
 (LEASES is its file). NETWORK is the bridge's own address, `10.0.3.1/24`.
 
-Prints `{"addresses": {GUEST: ADDRESS/PREFIX}, "left_out": number}`.
+Prints `{"addresses": {GUEST: ADDRESS/PREFIX}, "left_out": number, "free": number}`. `free` is how
+many addresses no guest that has been made has; those that are kept for guests about to be made are
+among them, as they may be kept for the very guests that somebody asks for. Without any GUEST
+nothing is allotted, and nothing is written.
 """
 
 from __future__ import annotations
@@ -51,16 +54,18 @@ def main(lxcpath: Path, leases: Path, bridge: ipaddress.IPv4Interface, guests: l
         }
         taken = _lent(leases) | {at for guest, at in configured.items() if guest not in known}
         given = allot(guests, bridge, known=known, existing=existing, taken=taken)
-        noted |= {guest: (at, now_s) for guest, at in given.items()}
-        lines = "".join(f"{guest} {at} {when}\n" for guest, (at, when) in noted.items())
-        new = registry.with_name(f"{_REGISTRY}.new")
-        new.write_text(lines, encoding="utf-8")
-        new.replace(registry)
+        if guests:
+            noted |= {guest: (at, now_s) for guest, at in given.items()}
+            lines = "".join(f"{guest} {at} {when}\n" for guest, (at, when) in noted.items())
+            new = registry.with_name(f"{_REGISTRY}.new")
+            new.write_text(lines, encoding="utf-8")
+            new.replace(registry)
     prefix = bridge.network.prefixlen
     left_out = [guest for guest in guests if guest not in given and guest not in existing]
     answer = {
         "addresses": {guest: f"{at}/{prefix}" for guest, at in given.items()},
         "left_out": len(left_out),
+        "free": _free(bridge, _lent(leases) | set(configured.values())),
     }
     sys.stdout.write(json.dumps(answer))
 
@@ -99,6 +104,20 @@ def allot(
                 break
             given[guest] = address
     return given
+
+
+def _free(bridge: ipaddress.IPv4Interface, taken: Iterable[str]) -> int:
+    used = {ipaddress.ip_address(at) for at in {*taken, str(bridge.ip)} if _is_address(at)}
+    # The network's own address and that of all are nobody's.
+    return bridge.network.num_addresses - 2 - sum(at in bridge.network for at in used)
+
+
+def _is_address(word: str) -> bool:
+    try:
+        ipaddress.ip_address(word)
+    except ValueError:
+        return False
+    return True
 
 
 def _lent(leases: Path) -> set[str]:

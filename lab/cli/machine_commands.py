@@ -1,0 +1,139 @@
+"""Commands for the machines that there are: where they are, getting in, and their end."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from lab.cli import options
+from lab.cli.options import LABS_YAML, Format, confirm_destroying
+
+
+def status(
+    targets: options.Targets = None,
+    file: options.File = LABS_YAML,
+    output: options.Output = Format.TABLE,
+) -> None:
+    """Show where every machine is.
+
+    Example: lab status --format json
+    """
+    from lab.workflow.project import select
+    from lab.workflow.status import status as find_status
+
+    project = options.project_of(file)
+    rows = find_status(project, select(project.machines, targets or ()), orphans=not targets)
+    if output is Format.JSON:
+        from lab.report.status_json import status_json
+
+        typer.echo(status_json(rows))
+    else:
+        from lab.report.status_table import status_table
+
+        status_table(rows, console=options.stdout_console())
+
+
+def ssh(
+    target: Annotated[str, typer.Argument(help="LOGIN or LAB/LOGIN.")],
+    command: Annotated[
+        list[str] | None, typer.Argument(help="A command to run there, after --.")
+    ] = None,
+    admin: Annotated[
+        bool, typer.Option("--admin", help="As vagrant, who may sudo, instead of as the student.")
+    ] = False,
+    file: options.File = LABS_YAML,
+) -> None:
+    """Open a shell on a student's machine, as the student.
+
+    Example: lab ssh ana
+
+    Example: lab ssh ana --admin -- sudo systemctl status nginx
+    """
+    from lab.workflow.connect import ssh_command
+
+    argv = ssh_command(
+        options.project_of(file), target, tuple(command or ()), admin=admin, tty=sys.stdin.isatty()
+    )
+    from lab.system import process
+
+    raise typer.Exit(process.run_attached(argv))
+
+
+def logs(
+    targets: options.Targets = None,
+    lines: Annotated[
+        int, typer.Option("--lines", "-n", min=1, help="How many of the last lines.")
+    ] = 50,
+    file: options.File = LABS_YAML,
+) -> None:
+    """Show the last lines that Vagrant and the steps said.
+
+    Example: lab logs ana -n 200
+    """
+    from lab.report.text import inert_block
+    from lab.workflow.connect import log_tails
+
+    for heading, text in log_tails(options.project_of(file), targets or (), lines=lines):
+        typer.echo(inert_block(f"== {heading}\n{text}"))
+
+
+def halt(
+    targets: options.Targets = None, file: options.File = LABS_YAML, wait: options.Wait = "0s"
+) -> None:
+    """Stop machines; `lab up` starts them again as they were.
+
+    Example: lab halt
+    """
+    from lab.workflow import lifecycle
+    from lab.workflow.project import select
+
+    select(options.project_of(file).machines, targets or ())
+    with options.locked(file, "halt", wait), options.progress() as live:
+        project = options.project_of(file)
+        stopped = lifecycle.halt(project, select(project.machines, targets or ()), observer=live)
+    typer.echo(
+        f"Stopped {len(stopped)} machines." if stopped else "No machine was running.", err=True
+    )
+
+
+def destroy(
+    targets: options.Targets = None,
+    orphans: Annotated[
+        bool, typer.Option("--orphans", help="Those that labs.yaml no longer names, instead.")
+    ] = False,
+    yes: options.Yes = False,
+    file: options.File = LABS_YAML,
+    wait: options.Wait = "0s",
+) -> None:
+    """Remove machines for good, students' work included.
+
+    Example: lab destroy ana
+
+    Example: lab destroy --orphans --yes
+    """
+    from lab.workflow import lifecycle
+    from lab.workflow.project import select
+    from lab.workflow.reconcile import orphans_of
+
+    project = options.project_of(file)
+    chosen = select(project.machines, targets or ())
+    names = list(orphans_of(project)) if orphans else [machine.name for machine in chosen]
+    confirm_destroying(names, yes=yes)
+    with options.locked(file, "destroy", wait), options.progress() as live:
+        project = options.project_of(file)
+        if orphans:
+            gone = lifecycle.destroy_orphans(project, observer=live)
+        else:
+            chosen = select(project.machines, targets or ())
+            gone = lifecycle.destroy(project, chosen, observer=live)
+    typer.echo(
+        f"Destroyed {len(gone)} machines." if gone else "There was no machine to destroy.", err=True
+    )
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands to `lab`."""
+    for command in (status, ssh, logs, halt, destroy):
+        app.command()(command)

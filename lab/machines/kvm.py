@@ -1,0 +1,114 @@
+"""Whether KVM works on this computer, tried by booting a kernel under it.
+
+A `/dev/kvm` says little: there are hosts on which it opens and answers the version of its API, and
+a kernel hangs before its first word. So a kernel is booted without a disk: under a KVM that works
+it says which version it is within a second, and soon panics for want of a root.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from lab.errors import LabError, ProcessError
+from lab.system import process
+
+DEVICE = Path("/dev/kvm")
+QEMU = "qemu-system-x86_64"
+_BOOT = Path("/boot")
+_BOOT_S = 15.0
+_SIGN_OF_LIFE = "Linux version"
+
+
+class Kvm(StrEnum):
+    """What KVM on this computer is good for."""
+
+    WORKS = "works"
+    MISSING = "missing"
+    USELESS = "useless"
+    UNTRIED = "untried"
+
+
+@dataclass(frozen=True, kw_only=True)
+class KvmTrial:
+    """How trying KVM ended: `why` says what was seen, `fix` what would change it."""
+
+    kvm: Kvm
+    why: str
+    fix: str = ""
+
+
+def try_kvm(*, roots: Sequence[Path] = (), timeout_s: float = _BOOT_S) -> KvmTrial:
+    """Boot a kernel under KVM, and see whether it comes to life.
+
+    Args:
+        roots: unpacked roots of guests that may hold a kernel, where this computer has none in
+            `/boot`.
+        timeout_s: how long a kernel may stay silent.
+
+    Raises:
+        Interrupted: somebody stopped lab.
+    """
+    if not DEVICE.exists():
+        return KvmTrial(kvm=Kvm.MISSING, why=f"There is no {DEVICE}")
+    if shutil.which(QEMU) is None:
+        return KvmTrial(
+            kvm=Kvm.UNTRIED,
+            why=f"{DEVICE} is there, and without {QEMU} nobody can tell whether it works",
+            fix="sudo apt-get install --no-install-recommends qemu-system-x86",
+        )
+    kernel = _kernel([_BOOT, *(root / "boot" for root in roots)])
+    if kernel is None:
+        return KvmTrial(
+            kvm=Kvm.UNTRIED,
+            why=f"{DEVICE} is there, and no kernel (/boot/vmlinuz-*) to try it with",
+            fix="sudo apt-get install --no-install-recommends linux-image-cloud-amd64",
+        )
+    return _booted(kernel, timeout_s)
+
+
+def _kernel(folders: Sequence[Path]) -> Path | None:
+    """The newest kernel in the first of the folders that has one."""
+    for folder in folders:
+        with suppress(OSError):
+            kernels = sorted(folder.glob("vmlinuz-*"), key=lambda path: path.stat().st_mtime)
+            if kernels:
+                return kernels[-1]
+    return None
+
+
+def _booted(kernel: Path, timeout_s: float) -> KvmTrial:
+    with tempfile.TemporaryDirectory(prefix="lab-kvm-") as work:
+        console = Path(work) / "console"
+        # As root, like every hypervisor that is a service: the device and the kernel may be closed
+        # to others.
+        command = [
+            *(QEMU, "-accel", "kvm", "-m", "256", "-nodefaults", "-display", "none", "-no-reboot"),
+            *("-serial", f"file:{console}", "-kernel", str(kernel)),
+            # A panic is the end of it, at once.
+            *("-append", "console=ttyS0 panic=-1"),
+        ]
+        words = ""
+        try:
+            completed = process.run(process.as_root(command), timeout_s=timeout_s, check=False)
+            words = completed.tail(3)
+        except process.Interrupted:
+            raise
+        except ProcessError:
+            words = f"the kernel said nothing for {timeout_s:.0f} s"
+        except LabError as error:
+            return KvmTrial(kvm=Kvm.UNTRIED, why=error.message, fix=error.hint)
+        said = console.read_text(errors="replace") if console.exists() else ""
+    if _SIGN_OF_LIFE in said:
+        return KvmTrial(kvm=Kvm.WORKS, why=f"{kernel.name} boots under KVM")
+    return KvmTrial(
+        kvm=Kvm.USELESS,
+        why=f"{DEVICE} is there, and {kernel.name} does not boot under KVM: {words}",
+        fix="Full virtual machines need it: turn on virtualisation (VT-x, AMD-V) in the firmware; "
+        "on a virtual machine, nested virtualisation in its host.",
+    )

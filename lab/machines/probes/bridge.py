@@ -1,0 +1,138 @@
+"""The bridge that LXC machines are on: there, forwarding, with a server for DHCP and DNS."""
+
+from __future__ import annotations
+
+import ipaddress
+import secrets
+import socket
+import struct
+from contextlib import suppress
+from pathlib import Path
+
+from lab.machines.health import Command, Verdict, note, ok, problem, unknown
+from lab.machines.providers import lxc
+from lab.system import process
+
+_INTERFACES = Path("/sys/class/net")
+_FORWARDING = Path("/proc/sys/net/ipv4/ip_forward")
+_NETWORK_UP = Path("/run/lxc/network_up")
+_SYSTEMD = Path("/run/systemd/system")
+_PROCESSES = Path("/proc")
+_LXC_NET = "/usr/libexec/lxc/lxc-net"
+_FLAG_UP = 1
+_DNS_PORT = 53
+_ANSWER_S = 1.5
+_TRIES = 3
+_WHY = "Machines reach each other's network, and the world, over this bridge only."
+
+
+def up() -> Verdict:
+    """Whether the bridge is there, up, and has an address."""
+    name = lxc.BRIDGE
+    if not (_INTERFACES / name).exists():
+        # lxc-net does nothing while its mark says that it runs. Without a bridge nobody is on it.
+        verb = "restart" if _NETWORK_UP.exists() else "start"
+        return problem(f"The bridge {name} is not there", why=_WHY, commands=_lxc_net(verb))
+    if not int((_INTERFACES / name / "flags").read_text(), 16) & _FLAG_UP:
+        return problem(
+            f"The bridge {name} is down",
+            why=_WHY,
+            commands=(Command(argv=("ip", "link", "set", name, "up"), as_root=True),),
+        )
+    address = _address()
+    if address is None:
+        return problem(
+            f"The bridge {name} has no address",
+            why=_WHY,
+            fix="; ".join(map(str, _lxc_net("restart"))) + "   (cuts off machines for seconds)",
+        )
+    return ok(f"{name} is up, {address}")
+
+
+def forwarding() -> Verdict:
+    """Whether this computer hands on what machines send to the world."""
+    if _FORWARDING.read_text().strip() == "1":
+        return ok("net.ipv4.ip_forward is 1")
+    return problem(
+        "net.ipv4.ip_forward is 0",
+        why="Machines reach nothing but this computer: no archive, no package index.",
+        commands=(Command(argv=("sysctl", "-w", "net.ipv4.ip_forward=1"), as_root=True),),
+    )
+
+
+def name_server() -> Verdict:
+    """Whether the bridge's server answers a question about a name."""
+    address = _address()
+    if address is None:
+        return unknown(f"{lxc.BRIDGE} has no address to ask at: see bridge.up")
+    if answers(str(address.ip)):
+        return ok(f"the name server at {address.ip} answers")
+    return problem(
+        f"The DHCP and DNS server of {lxc.BRIDGE} does not answer at {address.ip}",
+        why="Machines resolve no names, and those of other boxes get no address.",
+        fix="; ".join(map(str, _lxc_net("restart"))) + "   (cuts off machines for seconds)",
+    )
+
+
+def answers(address: str, *, port: int = _DNS_PORT) -> bool:
+    """Whether a name server answers there; it is asked for `localhost`, which needs no other."""
+    number = secrets.randbits(16)
+    question = struct.pack(">HHHHHH", number, 0x0100, 1, 0, 0, 0)
+    question += b"\x09localhost\x00" + struct.pack(">HH", 1, 1)
+    for _ in range(_TRIES):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking, suppress(OSError):
+            asking.settimeout(_ANSWER_S)
+            asking.connect((address, port))
+            asking.send(question)
+            if asking.recv(512)[:2] == question[:2]:
+                return True
+    return False
+
+
+def room_beside_dhcp(machines: int) -> Verdict:
+    """Whether the DHCP server leaves addresses to those that lab gives to `machines` itself."""
+    address = _address()
+    range_ = _dhcp_range()
+    if address is None or range_ is None:
+        return unknown(f"No DHCP server of {lxc.BRIDGE} runs: see bridge.dns")
+    first, last = range_
+    # Without the network's own, the broadcast and the bridge's address.
+    usable = address.network.num_addresses - 3
+    lent = int(last) - int(first) + 1
+    free = max(0, usable - lent)
+    if free >= machines:
+        return ok(f"{free} of {usable} addresses are lab's own, {first} to {last} are lent")
+    last = address.network.broadcast_address - 1
+    # A fifth of the network, at its end: lab begins at the other.
+    smaller = address.network.num_addresses // 5
+    return note(
+        f"DHCP may lend {first} to {range_[1]}, and leaves {free} addresses to lab, for {machines} "
+        "machines: one of them may be lent while its machine is halted",
+        fix=f'LXC_DHCP_RANGE="{last - smaller + 1},{last}" and LXC_DHCP_MAX="{smaller}" '
+        "in /etc/default/lxc-net, for when lxc-net starts next",
+    )
+
+
+def _address() -> ipaddress.IPv4Interface | None:
+    words = process.run(
+        ["ip", "-4", "-o", "addr", "show", "dev", lxc.BRIDGE], check=False
+    ).stdout.split()
+    return ipaddress.IPv4Interface(words[words.index("inet") + 1]) if "inet" in words else None
+
+
+def _dhcp_range() -> tuple[ipaddress.IPv4Address, ipaddress.IPv4Address] | None:
+    """What the DHCP server that runs on the bridge was told to lend, whatever files say by now."""
+    for path in _PROCESSES.glob("[0-9]*/cmdline"):
+        with suppress(OSError, ValueError):
+            words = path.read_bytes().decode(errors="replace").split("\0")
+            if f"--interface={lxc.BRIDGE}" in words and "--dhcp-range" in words:
+                first, last = words[words.index("--dhcp-range") + 1].split(",")[:2]
+                return ipaddress.IPv4Address(first), ipaddress.IPv4Address(last)
+    return None
+
+
+def _lxc_net(verb: str) -> tuple[Command, ...]:
+    if _SYSTEMD.is_dir():
+        return (Command(argv=("systemctl", verb, "lxc-net"), as_root=True),)
+    verbs = ("stop", "start") if verb == "restart" else (verb,)
+    return tuple(Command(argv=(_LXC_NET, it), as_root=True) for it in verbs)

@@ -1,0 +1,47 @@
+"""Whether somebody holds a lock file, by the kernel's list: to try it would be to take it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+_LOCKS = Path("/proc/locks")
+_FIELDS = 6
+
+
+def is_held(path: Path) -> bool:
+    """Whether a process has the file locked with `flock`; False when there is no such file.
+
+    Raises:
+        OSError: it cannot be looked at.
+    """
+    try:
+        return is_held_inode(path.stat().st_ino)
+    except FileNotFoundError:
+        return False
+
+
+def is_held_inode(inode: int) -> bool:
+    """Whether a process has the file with this inode locked with `flock`.
+
+    The device is left out: some file systems (btrfs) name another one to programs than to the
+    kernel's list. Should a file elsewhere have the same number, something counts as held that is
+    free, and is left alone.
+    """
+    for line in _LOCKS.read_text().splitlines():
+        words = line.split()
+        # `->` before the kind is somebody who waits.
+        if len(words) >= _FIELDS and words[1] == "FLOCK" and words[5].endswith(f":{inode}"):
+            return True
+    return False
+
+
+def is_alive(pid: int) -> bool:
+    """Whether there is a process with this number."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

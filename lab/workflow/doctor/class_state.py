@@ -1,0 +1,114 @@
+"""What lab keeps of a class, against itself and against what the provider really has."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+from lab.errors import HostError, LabError
+from lab.machines.health import Command, Verdict, from_error, note, ok, problem
+from lab.machines.providers import provider_named
+from lab.report.layout import amount, listing
+from lab.system.files import LabFolder, read_json
+from lab.workflow.doctor.subject import Subject
+from lab.workflow.project import PROJECT_FILE
+from lab.workflow.records import read_record
+
+_KEYS = ("admin", "host", "student")
+_OTHERS_MAY = 0o077
+_CLOSED = "600"
+
+
+def labs_yaml(subject: Subject) -> Verdict:
+    """Whether labs.yaml, its roster and its guides are right, and ask for a provider of lab's."""
+    if subject.trouble is not None:
+        return from_error(subject.trouble, why="No command on machines works until it is right.")
+    assert subject.classroom is not None
+    labs = subject.classroom.labs
+    for name in {lab.provider for lab in labs} - {"auto", subject.provider.name}:
+        try:
+            provider_named(name)
+        except HostError as error:
+            return from_error(error, why="`lab up` boots nothing with it.")
+    return ok(f"{amount(len(labs), 'lab')}, {amount(len(subject.students), 'machine')}")
+
+
+def copied(folder: LabFolder) -> Verdict:
+    """Whether this folder is a copy of another one, whose machines these are."""
+    known = read_json(folder.state / PROJECT_FILE)
+    there = str(known.get("path", ""))
+    if not known.get("id"):
+        return ok("no machine was made here yet")
+    if there in {"", str(folder.project.resolve())}:
+        return ok(f"this folder's machines are its own ({known['id']})")
+    if read_json(LabFolder(Path(there)).state / PROJECT_FILE).get("id") == known["id"]:
+        mine = shlex.join([str(folder.root), str(folder.project / ".vagrant")])
+        return problem(
+            f"This folder is a copy of {there}, whose machines these are",
+            why="What is done here would be done to that class's machines.",
+            fix=f"Work there; or make this one a class of its own: rm -r {mine}",
+        )
+    return note(f"This folder was moved here from {there}; the machines have moved with it")
+
+
+def state_files(folder: LabFolder) -> Verdict:
+    """Whether all that lab has noted can be read."""
+    damaged = []
+    paths = [*folder.state.glob("*.json"), *(folder.state / "machines").glob("*.json")]
+    for path in sorted(paths):
+        try:
+            read_json(path)
+            if path.parent.name == "machines":
+                read_record(folder, path.stem)
+        except LabError as error:
+            damaged.append((path, error.message))
+    if not damaged:
+        return ok(f"{amount(len(paths), 'file')} can be read")
+    return problem(
+        "\n".join(message for _, message in damaged),
+        why="Every command on this class stops at it. The machines are not harmed.",
+        fix="\n".join(
+            shlex.join(["mv", str(path), f"{path}.damaged"]) + "   (lab finds the machine anew)"
+            for path, _ in damaged
+        ),
+    )
+
+
+def machines(subject: Subject, folder: LabFolder) -> Verdict:
+    """Whether labs.yaml, lab's notes and the provider have the same machines."""
+    noted = {path.stem for path in (folder.state / "machines").glob("*.json")}
+    there = subject.guests()
+    found = []
+    if subject.classroom is not None:
+        found.append((sorted(set(there) - set(subject.students)), "off the roster (orphans)"))
+    found.append((sorted(set(there) - noted), "made only half"))
+    found.append((sorted(noted - set(there)), "noted by lab, and gone"))
+    told = [f"{listing(names)}: {what}" for names, what in found if names]
+    if not told:
+        return ok(f"{amount(len(there), 'machine')}, as lab has noted")
+    return note("\n".join(told), fix="lab plan   (says what lab up would do about each)")
+
+
+def keys(subject: Subject, folder: LabFolder) -> Verdict:
+    """Whether lab has the SSH keys of the machines that there are, closed to others."""
+    lost, open_ = [], []
+    for machine in subject.guests():
+        paths = [folder.ssh / machine / kind for kind in _KEYS]
+        if not all(path.is_file() for path in paths):
+            lost.append(machine)
+        open_ += [path for path in paths if path.is_file() and path.stat().st_mode & _OTHERS_MAY]
+    if lost:
+        names = " ".join(lost)
+        return problem(
+            f"The SSH keys of {listing(lost)} are not in {folder.ssh}",
+            why="Nobody gets into a machine without its keys; they are made with it.",
+            fix=f"Restore {folder.ssh} from a backup; or make the machines anew: "
+            f"lab destroy {names} && lab up {names}",
+        )
+    if open_:
+        return problem(
+            f"{amount(len(open_), 'private key')} can be read by others ({open_[0]})",
+            why="SSH refuses such a key.",
+            commands=(Command(argv=("chmod", _CLOSED, *map(str, open_))),),
+        )
+    return ok("there, and closed to others" if folder.ssh.exists() else "none are needed yet")

@@ -1,0 +1,130 @@
+"""What dead labs have left behind; what somebody may be at work on is never called that."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from lab.machines.health import Command, Verdict, note, ok, problem
+from lab.machines.probes.locks import is_alive, is_held, is_held_inode
+from lab.report.layout import amount, listing
+from lab.system import process
+from lab.system.files import LabFolder
+from lab.workflow.bake import scratch_prefix
+from lab.workflow.doctor.subject import Subject
+
+# `mkstemp` puts eight characters behind what `write_atomically` calls a file on its way.
+_ON_ITS_WAY = re.compile(r"\..+\.[a-z0-9_]{8}")
+_A_WRITE_S = 60.0
+_BETWEEN_COMMANDS_S = 600.0
+BUILDS = Path("/var/tmp")  # noqa: S108 (where boxes are built)
+_PROCESSES = Path("/proc")
+
+
+def lock(folder: LabFolder) -> Verdict:
+    """Who holds the project's lock; what a dead holder wrote into it hinders nobody."""
+    try:
+        said = json.loads(folder.lock.read_text(encoding="utf-8"))
+        pid, who = int(said["pid"]), f"`lab {said['operation']}` since {said['started']}"
+    except FileNotFoundError:
+        return ok("free")
+    except (ValueError, KeyError, TypeError):
+        pid, who = 0, "somebody who has not written who it is"
+    if not is_held(folder.lock):
+        return ok(f"free; the last to hold it was pid {pid}" if pid else "free")
+    if pid and not is_alive(pid):
+        return note(
+            f"pid {pid}, {who}, is dead, and programs that it had started still hold the lock",
+            fix="Wait for them to end; who they are: " + f"fuser -v {folder.lock}",
+        )
+    return note(
+        f"pid {pid} holds it: {who}" if pid else f"held by {who}",
+        fix="Wait for it to end, or let lab wait: add --wait 60s to the command",
+    )
+
+
+def scratch_machines(subject: Subject, folder: LabFolder) -> Verdict:
+    """Machines to bake on that a dead lab has left: never a student's."""
+    if is_held(folder.lock):
+        return ok("another lab is at work, and may be baking")
+    left = list(subject.provider.guests(scratch_prefix(subject.project_id or "none")))
+    if not left:
+        return ok("none")
+    return problem(
+        f"{amount(len(left), 'machine')} to bake on, of a lab that was killed: {listing(left)}",
+        why="It takes memory and an address. The next bake removes it, too.",
+        commands=tuple(
+            Command(argv=("lxc-destroy", "--force", "--name", name), as_root=True) for name in left
+        ),
+    )
+
+
+def half_written(folder: LabFolder) -> Verdict:
+    """Files of lab's that somebody was writing when killed."""
+    if is_held(folder.lock):
+        return ok("another lab is at work, and may be writing")
+    before = time.time() - _A_WRITE_S
+    left = [
+        path
+        for path in folder.root.rglob(".*")
+        if _ON_ITS_WAY.fullmatch(path.name) and path.is_file() and path.stat().st_mtime < before
+    ]
+    if not left:
+        return ok("none")
+    return note(
+        f"{amount(len(left), 'file')} that nobody finished writing ({left[0].name})",
+        commands=(Command(argv=("rm", "-f", "--", *map(str, sorted(left)))),),
+    )
+
+
+def box_builds(where: Path = BUILDS) -> Verdict:
+    """Folders of box builds that nobody is at work in."""
+    running = _command_lines()
+    before = time.time() - _BETWEEN_COMMANDS_S
+    left = [
+        path
+        for path in sorted(where.glob("lab-box-*"))
+        if path.is_dir()
+        and path.stat().st_mtime < before
+        and not any(str(path) in line for line in running)
+    ]
+    if not left:
+        return ok("none")
+    return note(
+        f"{amount(len(left), 'folder')} of builds that were killed: "
+        + listing([str(path) for path in left]),
+        commands=(Command(argv=("rm", "-rf", "--one-file-system", *map(str, left)), as_root=True),),
+    )
+
+
+def half_unpacked(lxcpath: Path) -> Verdict:
+    """Roots of boxes that nobody has finished unpacking."""
+    roots = lxcpath / ".lab-roots"
+    script = 'cd "$1" 2>/dev/null || exit 0; stat -c "%i %n" lock *.part 2>/dev/null || true'
+    lines = process.run(
+        process.as_root(["sh", "-c", script, "sh", str(roots)]), timeout_s=20
+    ).stdout.splitlines()
+    inodes = {name: int(inode) for inode, name in (line.split(" ", 1) for line in lines)}
+    lock_inode = inodes.pop("lock", None)
+    if not inodes:
+        return ok("none")
+    if lock_inode is not None and is_held_inode(lock_inode):
+        return ok("one is being unpacked now")
+    left = [str(roots / name) for name in inodes]
+    return note(
+        f"{amount(len(left), 'root')} that nobody finished: {listing(left)}",
+        commands=(Command(argv=("rm", "-rf", "--one-file-system", *left), as_root=True),),
+    )
+
+
+def _command_lines() -> list[str]:
+    """What runs on this computer, and in which folders."""
+    found = []
+    for path in _PROCESSES.glob("[0-9]*"):
+        with suppress(OSError):
+            found.append((path / "cmdline").read_bytes().decode(errors="replace"))
+            found.append(str((path / "cwd").readlink()))
+    return found

@@ -1,0 +1,154 @@
+"""Before machines boot: what is in their way, what they are clones of, and where they will be."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from lab.machines.boxes.names import box_name
+from lab.machines.boxes.profiles import PROFILES
+from lab.machines.fleet import Machine
+from lab.machines.keys import write_address
+from lab.machines.providers.base import Guest
+from lab.system.files import write_atomically
+from lab.workflow.bake import WORTH_FROM, bakes_of
+from lab.workflow.observer import Observer
+from lab.workflow.project import Project
+from lab.workflow.reconcile import Found, vagrants_note
+
+
+@dataclass(frozen=True, kw_only=True)
+class Refusal:
+    """Why lab leaves a machine as it is; `retry` is the command that does it all the same."""
+
+    why: str
+    retry: str
+
+
+def refusals(found: Mapping[str, Found]) -> dict[str, Refusal]:
+    """Which machines lab keeps its hands off, by machine: what it did not make, and other boxes.
+
+    What runs on the box that labs.yaml named before cannot become a clone of another one, and its
+    steps would fail with the other box's variables.
+    """
+    refused = {}
+    for name, it in found.items():
+        target = f"{it.machine.lab.name}/{it.machine.student.login}"
+        if it.foreign:
+            refused[name] = Refusal(
+                why=f"lab did not make the guest {it.machine.container}, and leaves it alone\n"
+                "Rename or remove it, if it is yours.",
+                retry=f"lab up {target}",
+            )
+        elif it.other_box:
+            refused[name] = Refusal(
+                why=f"it was made of the box {it.other_box}; labs.yaml says {it.machine.lab.box}\n"
+                "lab up --recreate makes it anew, without what is on it.",
+                retry=f"lab up --recreate {target}",
+            )
+    return refused
+
+
+def refusals_to_work(found: Mapping[str, Found]) -> dict[str, Refusal]:
+    """Which machines cannot be worked on as they are, without a boot, by machine."""
+    refused = {}
+    for name, it in found.items():
+        why = ""
+        if it.guest is None:
+            why = "there is no such machine"
+        elif not it.running:
+            why = f"it is {it.guest.state}"
+        if why:
+            retry = f"lab up {it.machine.lab.name}/{it.machine.student.login}"
+            refused[name] = Refusal(why=why, retry=retry)
+    return refused
+
+
+def clear_the_way(
+    project: Project, found: Sequence[Found], guests: Mapping[str, Guest]
+) -> dict[str, Guest]:
+    """Make Vagrant's notes agree with what the provider has; returns what that has then.
+
+    A creation that was cut off leaves a guest that never started: it is removed, to be made anew.
+    One that did start may hold a student's work: Vagrant is told of it again.
+
+    Raises:
+        LabError: something could not be removed or written.
+    """
+    left = dict(guests)
+    for it in found:
+        if it.cut_off:
+            project.provider.remove(it.machine.container)
+            del left[it.machine.container]
+        elif it.guest is not None and not it.in_vagrant:
+            write_atomically(vagrants_note(project, it.machine.name), it.machine.container)
+    return left
+
+
+def with_boxes(
+    project: Project,
+    machines: Sequence[Machine],
+    guests: Mapping[str, Guest],
+    *,
+    observer: Observer,
+    worth_from: int | None,
+) -> tuple[Project, dict[str, str]]:
+    """Decide what machines that are to be made are clones of; makes bakes where that pays.
+
+    Args:
+        project: whose machines.
+        machines: those that are wanted.
+        guests: what the provider has.
+        observer: told of the baking.
+        worth_from: from how many machines on a missing bake is made; None for no bakes at all.
+
+    Returns:
+        The project with its machines' boxes, and why some cannot be made, by machine.
+    """
+    # Whatever a machine was made of before, one that is made anew begins with labs.yaml's box.
+    new = [
+        replace(machine, box=box_name(machine.lab.box))
+        for machine in machines
+        if machine.container not in guests
+    ]
+    boxes = {machine.name: machine.box for machine in new}
+    failures: dict[str, str] = {}
+    if worth_from is not None:
+        baked, failures = bakes_of(project, new, observer=observer, worth_from=worth_from)
+        boxes |= baked
+    changed = (replace(it, box=boxes.get(it.name, it.box)) for it in project.machines)
+    return replace(project, machines=tuple(changed)), failures
+
+
+def with_addresses(
+    project: Project, machines: Sequence[Machine], guests: Mapping[str, Guest]
+) -> Project:
+    """Give machines that are there or are to be made their addresses, noted where their seed is.
+
+    Raises:
+        HostError: the network has not so many left.
+    """
+    wanted = {machine.name for machine in machines}
+    ours = [
+        machine
+        for machine in project.machines
+        # The guests of other boxes than lab's own may insist on asking by DHCP.
+        if machine.container in guests or (machine.name in wanted and machine.lab.box in PROFILES)
+    ]
+    allotted = project.provider.allot_addresses([machine.container for machine in ours])
+    for machine in project.machines:
+        write_address(
+            machine.keys.folder,
+            allotted.of.get(machine.container, ""),
+            name_server=allotted.gateway,
+        )
+    changed = (replace(it, address=allotted.of.get(it.container, "")) for it in project.machines)
+    return replace(project, machines=tuple(changed))
+
+
+def worth_baking_from(machines: int, *, bake: bool, provision: bool) -> int | None:
+    """From how many machines on a missing bake is made; None for no bakes at all."""
+    if not bake:
+        return None
+    # Without steps a bake that is there is used, and none is made.
+    return WORTH_FROM if provision else machines + 1

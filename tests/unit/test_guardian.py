@@ -1,0 +1,153 @@
+"""What lab had running ends with it, even if it is killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lab.errors import HostError
+from lab.system import guardian, lock, process
+from lab.system.guardian import Guardian, live_groups, runs
+
+HOLDER = """
+import pathlib, sys
+from lab.system import lock, process
+with lock.hold(pathlib.Path(sys.argv[1]), operation="up"):
+    process.run(["sh", "-c", sys.argv[2]])
+"""
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "lock"
+
+
+@pytest.fixture
+def sleeper() -> Iterator[subprocess.Popen[bytes]]:
+    """A program in a group of its own."""
+    with subprocess.Popen(["sleep", "60"], start_new_session=True) as child:
+        yield child
+        child.kill()
+
+
+def wait_for(path: Path) -> int:
+    deadline = time.monotonic() + 20
+    while not (path.exists() and path.read_text().endswith("\n")) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return int(path.read_text())
+
+
+def ends(pid: int) -> bool:
+    deadline = time.monotonic() + 20
+    while runs(pid) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return not runs(pid)
+
+
+@pytest.mark.parametrize("trap", ["", "trap '' TERM;"], ids=["polite", "deaf"])
+def test_what_a_killed_lab_had_running_ends_and_the_lock_is_free_then(
+    tmp_path: Path, path: Path, trap: str
+) -> None:
+    script = f"{trap} sleep 60 & echo $! >{tmp_path}/pid; wait"
+    child = subprocess.Popen([sys.executable, "-c", HOLDER, str(path), script])
+    grandchild = wait_for(tmp_path / "pid")
+    child.kill()
+    child.wait()
+    waits: list[str] = []
+    # Nobody has to say that it is to wait.
+    with lock.hold(path, operation="verify", on_wait=waits.append):
+        assert not runs(grandchild)
+    for words in waits:
+        assert f"pid {child.pid}: `lab up`" in words
+        assert "what it had running is being ended" in words
+
+
+def test_a_lab_that_is_killed_as_it_starts_a_program_leaves_none(
+    tmp_path: Path, path: Path
+) -> None:
+    killed = """
+import os, signal
+from lab.system.guardian import Guardian
+Guardian.watch = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+"""
+    script = f"echo $$ >{tmp_path}/pid; sleep 60 & wait"
+    done = subprocess.run([sys.executable, "-c", killed + HOLDER, str(path), script], check=False)
+    assert done.returncode == -signal.SIGKILL
+    with lock.hold(path, operation="verify"):
+        assert ends(wait_for(tmp_path / "pid"))
+
+
+def test_what_has_ended_is_left_alone(path: Path, sleeper: subprocess.Popen[bytes]) -> None:
+    """Its number may be another's by now."""
+    with path.open("w") as file:
+        watcher = Guardian(file.fileno())
+        watcher.watch(sleeper.pid)
+        watcher.forget(sleeper.pid)
+        watcher.forget(sleeper.pid)
+        watcher.dismiss()
+    assert sleeper.poll() is None
+
+
+def test_what_has_not_ended_at_the_end_is_ended(
+    path: Path, sleeper: subprocess.Popen[bytes]
+) -> None:
+    with path.open("w") as file:
+        watcher = Guardian(file.fileno())
+        watcher.watch(sleeper.pid)
+        watcher.dismiss()
+    assert sleeper.wait(20) == -signal.SIGTERM
+
+
+def test_a_number_that_is_another_s_by_now_is_left_alone(
+    monkeypatch: pytest.MonkeyPatch, sleeper: subprocess.Popen[bytes]
+) -> None:
+    began = iter([("S", sleeper.pid, 1), ("S", sleeper.pid, 2)])
+    monkeypatch.setattr(guardian, "_stat", lambda _: next(began))
+    ended: list[set[int]] = []
+    monkeypatch.setattr(guardian, "end", ended.append)
+    monkeypatch.setattr(sys, "stdin", [f"+{sleeper.pid}\n"])
+    guardian.main()
+    assert ended == [set()]
+
+
+def test_lab_goes_on_without_its_guardian(path: Path) -> None:
+    with path.open("w") as file:
+        watcher = Guardian(file.fileno())
+        os.kill(watcher._pid, signal.SIGKILL)
+        assert ends(watcher._pid)
+        watcher.watch(1)
+        watcher.forget(1)
+        watcher.dismiss()
+    with lock.hold(path, operation="up"):
+        [ours] = process._guardians
+        os.kill(ours._pid, signal.SIGKILL)
+        assert ends(ours._pid)
+        assert process.run(["echo", "still here"]).stdout == "still here\n"
+
+
+def test_a_guardian_goes_without_being_waited_for_long(path: Path) -> None:
+    with lock.hold(path, operation="up"):
+        [ours] = process._guardians
+        assert ours._pid in live_groups()
+        assert os.getsid(ours._pid) == ours._pid
+        process.run(["true"])
+    assert process._guardians == []
+    assert not Path("/proc", str(ours._pid)).exists()
+
+
+def test_a_computer_that_starts_no_more_programs_is_told(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", "/no/such/python")
+    with (
+        pytest.raises(HostError, match="/no/such/python"),
+        lock.hold(path, operation="up"),
+    ):
+        pass

@@ -1,0 +1,80 @@
+"""KVM is told by a kernel that boots, and not by a device that is there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from lab.machines import kvm
+from lab.machines.health import Health
+from lab.machines.kvm import Kvm, try_kvm
+from lab.machines.probes import kernel
+from tests.unit.conftest import Program
+
+CONSOLE = "for word; do case $word in file:*) console=${word#file:};; esac; done; "
+
+
+@pytest.fixture
+def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: Program) -> Path:
+    """A computer with the device and two kernels, on which QEMU is a stub."""
+    monkeypatch.setattr(kvm, "DEVICE", tmp_path / "kvm")
+    monkeypatch.setattr(kvm, "_BOOT", tmp_path / "boot")
+    (tmp_path / "kvm").touch()
+    (tmp_path / "boot").mkdir()
+    (tmp_path / "boot/vmlinuz-6.1").touch()
+    program("sudo", 'shift; exec "$@"')
+    program(kvm.QEMU, CONSOLE + "echo '[    0.000000] Linux version 6.1' >\"$console\"")
+    return tmp_path
+
+
+@pytest.mark.usefixtures("host")
+def test_a_kernel_that_says_its_version_has_booted() -> None:
+    assert try_kvm().kvm is Kvm.WORKS
+    assert kernel.kvm(roots=[]).outcome is Health.OK
+
+
+@pytest.mark.usefixtures("host")
+def test_a_kernel_that_hangs_before_its_first_word(program: Program) -> None:
+    program(kvm.QEMU, CONSOLE + "echo 'Probing EDD' >\"$console\"; sleep 60")
+    trial = try_kvm(timeout_s=0.5)
+    assert trial.kvm is Kvm.USELESS
+    assert "said nothing" in trial.why
+
+
+@pytest.mark.usefixtures("host")
+def test_a_kernel_that_lives_and_does_not_end_works_all_the_same(program: Program) -> None:
+    program(kvm.QEMU, CONSOLE + "echo 'Linux version 6.1' >\"$console\"; sleep 60")
+    assert try_kvm(timeout_s=0.5).kvm is Kvm.WORKS
+
+
+@pytest.mark.usefixtures("host")
+def test_a_device_that_may_not_be_used(program: Program) -> None:
+    program(kvm.QEMU, "echo 'Could not access KVM kernel module' >&2; exit 1")
+    verdict = kernel.kvm(roots=[])
+    assert verdict.outcome is Health.NOTE
+    assert "Could not access KVM kernel module" in verdict.found
+    assert "lxc does without" in verdict.found
+
+
+def test_no_device(host: Path) -> None:
+    (host / "kvm").unlink()
+    assert try_kvm().kvm is Kvm.MISSING
+    assert kernel.kvm(roots=[]).outcome is Health.NOTE
+
+
+def test_nothing_to_try_it_with(host: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (host / "boot/vmlinuz-6.1").unlink()
+    trial = try_kvm()
+    assert (trial.kvm, "no kernel" in trial.why) == (Kvm.UNTRIED, True)
+    monkeypatch.setattr(kvm.shutil, "which", lambda _: None)
+    trial = try_kvm()
+    assert (trial.kvm, "qemu-system-x86" in trial.fix) == (Kvm.UNTRIED, True)
+    assert kernel.kvm(roots=[]).outcome is Health.UNKNOWN
+
+
+def test_a_guest_s_kernel_serves_where_the_host_has_none(host: Path) -> None:
+    (host / "boot").rename(host / "root-boot")
+    (host / "root").mkdir()
+    (host / "root-boot").rename(host / "root/boot")
+    assert try_kvm(roots=[host / "root"]).kvm is Kvm.WORKS
