@@ -12,6 +12,7 @@ import argparse
 import json
 import random
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -65,10 +66,10 @@ class Soak:
         harm = FAULTS[fault](self.soaked, self.chance)
         wrong = list(harm.wrong)
         started = time.monotonic()
-        up = self.soaked.lab("up")
+        up = self.soaked.lab("up", "--format", "json")
         up_s = time.monotonic() - started
         if up.returncode:
-            wrong.append(f"up ended with {up.returncode}: {last_words(up.stdout + up.stderr)}")
+            wrong.append(f"up ended with {up.returncode}: {why_not(up)}")
         started = time.monotonic()
         wrong += self.not_passed()
         verify_s = time.monotonic() - started
@@ -100,7 +101,12 @@ class Soak:
         """Whose work is gone, though their machine was not destroyed; the others begin anew."""
         wrong = []
         for login in self.soaked.students:
-            if not self.soaked.has_work(login):
+            try:
+                there = self.soaked.has_work(login)
+            except OSError as error:
+                wrong.append(str(error))
+                continue
+            if not there:
                 if login not in destroyed:
                     wrong.append(f"the work of {login} is lost")
                 self.soaked.write_work(login)
@@ -123,9 +129,8 @@ class Soak:
         if self.soaked.lab("up").returncode:
             self.soaked.lab("destroy", "--yes")
             self.begin()
-        for login in self.soaked.students:
-            if not self.soaked.has_work(login):
-                self.soaked.write_work(login)
+        for sentence in self.lost_work(()):
+            print(f"     while mending: {sentence}", flush=True)
 
     def summary(self) -> str:
         """The figures of all cycles."""
@@ -152,6 +157,20 @@ def damaged_files(folder: Path) -> list[str]:
         except ValueError as error:
             wrong.append(f"{path} is damaged: {error}")
     return wrong
+
+
+def why_not(up: subprocess.CompletedProcess[str]) -> str:
+    """What an `up --format json` that did not go well says of that."""
+    try:
+        rows = json.loads(up.stdout)["machines"]
+    except ValueError:
+        return last_words(up.stderr)
+    said = (
+        f"{row['login']}: {row['message']} {' '.join(row['tail'][-2:])}"
+        for row in rows
+        if not row["ok"]
+    )
+    return " / ".join(said)
 
 
 def last_words(text: str) -> str:

@@ -98,8 +98,15 @@ class SoakedClass:
             self.work[login] += " (never written)"
 
     def has_work(self, login: str) -> bool:
-        """Whether a student's work is what they wrote."""
-        return self.lab("ssh", login, "--", "cat own-work").stdout.strip() == self.work[login]
+        """Whether a student's work is what they wrote.
+
+        Raises:
+            OSError: nobody can look.
+        """
+        done = self.lab("ssh", login, "--", "cat own-work || echo lost")
+        if done.returncode:
+            raise OSError(f"nobody can look at the work of {login}")
+        return done.stdout.strip() == self.work[login]
 
     @property
     def id(self) -> str:

@@ -7,7 +7,7 @@ import random
 import re
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,13 +45,16 @@ def listing() -> str:
     return "\n".join(f"{name:22} {it.__doc__}" for name, it in FAULTS.items())
 
 
-# What needs an `up` that has something to do.
+# What needs an `up` that has something to do, and what that may be.
+WORK = ("make", "boot", "boot", "steps")
 
 
-def give_work(soaked: SoakedClass, chance: random.Random) -> tuple[str, tuple[str, ...]]:
-    """Have the next `up` something to do on two students or more: to make, to boot, to run steps."""
-    some = chance.sample(soaked.students, chance.randint(2, len(soaked.students)))
-    what = chance.choice(["make", "boot", "boot", "steps"])
+def give_work(
+    soaked: SoakedClass, chance: random.Random, kinds: Sequence[str] = WORK
+) -> tuple[str, tuple[str, ...]]:
+    """Have the next `up` something to do for some students: to make, to boot, to run steps."""
+    some = chance.sample(soaked.students, chance.randint(1, len(soaked.students)))
+    what = chance.choice(kinds)
     if what == "make":
         soaked.lab("destroy", "--yes", *some)
         return f"{', '.join(some)} to be made", tuple(some)
@@ -64,9 +67,14 @@ def give_work(soaked: SoakedClass, chance: random.Random) -> tuple[str, tuple[st
     return f"{', '.join(some)} to {'be booted' if what == 'boot' else 'run steps'}", ()
 
 
-def in_the_middle(soaked: SoakedClass, chance: random.Random, hit: Callable[[int], str]) -> Harm:
+def in_the_middle(
+    soaked: SoakedClass,
+    chance: random.Random,
+    hit: Callable[[int], str],
+    kinds: Sequence[str] = WORK,
+) -> Harm:
     """Begin an `up` that has work, do something to it at a random moment, and wait for its end."""
-    work, destroyed = give_work(soaked, chance)
+    work, destroyed = give_work(soaked, chance, kinds)
     after_s = chance.uniform(0.1, _UP_S)
     child = soaked.start("up")
     time.sleep(after_s)
@@ -99,10 +107,12 @@ def vagrant_killed(soaked: SoakedClass, chance: random.Random) -> Harm:
     """kill -9 of Vagrant in the middle of an `up`."""
 
     def hit(pid: int) -> str:
-        found = children_named(pid, "vagrant")
+        deadline = time.monotonic() + _UP_S
+        while not (found := children_named(pid, "vagrant")) and time.monotonic() < deadline:
+            time.sleep(0.05)
         return "; ".join(send(it, signal.SIGKILL) for it in found) or "Vagrant did not run"
 
-    return in_the_middle(soaked, chance, hit)
+    return in_the_middle(soaked, chance, hit, ("make", "boot"))
 
 
 @fault

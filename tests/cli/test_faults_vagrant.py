@@ -144,14 +144,14 @@ def test_a_vagrant_that_hangs_is_ended_in_time(
     lab: Lab, world: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lab("up", "ana")
-    monkeypatch.setattr("lab.workflow.boot._TIMEOUT_S", 1.0)
-    monkeypatch.setattr("lab.workflow.boot._TIMEOUT_PER_MACHINE_S", 0.0)
+    monkeypatch.setattr("lab.machines.vagrant._AROUND_BOOT_S", 0.0)
+    monkeypatch.setattr("lab.machines.vagrant._AROUND_BOOT_PER_MACHINE_S", 0.0)
     monkeypatch.setattr("lab.system.process.TERM_GRACE_S", 0.5)
     world.fault(
         vagrant__up={"hang": True, "stdout": "==> hello-luis: Booting...\n", "stderr": "so slow\n"}
     )
 
-    ran = lab("up", "luis", "ana", "--format", "json")
+    ran = lab("up", "luis", "ana", "--boot-timeout", "1s", "--format", "json")
 
     assert ran.code == NOT_ALL_WELL
     ana, luis = ran.json["machines"]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -195,6 +196,24 @@ def test_a_step_that_is_not_in_the_kit_fails_as_itself(guest: Guest) -> None:
     done = guest.run("none:d1")
     assert done.returncode == 127
     assert "ended none 127" in done.stdout
+
+
+def test_one_run_waits_for_another(guest: Guest) -> None:
+    """A lab that was killed leaves its run behind: the next one finds what that one has done."""
+    guest.write("one", 'mkdir "$LAB_GUIDE/at-work"; sleep 0.5; rmdir "$LAB_GUIDE/at-work"')
+    argv = ["bash", str(guest.root / "kit" / "run-steps"), "one:d1"]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as first:
+        assert first.stdout is not None
+        assert first.stdout.readline() == "--- step one: start \n"
+        assert guest.words("one:d1") == ["kept one"]
+    assert first.returncode == 0
+
+
+def test_what_a_step_leaves_running_holds_nobody_up(guest: Guest) -> None:
+    guest.write("one", "sleep 30 >/dev/null 2>&1 & echo $! >$LAB_GUIDE/pid")
+    assert guest.words("one:d1") == ["start one", "ended one"]
+    assert guest.words("one:d1") == ["kept one"]
+    os.kill(int((guest.root / "kit/guide/pid").read_text()), signal.SIGKILL)
 
 
 def looked(guest: Guest, *arguments: str, **environment: str) -> list[str]:
