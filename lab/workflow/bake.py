@@ -20,7 +20,7 @@ from lab.machines.keys import ensure_keys, write_address
 from lab.machines.vagrant import Vagrant
 from lab.machines.vagrantfile import render_vagrantfile
 from lab.system import parallel, process
-from lab.system.files import LabFolder, write_if_changed
+from lab.system.files import LabFolder, remove_tree, write_if_changed
 from lab.workflow.boxes import boxes_locked, ensure_boxes
 from lab.workflow.files import write_guest_settings, write_seed
 from lab.workflow.observer import Observer
@@ -140,7 +140,7 @@ def _bake(
     for left in project.provider.guests(prefix):
         project.provider.remove(left)
     container = prefix + bake.recipe
-    shutil.rmtree(scratch.project, ignore_errors=True)
+    remove_tree(scratch.project)
     scratch.create()
     try:
         shutil.copytree(
@@ -180,7 +180,7 @@ def _bake(
     finally:
         with process.cleaning_up():
             project.provider.remove(container)
-        shutil.rmtree(scratch.project, ignore_errors=True)
+        remove_tree(scratch.project)
 
 
 def _scratch_size() -> MachineSize:

@@ -15,6 +15,7 @@ from lab.machines import ssh
 from lab.machines.fleet import Machine
 from lab.machines.providers.base import Guest
 from lab.machines.vagrant import Vagrant
+from lab.system.files import write_atomically
 from lab.workflow.connect import addresses_of
 from lab.workflow.project import Project
 
@@ -171,8 +172,7 @@ def _mend_vagrants_memory(project: Project, machine: Machine, guest: Guest | Non
     if note.exists() and note.read_text(encoding="utf-8") == guest.name:
         return
     if project.provider.ever_started(guest.name):
-        note.parent.mkdir(parents=True, exist_ok=True)
-        note.write_text(guest.name, encoding="utf-8")
+        write_atomically(note, guest.name)
     else:
         project.provider.remove(guest.name)
 

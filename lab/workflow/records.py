@@ -10,7 +10,7 @@ from pathlib import Path
 
 from lab.errors import LabError
 from lab.machines.fleet import Machine
-from lab.system.files import LabFolder, read_json, write_json
+from lab.system.files import LabFolder, read_json, remove, write_json
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +81,7 @@ def write_record(
 
 def forget(folder: LabFolder, machine: str) -> None:
     """Drop the record of a machine that is no more."""
-    folder.machine_state(machine).unlink(missing_ok=True)
+    remove(folder.machine_state(machine))
 
 
 def _from(path: Path) -> MachineRecord:

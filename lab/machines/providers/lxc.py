@@ -14,7 +14,7 @@ from lab.errors import HostError, ProcessError
 from lab.machines.boxes import lxc as boxes_lxc
 from lab.machines.providers import lxc_addresses
 from lab.machines.providers.base import Addresses, Guest
-from lab.system import process
+from lab.system import crash, process
 
 BRIDGE = "lxcbr0"
 _LEASES = f"/var/lib/misc/dnsmasq.{BRIDGE}.leases"
@@ -135,6 +135,7 @@ class Lxc:
 
     def remove(self, guest: str) -> None:
         """See `Provider.remove`."""
+        crash.point(f"before {guest} is removed")
         completed = process.run(
             process.as_root(["lxc-destroy", "--force", "--name", guest]), check=False, timeout_s=60
         )
