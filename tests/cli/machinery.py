@@ -36,8 +36,20 @@ def main() -> None:
 
 
 def go_wrong(
-    *, code: int = 1, stdout: str = "", stderr: str = "", hang: bool = False, kill: bool = False
+    *,
+    code: int = 1,
+    stdout: str = "",
+    stderr: str = "",
+    hang: bool = False,
+    kill: bool = False,
+    deaf: bool = False,
+    flood_mb: int = 0,
 ) -> None:
+    if deaf:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    for _ in range(flood_mb):
+        # What is no UTF-8, too.
+        os.write(1, b"==> hello-ana: \xff\xfe" + b"x" * 1_000_000)
     print(stdout, end="", flush=True)
     print(stderr, end="", file=sys.stderr, flush=True)
     if hang:
