@@ -12,7 +12,7 @@ import pytest
 
 from tests.machines.conftest import BOX, ClassFolder
 
-LOGINS = ("ana", "create", "boot", "ssh", "step", "zoe")
+LOGINS = ("ana", "nocreate", "noboot", "nossh", "nostep", "zoe")
 LABS_YAML = f"""\
 defaults: {{box: {BOX}, domain: example.org}}
 labs: {{stages: {{students: [{", ".join(LOGINS)}]}}}}
@@ -25,7 +25,7 @@ steps: [{name: only, scope: student, title: {en: Only}}]
 STEP = """\
 set -euo pipefail
 echo "$LAB_LOGIN is at work"
-[ "$LAB_LOGIN" != step ] || [ -e /srv/mended ] || { echo "no luck today" >&2; exit 7; }
+[ "$LAB_LOGIN" != nostep ] || [ -e /srv/mended ] || { echo "no luck today" >&2; exit 7; }
 touch /srv/done
 """
 CHECKS = """\
@@ -48,14 +48,14 @@ def stages(new_class: Callable[[str, str], ClassFolder]) -> Iterator[ClassFolder
     (guide / "checks/test_only.py").write_text(CHECKS)
 
     # One whose SSH server never answers: it was stopped as the machine was halted.
-    folder.lab("up", "ssh")
-    folder.root("ssh", "systemctl mask ssh")
-    folder.lab("halt", "ssh")
+    folder.lab("up", "nossh")
+    folder.root("nossh", "systemctl mask ssh")
+    folder.lab("halt", "nossh")
     # One whose place below LXC's folder is taken, by a file.
     in_the_way(folder).touch()
     # One whose host key cannot be put into it as it starts.
-    (folder.path / ".lab/ssh/stages-boot/host").mkdir(parents=True)
-    (folder.path / ".lab/ssh/stages-boot/host.pub").write_text("ssh-ed25519 AAAA boot (host)\n")
+    (folder.path / ".lab/ssh/stages-noboot/host").mkdir(parents=True)
+    (folder.path / ".lab/ssh/stages-noboot/host.pub").write_text("ssh-ed25519 AAAA boot (host)\n")
     yield folder
     in_the_way(folder).unlink(missing_ok=True)
 
@@ -65,7 +65,7 @@ def in_the_way(folder: ClassFolder) -> Path:
     lxcpath = subprocess.run(
         ["lxc-config", "lxc.lxcpath"], capture_output=True, text=True, check=True
     ).stdout.strip()
-    return Path(lxcpath, f"lab-{project['id']}-stages-create")
+    return Path(lxcpath, f"lab-{project['id']}-stages-nocreate")
 
 
 def rows_of(document: Any) -> dict[str, Any]:
@@ -76,27 +76,27 @@ def test_each_failure_stays_on_its_machine(stages: ClassFolder) -> None:
     rows = rows_of(stages.json("up", "--boot-timeout", "20s", exit_code=1))
 
     assert {login: row["ok"] for login, row in rows.items()} == {
-        "ana": True, "create": False, "boot": False, "ssh": False, "step": False, "zoe": True,
+        "ana": True, "nocreate": False, "noboot": False, "nossh": False, "nostep": False, "zoe": True,
     }  # fmt: skip
-    for login in ("create", "boot", "ssh", "step"):
+    for login in ("nocreate", "noboot", "nossh", "nostep"):
         row = rows[login]
         assert row["retry"] == f"lab up stages/{login}"
         assert row["message"]
-        assert row["tail"] or login == "create", row
-    assert rows["step"]["failed_step"] == "only"
-    assert rows["step"]["tail"][-1] == "no luck today"
+        assert row["tail"] or login == "nocreate", row
+    assert rows["nostep"]["failed_step"] == "only"
+    assert rows["nostep"]["tail"][-1] == "no luck today"
     assert "Timed out while waiting for the machine to boot" in " ".join(
-        [rows["ssh"]["message"], *rows["ssh"]["tail"]]
+        [rows["nossh"]["message"], *rows["nossh"]["tail"]]
     )
     # As fast as without them: the slowest to fail is waited for, and not by those that work.
     for login in ("ana", "zoe"):
-        assert rows[login]["seconds"] < rows["ssh"]["seconds"]
+        assert rows[login]["seconds"] < rows["nossh"]["seconds"]
 
 
 def test_one_summary_names_each_with_its_retry(stages: ClassFolder) -> None:
     ran = stages.lab("up", "--boot-timeout", "15s", exit_code=1)
 
-    for login in ("create", "boot", "ssh", "step"):
+    for login in ("nocreate", "noboot", "nossh", "nostep"):
         assert ran.stdout.count(f"retry: lab up stages/{login}\n") == 1
         assert f".lab/logs/stages-{login}.log" in ran.stdout.replace("\n    ", "")
     assert "2 of 6 machines are ready, 0 changed; 4 failed: " in ran.stdout
@@ -105,22 +105,24 @@ def test_one_summary_names_each_with_its_retry(stages: ClassFolder) -> None:
 def test_those_that_are_well_are_evaluated(stages: ClassFolder) -> None:
     outcomes = stages.outcomes()
     assert (outcomes["ana"], outcomes["zoe"]) == ({}, {})
-    assert outcomes["step"] == {"only.done": "failed"}
-    assert {outcomes[login]["only.done"] for login in ("create", "boot", "ssh")} == {"unknown"}
+    assert outcomes["nostep"] == {"only.done": "failed"}
+    assert {outcomes[login]["only.done"] for login in ("nocreate", "noboot", "nossh")} == {
+        "unknown"
+    }
 
 
 def test_what_failed_and_only_that_is_tried_again(stages: ClassFolder) -> None:
     in_the_way(stages).unlink()
-    (stages.path / ".lab/ssh/stages-boot/host").rmdir()
-    stages.root("step", "touch /srv/mended")
+    (stages.path / ".lab/ssh/stages-noboot/host").rmdir()
+    stages.root("nostep", "touch /srv/mended")
     # What no step of the guide mends: the machine is made anew.
-    stages.lab("destroy", "ssh", "--yes")
+    stages.lab("destroy", "nossh", "--yes")
 
     rows = rows_of(stages.json("up", "--retry-failed"))
     assert {login: row["ok"] for login, row in rows.items()} == {
-        "create": True, "boot": True, "step": True,
+        "nocreate": True, "noboot": True, "nostep": True,
     }  # fmt: skip
     rows = rows_of(stages.json("up"))
-    assert [login for login, row in rows.items() if row["changed"]] == ["ssh"]
+    assert [login for login, row in rows.items() if row["changed"]] == ["nossh"]
     assert stages.outcomes() == {login: {} for login in LOGINS}
     assert stages.lab("up", "--retry-failed").stderr.endswith("No machine failed the last time.\n")
