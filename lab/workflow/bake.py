@@ -50,6 +50,7 @@ def bakes_of(
     Raises:
         Interrupted: somebody stopped lab.
     """
+    _remove_left_over(project, observer)
     wanted: dict[str, tuple[Bake, list[Machine]]] = {}
     for machine in machines:
         bake = bake_for(machine, project.folder)
@@ -74,6 +75,21 @@ def bakes_of(
         if there:
             boxes |= {machine.name: bake.box for machine in group}
     return boxes, failures
+
+
+def _remove_left_over(project: Project, observer: Observer) -> None:
+    """Remove what is left of a bake that was cut off; we hold the lock, so nobody is at it."""
+    folder = project.folder.root / "bake"
+    if not folder.is_dir() or not any(folder.iterdir()):
+        return
+    try:
+        for left in project.provider.guests(f"labbake-{project.id}-"):
+            project.provider.remove(left)
+    except LabError as error:
+        # It takes some room; the class can be brought up beside it.
+        observer.note(f"what an earlier bake has left could not be removed: {error.message}")
+    else:
+        remove_tree(folder)
 
 
 def bake_ahead(project: Project, machines: Sequence[Machine], *, observer: Observer) -> list[str]:
