@@ -54,8 +54,8 @@ def stages(new_class: Callable[[str, str], ClassFolder]) -> Iterator[ClassFolder
     # One whose place below LXC's folder is taken, by a file.
     in_the_way(folder).touch()
     # One whose host key cannot be put into it as it starts.
-    (folder.path / ".lab/ssh/stages-noboot/host").mkdir(parents=True)
-    (folder.path / ".lab/ssh/stages-noboot/host.pub").write_text("ssh-ed25519 AAAA boot (host)\n")
+    (folder.path / ".lab/ssh/stages-noboot/host").unlink()
+    (folder.path / ".lab/ssh/stages-noboot/host").mkdir()
     yield folder
     in_the_way(folder).unlink(missing_ok=True)
 
