@@ -15,7 +15,7 @@ from pathlib import Path
 import vagrant
 
 from lab.errors import LabError, ProcessError
-from lab.system import process
+from lab.system import crash, process
 
 QUICK_S = 120
 _DOWNLOAD_S = 3600.0
@@ -59,6 +59,7 @@ class _Binding(vagrant.Vagrant):
         on_line: Callable[[str], None] | None = None,
         env: Mapping[str, str] | None = None,
     ) -> str:
+        crash.point(f"before vagrant {args[0]}")
         completed = process.run(
             self._make_vagrant_command(args),
             cwd=Path(self.root),
@@ -68,6 +69,7 @@ class _Binding(vagrant.Vagrant):
             on_line=on_line,
             check=False,
         )
+        crash.point(f"vagrant {args[0]} has ended")
         if not completed.ok:
             raise _explained(completed, self.log)
         return completed.stdout

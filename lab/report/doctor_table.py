@@ -20,13 +20,20 @@ _STYLES = {
 
 
 def doctor_table(findings: Sequence[Finding], *, console: Console) -> None:
-    """Print each problem, what could not be tried and what is to be noted; then what is well."""
+    """Print each problem, what could not be tried, what is to be noted and what was mended.
+
+    Then what is well, in a line each.
+    """
     for outcome in (Health.PROBLEM, Health.UNKNOWN, Health.NOTE):
         for finding in findings:
             if finding.outcome is outcome:
                 _print_in_full(finding, console=console)
                 console.print()
-    well = [finding for finding in findings if finding.outcome is Health.OK]
+    for finding in findings:
+        if finding.fixed:
+            _print_in_full(finding, console=console)
+            console.print()
+    well = [it for it in findings if it.outcome is Health.OK and not it.fixed]
     if well:
         console.print(table(_columns(well), console=console))
         console.print()
@@ -35,7 +42,8 @@ def doctor_table(findings: Sequence[Finding], *, console: Console) -> None:
 
 
 def _print_in_full(finding: Finding, *, console: Console) -> None:
-    heading = Text(finding.outcome.value, style=f"bold {_STYLES[finding.outcome]}")
+    word = "fixed" if finding.fixed else finding.outcome.value
+    heading = Text(word, style=f"bold {_STYLES[finding.outcome]}")
     heading.append_text(
         Text(f"  {inert_line(finding.title)} ({inert_line(finding.id)})", style="bold")
     )
@@ -43,17 +51,15 @@ def _print_in_full(finding: Finding, *, console: Console) -> None:
     console.print(block(finding.found, indent=2))
     if finding.why:
         console.print(block(finding.why, indent=2, style="dim"))
+    label = "ran: " if finding.fixed else "fix: "
     for number, line in enumerate(finding.fix.splitlines()):
         # A command that was cut in two is none: it is copied as one line, however long.
-        console.print(Text(f"  {'     ' if number else 'fix: '}{inert_line(line)}"), soft_wrap=True)
+        console.print(Text(f"  {'     ' if number else label}{inert_line(line)}"), soft_wrap=True)
 
 
 def _columns(findings: Sequence[Finding]) -> list[Column]:
-    def outcome(finding: Finding) -> Text:
-        return Text("fixed" if finding.fixed else finding.outcome.value, style="green")
-
     return [
-        Column(title="outcome", cells=tuple(outcome(finding) for finding in findings)),
+        Column(title="outcome", cells=tuple(Text("ok", style="green") for _ in findings)),
         Column(title="check", cells=tuple(cell(finding.id) for finding in findings)),
         Column(title="found", cells=tuple(cell(finding.found) for finding in findings)),
     ]

@@ -12,10 +12,12 @@ from typing import IO
 from lab.errors import LabError
 
 KEPT_BYTES = 8 * 1024 * 1024
+# Of one program: it may say the same for ever, and the disk is everybody's.
+LOGGED_BYTES = 64 * 1024 * 1024
 
 
 class Log:
-    """A file that output is appended to as it comes.
+    """A file that output is appended to as it comes, `LOGGED_BYTES` of it at most.
 
     On a disk that is full it stops, and the program goes on: `trouble` then says why.
 
@@ -27,6 +29,7 @@ class Log:
         self._path = path
         self._lock = threading.Lock()
         self._open = True
+        self._room = LOGGED_BYTES
         self.trouble = ""
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -39,6 +42,11 @@ class Log:
         with self._lock:
             if not self._open or self.trouble:
                 return
+            if self._room <= 0:
+                return
+            self._room -= len(data)
+            if self._room <= 0:
+                data += b"\n[It says more, which is not kept here.]\n"
             try:
                 self._file.write(data)
                 self._file.flush()
@@ -99,7 +107,7 @@ class Reader:
         return bytes(self._kept[-KEPT_BYTES:]).decode(errors="replace")
 
     def _read(self) -> None:
-        pending = b""
+        pending = bytearray()
         # Closed here, and by nobody else: a late reader would read on in some other file.
         with self._stream:
             while chunk := os.read(self._stream.fileno(), 65536):
@@ -108,19 +116,23 @@ class Reader:
                 self._kept += chunk
                 if len(self._kept) > 2 * KEPT_BYTES:
                     del self._kept[:-KEPT_BYTES]
-                if self._on_line is not None:
-                    *lines, pending = (pending + chunk).split(b"\n")
-                    pending = pending[-KEPT_BYTES:]
+                if self._on_line is None:
+                    continue
+                pending += chunk
+                if b"\n" in chunk:
+                    *lines, pending = pending.split(b"\n")
                     for line in lines:
                         self._hand_on(line)
+                elif len(pending) > 2 * KEPT_BYTES:
+                    del pending[:-KEPT_BYTES]
         if pending:
             self._hand_on(pending)
 
-    def _hand_on(self, line: bytes) -> None:
+    def _hand_on(self, line: bytearray) -> None:
         if self._on_line is None:
             return
         try:
-            self._on_line(line.decode(errors="replace"))
+            self._on_line(line[-KEPT_BYTES:].decode(errors="replace"))
         except Exception as error:  # noqa: BLE001 (raised by who waits for the program)
             self.error = error
             self._on_line = None

@@ -10,6 +10,7 @@ from lab.machines.boxes.profiles import PROFILES
 from lab.machines.guest_settings import write_settings
 from lab.machines.kit import settings_folder
 from lab.machines.vagrantfile import render_vagrantfile
+from lab.system import crash
 from lab.system.files import LabFolder, write_if_changed
 from lab.workflow.project import Project
 
@@ -43,7 +44,9 @@ def write_vagrantfile(project: Project) -> None:
     path = project.path / "Vagrantfile"
     if path.exists() and not path.read_bytes().startswith(_OURS):
         # Somebody's own, from before lab: it is kept beside ours.
+        crash.point(f"before {path} is put aside")
         path.rename(path.with_name("Vagrantfile.before-lab"))
+        crash.point(f"{path} is put aside")
     write_if_changed(path, text)
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 
 from lab.errors import LabError
 from lab.machines.fleet import Machine
 from lab.machines.vagrant import Vagrant
+from lab.system.files import remove_tree
 from lab.workflow.files import write_vagrantfile
 from lab.workflow.observer import Observer
 from lab.workflow.project import Project
@@ -57,8 +57,8 @@ def destroy(project: Project, machines: Sequence[Machine], *, observer: Observer
         _destroy_through_vagrant(project, there)
     for machine in machines:
         forget(project.folder, machine.name)
-        shutil.rmtree(machine.keys.folder, ignore_errors=True)
-        shutil.rmtree(project.path / ".vagrant" / "machines" / machine.name, ignore_errors=True)
+        remove_tree(machine.keys.folder)
+        remove_tree(project.path / ".vagrant" / "machines" / machine.name)
     for machine in there:
         observer.done(machine.name, ok=True, summary="destroyed")
     observer.finished()
@@ -76,8 +76,8 @@ def destroy_orphans(project: Project, *, observer: Observer) -> list[str]:
     for name, container in orphans.items():
         project.provider.remove(container)
         forget(project.folder, name)
-        shutil.rmtree(project.folder.ssh / name, ignore_errors=True)
-        shutil.rmtree(project.path / ".vagrant" / "machines" / name, ignore_errors=True)
+        remove_tree(project.folder.ssh / name)
+        remove_tree(project.path / ".vagrant" / "machines" / name)
         observer.done(name, ok=True, summary="destroyed")
     observer.finished()
     return list(orphans)

@@ -19,7 +19,7 @@ from lab.machines.providers.base import Provider
 from lab.machines.vagrant import Vagrant
 from lab.machines.vagrantfile import render_vagrantfile
 from lab.system import process
-from lab.system.files import LabFolder, write_if_changed
+from lab.system.files import LabFolder, remove_tree, write_if_changed
 from lab.workflow.files import write_seed
 
 _BOOT_TIMEOUT_S = 300.0
@@ -59,7 +59,7 @@ def scratch_machine(
         HostError: the network has no address left for it.
         LabError: a program or a file on the way failed.
     """
-    shutil.rmtree(folder.project, ignore_errors=True)
+    remove_tree(folder.project)
     folder.create()
     try:
         shutil.copytree(settings, kit.settings_folder(folder, machine.lab.name))
@@ -72,7 +72,7 @@ def scratch_machine(
     finally:
         with process.cleaning_up():
             provider.remove(machine.container)
-        shutil.rmtree(folder.project, ignore_errors=True)
+        remove_tree(folder.project)
 
 
 def remove_left_over(provider: Provider, prefix: str) -> None:

@@ -45,12 +45,15 @@ def go_wrong(
     flood_mb: int = 0,
     hang: bool = False,
     kill: bool = False,
+    deaf: bool = False,
 ) -> None:
+    if deaf:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    for _ in range(flood_mb):
+        # What is no UTF-8, too.
+        os.write(1, b"==> hello-ana: \xff\xfe" + b"x" * 1_000_000 + b"\n")
     print(stdout, end="", flush=True)
     os.write(1, bytes.fromhex(raw_hex))
-    for _ in range(flood_mb):
-        sys.stdout.write(("x" * 1023 + "\n") * 1024)
-    sys.stdout.flush()
     print(stderr, end="", file=sys.stderr, flush=True)
     if hang:
         (WORLD / "hanging").write_text(str(os.getpid()))

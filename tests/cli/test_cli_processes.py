@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -90,61 +91,152 @@ def wait_for(path: Path) -> str:
     return path.read_text()
 
 
-def gone(pid: int) -> bool:
-    deadline = time.monotonic() + 3
-    while time.monotonic() < deadline:
-        try:
-            stat = Path(f"/proc/{pid}/stat").read_text()
-        except (FileNotFoundError, ProcessLookupError):
-            return True
-        if stat.rpartition(")")[2].split()[0] == "Z":
-            return True
-        time.sleep(0.02)
-    return False
+def of_world(world: Any) -> dict[int, str]:
+    """The command lines of all that runs for this test, by pid: lab, and what it has started."""
+    found = {}
+    mark = f"LAB_STUB_WORLD={world.root}".encode()
+    for folder in Path("/proc").glob("[0-9]*"):
+        # It may end as it is looked at; and a zombie has no environment.
+        with suppress(OSError):
+            if mark in (folder / "environ").read_bytes().split(b"\0"):
+                found[int(folder.name)] = (folder / "cmdline").read_text(errors="replace")
+    return found
 
 
-def test_ctrl_c_ends_what_runs_and_leaves_what_is_done(
-    lab: Lab, world: Any, started: Started
+def orphans(world: Any) -> dict[int, str]:
+    """What still runs when lab has ended, and does not end in the time that killing takes."""
+    deadline = time.monotonic() + 20
+    while (left := of_world(world)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return left
+
+
+def check_state(world: Any) -> None:
+    """Every file of lab's is whole."""
+    for path in (world.project / ".lab").rglob("*.json"):
+        json.loads(path.read_text())
+    json.loads((world.project / ".lab" / "lock").read_text())
+
+
+@pytest.fixture
+def hanging(world: Any, started: Started) -> Callable[..., subprocess.Popen[str]]:
+    """Starts `lab up` with a vagrant that hangs, and waits until it does."""
+
+    def start(**more: bool) -> subprocess.Popen[str]:
+        line = "==> hello-luis: Importing base box...\n"
+        world.fault(vagrant__up={"hang": True, "stdout": line, **more})
+        child = started("up", "--no-bake")
+        assert int(wait_for(world.root / "hanging")) in of_world(world)
+        return child
+
+    return start
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_an_interruption_ends_what_runs_and_leaves_what_is_done(
+    lab: Lab, world: Any, hanging: Callable[..., subprocess.Popen[str]], number: signal.Signals
 ) -> None:
     lab("up", "ana")
-    world.fault(vagrant__up={"hang": True, "stdout": "==> hello-luis: Importing base box...\n"})
-    child = started("up", "--no-bake")
-    vagrant = int(wait_for(world.root / "hanging"))
-    child.send_signal(signal.SIGINT)
-    out, err = child.communicate(timeout=15)
+    child = hanging()
+    child.send_signal(number)
+    out, err = child.communicate(timeout=30)
     assert child.returncode == INTERRUPTED
     assert "Traceback" not in err
     for login in ("luis", "marta"):
         assert f"hello/{login}: it was interrupted" in out
         assert f"retry: lab up hello/{login}" in out
-    assert gone(vagrant)
+    assert orphans(world) == {}
+    assert len(world.boots) == 2
+    check_state(world)
     world.fault()
     assert lab("up", "--format", "json").code == OK
     assert set(world.guests.values()) == {"RUNNING"}
 
 
-def test_an_interruption_is_told_with_what_stands(world: Any, started: Started) -> None:
-    world.fault(vagrant__up={"hang": True})
-    child = started("up", "--no-bake")
-    wait_for(world.root / "hanging")
-    child.send_signal(signal.SIGINT)
-    assert "the same command goes on from there" in child.communicate(timeout=15)[1]
-
-
-def test_a_lab_that_is_killed_leaves_a_state_that_the_next_one_takes_up(
-    lab: Lab, world: Any, started: Started
+def test_an_interruption_is_told_with_what_stands(
+    hanging: Callable[..., subprocess.Popen[str]],
 ) -> None:
-    world.fault(vagrant__up={"hang": True})
-    child = started("up", "--no-bake")
-    vagrant = int(wait_for(world.root / "hanging"))
-    child.kill()
-    child.communicate()
-    os.kill(vagrant, signal.SIGKILL)
+    child = hanging()
+    child.send_signal(signal.SIGINT)
+    assert "the same command goes on from there" in child.communicate(timeout=30)[1]
+
+
+def test_a_vagrant_without_ears_is_killed_after_a_grace(
+    lab: Lab, world: Any, hanging: Callable[..., subprocess.Popen[str]]
+) -> None:
+    child = hanging(deaf=True)
+    child.send_signal(signal.SIGINT)
+    child.communicate(timeout=30)
+    assert child.returncode == INTERRUPTED
+    assert orphans(world) == {}
+    check_state(world)
+
+
+def test_a_second_ctrl_c_kills_all_that_runs(
+    lab: Lab, world: Any, hanging: Callable[..., subprocess.Popen[str]]
+) -> None:
+    child = hanging(deaf=True)
+    child.send_signal(signal.SIGINT)
+    time.sleep(0.5)
+    child.send_signal(signal.SIGINT)
+    _, err = child.communicate(timeout=30)
+    assert child.returncode == INTERRUPTED
+    assert "Traceback" not in err
+    assert orphans(world) == {}
+    check_state(world)
     world.fault()
     assert lab("up").code == OK
-    for path in (world.project / ".lab" / "state").rglob("*.json"):
-        json.loads(path.read_text())
-    assert list((world.project / ".lab").rglob(".*.json.*")) == []
+    assert set(world.guests.values()) == {"RUNNING"}
+
+
+@pytest.mark.parametrize("deaf", [False, True])
+def test_a_lab_that_is_killed_leaves_nothing_that_the_next_one_could_meet(
+    lab: Lab, world: Any, hanging: Callable[..., subprocess.Popen[str]], deaf: bool
+) -> None:
+    child = hanging(deaf=deaf)
+    vagrant = int((world.root / "hanging").read_text())
+    child.kill()
+    child.communicate()
+    world.fault()
+    # It waits by itself for what the other had running.
+    assert lab("up").code == OK
+    assert vagrant not in of_world(world)
+    assert orphans(world) == {}
+    assert set(world.guests.values()) == {"RUNNING"}
+    check_state(world)
+    assert list(world.project.rglob(".*.new")) == []
+
+
+def test_a_vagrant_that_is_killed_is_a_failure_that_the_next_run_mends(
+    lab: Lab, world: Any, hanging: Callable[..., subprocess.Popen[str]]
+) -> None:
+    lab("up", "ana")
+    child = hanging()
+    os.kill(int((world.root / "hanging").read_text()), signal.SIGKILL)
+    out, _ = child.communicate(timeout=30)
+    assert child.returncode == NOT_ALL_WELL
+    assert "was killed by SIGKILL" in out
+    assert "lab up hello/luis" in out
+    assert orphans(world) == {}
+    world.fault()
+    assert lab("up").code == OK
+    assert set(world.guests.values()) == {"RUNNING"}
+
+
+def test_a_vagrant_that_says_a_gigabyte_takes_neither_memory_nor_disk(
+    world: Any, started: Started
+) -> None:
+    world.fault(vagrant__up={"flood_mb": 1000, "stderr": "That is all.\n"})
+    child = started("up", "ana", "--no-bake", "--format", "json")
+    assert child.stdout is not None
+    said = json.load(child.stdout)
+    used_mb = os.wait4(child.pid, 0)[2].ru_maxrss / 1024
+    child.returncode = NOT_ALL_WELL
+    child.communicate()
+    assert said["machines"][0]["tail"][-1] == "That is all."
+    assert used_mb < 300
+    [log] = (world.project / ".lab" / "logs").glob("vagrant.log")
+    assert log.stat().st_size < 100_000_000
 
 
 def test_a_vagrant_that_floods_us_is_survived(lab: Lab, world: Any) -> None:

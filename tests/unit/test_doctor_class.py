@@ -221,6 +221,33 @@ def test_half_written_files_go_and_others_stay(folder: LabFolder) -> None:
     assert leftovers.half_written(folder).found == "none"
 
 
+def test_programs_whose_lab_is_dead(
+    folder: LabFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(leftovers, "_PROCESSES", tmp_path / "proc")
+    running = {
+        # number: parent, words, folder
+        "11": ("1", "/usr/bin/ruby\0/usr/bin/vagrant\0up\0", folder.project),
+        "12": ("1", f"ssh\0-F\0{folder.ssh}/config\0", tmp_path),
+        "13": ("500", "/usr/bin/ruby\0/usr/bin/vagrant\0up\0", folder.project),
+        "14": ("1", "/usr/bin/ruby\0/usr/bin/vagrant\0up\0", tmp_path),
+        "15": ("1", "bash\0", folder.project),
+        "500": ("1", "python\0-m\0lab\0", folder.project),
+    }
+    for number, (parent, words, cwd) in running.items():
+        process = tmp_path / "proc" / number
+        process.mkdir(parents=True)
+        (process / "stat").write_text(f"{number} (a) b) S {parent} {number} {number} 0")
+        (process / "comm").write_text("python\n")
+        (process / "cmdline").write_text(words)
+        (process / "cwd").symlink_to(cwd)
+    verdict = leftovers.orphan_processes(folder)
+    assert verdict.outcome is Health.NOTE
+    assert verdict.fix == "Wait for them to end, or: kill 11 12"
+    with lock.hold(folder.lock, operation="up"):
+        assert leftovers.orphan_processes(folder).outcome is Health.OK
+
+
 def test_builds_that_nobody_is_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     builds, running = tmp_path / "tmp", tmp_path / "proc/7"
     running.mkdir(parents=True)

@@ -260,6 +260,17 @@ def test_a_log_on_a_full_disk_is_told_with_the_program_s_end(thread_failures: li
     assert (lines, thread_failures) == (["hello"], [])
 
 
+def test_a_log_is_bounded_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lab.system.output.LOGGED_BYTES", 1_000_000)
+    log = tmp_path / "log"
+    done = process.run(["sh", "-c", "yes | head -c 3000000; echo END"], log=log)
+    assert done.stdout.endswith("y\nEND\n")
+    assert 1_000_000 < log.stat().st_size < 1_100_000
+    assert log.read_text().endswith("\n[It says more, which is not kept here.]\n")
+    process.run(["echo", "the next one"], log=log)
+    assert log.read_text().endswith("$ echo 'the next one'\nthe next one\n")
+
+
 def test_a_log_that_cannot_be_opened_is_named_before_anything_is_run(tmp_path: Path) -> None:
     (tmp_path / "logs").touch()
     with pytest.raises(LabError, match=f"The log {tmp_path}/logs/a.log could not be opened"):

@@ -106,8 +106,8 @@ def room_beside_dhcp(machines: int) -> Verdict:
     # A fifth of the network, at its end: lab begins at the other.
     smaller = address.network.num_addresses // 5
     return note(
-        f"DHCP may lend {first} to {range_[1]}, and leaves {free} addresses to lab, for {machines} "
-        "machines: one of them may be lent while its machine is halted",
+        f"DHCP may lend {first} to {range_[1]}, and leaves {free} addresses to lab, which may "
+        f"need {machines}: one of them may be lent while its machine is halted",
         fix=f'LXC_DHCP_RANGE="{last - smaller + 1},{last}" and LXC_DHCP_MAX="{smaller}" '
         "in /etc/default/lxc-net, for when lxc-net starts next",
     )

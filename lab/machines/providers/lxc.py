@@ -15,7 +15,7 @@ from lab.errors import HostError, ProcessError
 from lab.machines.boxes import lxc as boxes_lxc
 from lab.machines.providers import inotify_use, lxc_addresses, lxc_capacity
 from lab.machines.providers.base import Addresses, Guest, Limit
-from lab.system import process
+from lab.system import crash, process
 from lab.system.kernel import Kernel
 
 BRIDGE = "lxcbr0"
@@ -137,6 +137,7 @@ class Lxc:
 
     def remove(self, guest: str) -> None:
         """See `Provider.remove`."""
+        crash.point(f"before {guest} is removed")
         completed = process.run(
             process.as_root(["lxc-destroy", "--force", "--name", guest]), check=False, timeout_s=60
         )

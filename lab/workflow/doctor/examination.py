@@ -126,6 +126,7 @@ def _mended(subject: Subject, found: Sequence[_Found], observer: Observer) -> di
         for it in fixable:
             if it.check is not None and (held or not it.check.of_project):
                 troubles[it.finding.id] = _run(it.commands, observer)
+    observer.note("")
     # Not before the lock is free again: a lock that is held is a finding.
     return {
         it.finding.id: _again(it, troubles[it.finding.id])
@@ -289,6 +290,11 @@ def _of_class(subject: Subject) -> list[Check]:
             "machines to bake on",
             lambda: leftovers.scratch_machines(subject, folder),
             of_project=True,
+        ),
+        _quick(
+            "leftovers.processes",
+            "programs of a dead lab",
+            lambda: leftovers.orphan_processes(folder),
         ),
         _quick(
             "leftovers.files",

@@ -22,6 +22,8 @@ _A_WRITE_S = 60.0
 _BETWEEN_COMMANDS_S = 600.0
 BUILDS = Path("/var/tmp")  # noqa: S108 (where boxes are built)
 _PROCESSES = Path("/proc")
+# What lab leaves running when it is killed; its name, or that of the script that Ruby runs.
+_PROGRAMS = ("vagrant", "ssh")
 
 
 def lock(folder: LabFolder) -> Verdict:
@@ -98,6 +100,39 @@ def box_builds(where: Path = BUILDS) -> Verdict:
         + listing([str(path) for path in left]),
         commands=(Command(argv=("rm", "-rf", "--one-file-system", *map(str, left)), as_root=True),),
     )
+
+
+def orphan_processes(folder: LabFolder) -> Verdict:
+    """Programs at work on this class whose lab is dead: nobody waits for them."""
+    if is_held(folder.lock):
+        return ok("another lab is at work, and they may be its")
+    left = [
+        f"{path.name} ({Path(words[0]).name} {' '.join(words[1:4])})"
+        for path in sorted(_PROCESSES.glob("[0-9]*"))
+        if (words := _orphan_of(path, folder.project))
+    ]
+    if not left:
+        return ok("none")
+    pids = " ".join(it.split()[0] for it in left)
+    # Vagrant may be in the midst of something: to end it is a decision.
+    return note(
+        f"{amount(len(left), 'program')} of a lab that was killed: {listing(left)}",
+        fix=f"Wait for them to end, or: kill {pids}",
+    )
+
+
+def _orphan_of(path: Path, project: Path) -> list[str]:
+    """The words of a process of this class whose lab is no more; none for any other."""
+    with suppress(OSError):
+        words = (path / "cmdline").read_bytes().decode(errors="replace").split("\0")
+        parent = (path / "stat").read_text(errors="replace").rpartition(")")[2].split()[1]
+        adopted = parent == "1" or (_PROCESSES / parent / "comm").read_text().strip() == "systemd"
+        ours = any(Path(word).name in _PROGRAMS for word in words[:2])
+        place = str(project.resolve())
+        here = str((path / "cwd").readlink()) == place or any(place in word for word in words)
+        if adopted and ours and here:
+            return words
+    return []
 
 
 def half_unpacked(lxcpath: Path) -> Verdict:
