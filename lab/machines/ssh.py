@@ -20,6 +20,8 @@ from lab.system.files import LabFolder, write_if_changed
 
 CONNECTION_FAILED = 255
 _CONNECT_S = 60.0
+# What the loop below keeps of each stream.
+_ANSWER_BYTES = 1_000_000
 _PORT = 22
 
 # Runs in the guest as root: reads `LIMIT SIZE` and SIZE bytes of a command, answers `EXIT OUT ERR`
@@ -193,6 +195,8 @@ class Shell:
             conversation.send(f"{limit_s} {len(data)}\n".encode() + data)
             head = conversation.read_line(timeout_s=limit_s + 10)
             exit_code, out, err = (int(word) for word in head.split())
+            if not (0 <= out <= _ANSWER_BYTES and 0 <= err <= _ANSWER_BYTES):
+                raise ValueError("something else than lab's shell answered")
             stdout = conversation.read(out, timeout_s=30)
             stderr = conversation.read(err, timeout_s=30)
         except (EOFError, TimeoutError, ValueError) as error:
