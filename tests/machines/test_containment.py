@@ -57,7 +57,8 @@ def stages(new_class: Callable[[str, str], ClassFolder]) -> Iterator[ClassFolder
     (folder.path / ".lab/ssh/stages-noboot/host").unlink()
     (folder.path / ".lab/ssh/stages-noboot/host").mkdir()
     yield folder
-    in_the_way(folder).unlink(missing_ok=True)
+    if in_the_way(folder).is_file():
+        in_the_way(folder).unlink()
 
 
 def in_the_way(folder: ClassFolder) -> Path:
