@@ -19,7 +19,9 @@ def main() -> None:
 
     # A closed terminal and a polite kill are interruptions too: what was begun is tidied up.
     for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.default_int_handler)
+        # `nohup lab up` is to go on when the terminal is closed.
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler)
     try:
         app()
     except LabError as error:

@@ -20,7 +20,9 @@ def uninterrupted() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {number: signal.getsignal(number) for number in _INTERRUPTIONS}
+    handlers = {number: signal.getsignal(number) for number in _INTERRUPTIONS}
+    # None: it is not Python's, which could not put it back.
+    before = {number: handler for number, handler in handlers.items() if handler is not None}
     came: list[int] = []
     try:
         for number in before:

@@ -13,7 +13,7 @@ from lab.machines.bakes import Bake, bake_for, exists
 from lab.machines.boxes.names import box_name
 from lab.machines.fleet import Machine
 from lab.system import parallel, process
-from lab.system.files import LabFolder
+from lab.system.files import LabFolder, remove_tree
 from lab.workflow.boxes import boxes_locked, ensure_boxes
 from lab.workflow.files import write_guest_settings
 from lab.workflow.observer import Observer
@@ -42,6 +42,7 @@ def bakes_of(
     Raises:
         Interrupted: somebody stopped lab.
     """
+    _remove_left_over(project, observer)
     wanted: dict[str, tuple[Bake, list[Machine]]] = {}
     for machine in machines:
         bake = bake_for(machine, project.folder)
@@ -66,6 +67,20 @@ def bakes_of(
         if there:
             boxes |= {machine.name: bake.box for machine in group}
     return boxes, failures
+
+
+def _remove_left_over(project: Project, observer: Observer) -> None:
+    """Remove what is left of a bake that was cut off; we hold the lock, so nobody is at it."""
+    folder = project.folder.root / "bake"
+    if not folder.is_dir() or not any(folder.iterdir()):
+        return
+    try:
+        remove_left_over(project.provider, scratch_prefix(project.id))
+    except LabError as error:
+        # It takes some room; the class can be brought up beside it.
+        observer.note(f"what an earlier bake has left could not be removed: {error.message}")
+    else:
+        remove_tree(folder)
 
 
 def bake_ahead(project: Project, machines: Sequence[Machine], *, observer: Observer) -> list[str]:

@@ -161,6 +161,20 @@ def test_an_interruption_is_told_with_what_stands(
     assert "the same command goes on from there" in child.communicate(timeout=30)[1]
 
 
+def test_nohup_has_lab_go_on_when_the_terminal_is_closed(world: Any, started: Started) -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        child = started("up", "ana", "--no-bake")
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    deadline = time.monotonic() + 20
+    while not world.calls("vagrant") and time.monotonic() < deadline:
+        time.sleep(0.02)
+    child.send_signal(signal.SIGHUP)
+    child.communicate(timeout=60)
+    assert child.returncode == OK
+
+
 def test_a_vagrant_without_ears_is_killed_after_a_grace(
     lab: Lab, world: Any, hanging: Callable[..., subprocess.Popen[str]]
 ) -> None:
