@@ -142,7 +142,7 @@ def vagrant() -> None:
 
 def read_machine_index() -> None:
     """What Vagrant does with its list of machines before anything else; empty is none to it."""
-    index = Path(os.environ["VAGRANT_HOME"], "data", "machine-index")
+    index = Path(os.environ["VAGRANT_HOME"], "data", "machine-index", "index")
     try:
         json.loads((index.exists() and index.read_text()) or "null")
     except ValueError:
