@@ -118,6 +118,43 @@ def test_a_crash_before_the_renaming_leaves_the_old_file(tmp_path: Path) -> None
     assert read_json(path) == {"newer": True}
 
 
+def test_what_a_killed_lab_left_half_written_is_swept(tmp_path: Path) -> None:
+    folder = LabFolder(tmp_path)
+    folder.sweep()
+    folder.create()
+    with subprocess.Popen(["true"]) as dead:
+        pass
+    left = [
+        folder.state / f".project.json.{dead.pid}-0a1b2c3d.new",
+        folder.ssh / f".admin.{dead.pid}-0a1b2c3d.new.pub",
+        tmp_path / f".Vagrantfile.{dead.pid}-0a1b2c3d.new",
+    ]
+    others = [
+        # Somebody's own, and what a lab is writing just now.
+        tmp_path / ".vimrc.new",
+        tmp_path / "deeper" / f".Vagrantfile.{dead.pid}-0a1b2c3d.new",
+        folder.ssh / f".config.{os.getpid()}-0a1b2c3d.new",
+    ]
+    for path in (*left, *others):
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+    folder.sweep()
+    assert [path for path in (*left, *others) if path.exists()] == others
+
+
+def test_what_is_removed_need_not_be_there(tmp_path: Path) -> None:
+    (tmp_path / "keys" / "deep").mkdir(parents=True)
+    (tmp_path / "keys" / "deep" / "a").touch()
+    (tmp_path / "keys" / "link").symlink_to(tmp_path / "other")
+    (tmp_path / "other").mkdir()
+    for _ in range(2):
+        files.remove_tree(tmp_path / "keys")
+        files.remove(tmp_path / "a.json")
+    assert list(tmp_path.iterdir()) == [tmp_path / "other"]
+    with pytest.raises(LabError, match=f"{tmp_path}/other could not be removed"):
+        files.remove(tmp_path / "other")
+
+
 def test_json_is_written_for_people_too(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
     write_json(path, {"name": "Núñez", "steps": [1]})
