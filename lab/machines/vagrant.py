@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import re
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -58,6 +59,7 @@ class _Binding(vagrant.Vagrant):
         timeout_s: float = QUICK_S,
         on_line: Callable[[str], None] | None = None,
         env: Mapping[str, str] | None = None,
+        stop: threading.Event | None = None,
     ) -> str:
         crash.point(f"before vagrant {args[0]}")
         completed = process.run(
@@ -67,6 +69,7 @@ class _Binding(vagrant.Vagrant):
             log=self.log,
             timeout_s=timeout_s,
             on_line=on_line,
+            stop=stop,
             check=False,
         )
         crash.point(f"vagrant {args[0]} has ended")
@@ -88,6 +91,7 @@ class Vagrant:
         provider: str,
         on_line: Callable[[str, str], None],
         boot_timeout_s: float,
+        stop: threading.Event | None = None,
     ) -> dict[str, str]:
         """Create and boot machines at once, without their provisioners.
 
@@ -97,12 +101,13 @@ class Vagrant:
             on_line: told a machine's name and each line that Vagrant says of it, from another
                 thread.
             boot_timeout_s: how long a machine may take from its start to its first SSH login.
+            stop: when this is set Vagrant is ended; what runs goes on running.
 
         Returns:
             What went wrong, by machine; the others are up as far as Vagrant can tell.
 
         Raises:
-            VagrantKilled: a signal ended Vagrant.
+            VagrantKilled: a signal ended Vagrant, as `stop` does.
             LabError: it cannot be used at all, or took far longer than it should.
         """
         command = ["up", *names, f"--provider={provider}", "--no-provision", "--parallel"]
@@ -117,6 +122,7 @@ class Vagrant:
                 timeout_s=boot_timeout_s + _AROUND_BOOT_S + _AROUND_BOOT_PER_MACHINE_S * len(names),
                 on_line=hand_on,
                 env={"LAB_BOOT_SECONDS": str(math.ceil(boot_timeout_s))},
+                stop=stop,
             )
         except VagrantKilled:
             raise

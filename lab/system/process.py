@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import contextvars
+import math
 import os
 import shlex
 import signal
@@ -26,6 +27,7 @@ from lab.system.output import KEPT_BYTES as KEPT_BYTES
 from lab.system.output import Log, Reader
 from lab.system.signals import uninterrupted
 
+_LOOK_AGAIN_S = 0.2
 TERM_GRACE_S = GRACE_S
 _TAIL_LINES = 15
 
@@ -91,6 +93,7 @@ def run(  # noqa: PLR0913 (the one way to run a program has all the options)
     log: Path | None = None,
     on_line: Callable[[str], None] | None = None,
     timeout_s: float | None = None,
+    stop: threading.Event | None = None,
     check: bool = True,
 ) -> Completed:
     """Run a program to its end.
@@ -104,6 +107,8 @@ def run(  # noqa: PLR0913 (the one way to run a program has all the options)
         on_line: called from another thread with each line of stdout; what it raises is raised here
             when the program has ended.
         timeout_s: how long it may take; then it is killed with all its children.
+        stop: when this is set the program is ended with all its children, which is no error but
+            shows in its exit code.
         check: whether an exit code other than 0 is an error.
 
     Raises:
@@ -128,7 +133,7 @@ def run(  # noqa: PLR0913 (the one way to run a program has all the options)
             return child, out, Reader(child.stderr, log_file)
 
         with _stopped_with_lab(begin) as (child, out, err):
-            in_time = _wait(child, stdin, timeout_s)
+            in_time = _wait(child, stdin, timeout_s, stop)
         completed = Completed(
             argv=tuple(argv),
             returncode=child.returncode,
@@ -304,7 +309,12 @@ def kill_group(child: subprocess.Popen[bytes]) -> None:
     _kill([child])
 
 
-def _wait(child: subprocess.Popen[bytes], stdin: bytes | None, timeout_s: float | None) -> bool:
+def _wait(
+    child: subprocess.Popen[bytes],
+    stdin: bytes | None,
+    timeout_s: float | None,
+    stop: threading.Event | None,
+) -> bool:
     """Feed a program and wait for its end; says whether that came in time."""
 
     def attend() -> None:
@@ -318,11 +328,17 @@ def _wait(child: subprocess.Popen[bytes], stdin: bytes | None, timeout_s: float 
     # read its stdin is to be too late as well.
     attendant = threading.Thread(target=attend, daemon=True)
     attendant.start()
-    attendant.join(timeout_s)
+    if stop is None:
+        attendant.join(timeout_s)
+    deadline = math.inf if timeout_s is None else time.monotonic() + timeout_s
+    while attendant.is_alive() and stop is not None and not stop.is_set():
+        if time.monotonic() > deadline:
+            break
+        attendant.join(_LOOK_AGAIN_S)
     if not attendant.is_alive():
         return True
     kill_group(child)
-    return False
+    return stop is not None and stop.is_set()
 
 
 @contextlib.contextmanager

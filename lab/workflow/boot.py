@@ -7,6 +7,7 @@ their turn.
 from __future__ import annotations
 
 import math
+import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
@@ -24,8 +25,12 @@ from lab.workflow.project import Project
 _LOOK_AGAIN_S = 0.2
 # What Vagrant has seen booting has let it in by SSH already.
 _SSH_TIMEOUT_S = 30.0
-# What Vagrant says when the provider has started a guest.
+# What Vagrant says when the provider has started a guest, and when it has let Vagrant in.
 _STARTED = "Waiting for machine to boot"
+_LET_IN = "Machine booted and ready"
+# A guest that boots for longer than this is looked at, whether it still runs.
+_LOOK_AFTER_S = 5.0
+_LOOK_EVERY_S = 3.0
 
 
 class Boot:
@@ -62,6 +67,9 @@ class Boot:
         # What Vagrant made of each machine that it is through with: why it failed, "" for well.
         self._verdicts: dict[str, str] = {}
         self._started: dict[str, float] = {}
+        self._let_in: set[str] = set()
+        self._wave: tuple[Machine, ...] = ()
+        self._stop = threading.Event()
         self._took_s: dict[str, float] = {}
         ssh.write_config(project.folder, project.machines, self.addresses)
 
@@ -102,7 +110,7 @@ class Boot:
         tell("waiting for its turn")
         self._wait_for_start(machine)
         tell("booting")
-        deadline = math.inf
+        deadline, look_at = math.inf, time.monotonic() + _LOOK_AFTER_S
         while True:
             address = self.addresses.get(machine.name)
             if self.through_with(machine):
@@ -117,6 +125,9 @@ class Boot:
                 return
             if time.monotonic() > deadline:
                 raise MachineError("it boots, and its SSH server does not answer")
+            if address and time.monotonic() > look_at:
+                self._give_up_if_stopped(machine)
+                look_at = time.monotonic() + _LOOK_EVERY_S
             process.pause(_LOOK_AGAIN_S)
 
     def through_with(self, machine: Machine) -> bool:
@@ -137,15 +148,18 @@ class Boot:
 
     def _boot(self, wave: Sequence[Machine]) -> None:
         """Boot some machines at once; each has a verdict then, whatever happens."""
+        self._wave, self._stop = tuple(wave), threading.Event()
         try:
             self._judge_all(wave, self._call_vagrant(wave))
         except VagrantKilled as error:
-            if len(wave) == 1:
+            if self._stop.is_set():
+                self._judge_all(wave, {})
+            elif len(wave) == 1:
                 self._judge(wave, error.in_words())
-                return
-            # One of them may be what brings Vagrant down: from here each has a Vagrant of its own.
-            for machine in wave:
-                self._boot([machine])
+            else:
+                # One of them may be what brings Vagrant down: from here each has its own.
+                for machine in wave:
+                    self._boot([machine])
         except LabError as error:
             self._judge(wave, error.in_words())
             raise
@@ -159,12 +173,16 @@ class Boot:
                 self._log(name, said)
                 if said.startswith(_STARTED):
                     self._started[name] = time.monotonic()
+                if said.startswith(_LET_IN):
+                    self._let_in.add(name)
+                    self._stop_if_none_is_left()
 
         return vagrant.up(
             [machine.name for machine in wave],
             provider=self._project.provider.name,
             on_line=hear,
             boot_timeout_s=self._timeout_s,
+            stop=self._stop,
         )
 
     def _judge_all(self, wave: Sequence[Machine], failures: Mapping[str, str]) -> None:
@@ -176,8 +194,7 @@ class Boot:
     def _judge(self, machines: Iterable[Machine], why: str) -> None:
         for machine in machines:
             # First of all, as somebody waits for it: the log may be on a disk that is full.
-            self._verdicts[machine.name] = why
-            if why:
+            if self._verdicts.setdefault(machine.name, why) == why != "":
                 self._log(machine.name, why)
 
     def _wait_for_start(self, machine: Machine) -> None:
@@ -186,6 +203,20 @@ class Boot:
             if self.through_with(machine):
                 return
             process.pause(_LOOK_AGAIN_S)
+
+    def _give_up_if_stopped(self, machine: Machine) -> None:
+        """See whether a machine that boots runs at all: Vagrant would wait for it to the last."""
+        guest = self._project.provider.guests(machine.container).get(machine.container)
+        if machine.name in self._started and (guest is None or guest.state == "stopped"):
+            self._judge([machine], "it stopped while it booted")
+            self._stop_if_none_is_left()
+
+    def _stop_if_none_is_left(self) -> None:
+        """End Vagrant when all that it still waits for are machines that do not run any more."""
+        if all(it.name in self._let_in or self._verdicts.get(it.name) for it in self._wave) and any(
+            self._verdicts.get(it.name) for it in self._wave
+        ):
+            self._stop.set()
 
     def _find_addresses(self) -> None:
         """Ask the provider where the machines are that were not told their addresses."""

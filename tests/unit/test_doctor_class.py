@@ -6,6 +6,7 @@ import json
 import os
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from lab.system.files import LabFolder, write_json
 from lab.workflow.doctor import class_state, leftovers, limits
 from lab.workflow.doctor.subject import Subject, subject_of
 from lab.workflow.project import Project
-from lab.workflow.records import write_record
+from lab.workflow.records import Stage, new_record, write_record
 from tests.unit.conftest import FakeProvider, Program
 
 LONG_AGO = time.time() - 86400
@@ -43,7 +44,7 @@ def made(project: Project, provider: FakeProvider, folder: LabFolder) -> Callabl
 
     def make(login: str) -> None:
         [machine] = [it for it in project.machines if it.student.login == login]
-        write_record(folder, machine)
+        write_record(folder, replace(new_record(machine), stage=Stage.READY))
         provider.add(machine.container)
         for kind in ("admin", "host", "student"):
             key = folder.ssh / machine.name / kind
@@ -119,10 +120,16 @@ def test_damaged_notes_are_all_named(folder: LabFolder, made: Callable[[str], No
     folder.machine_state("hello-ana").write_text('{"lab": "he')
     folder.machine_state("hello-luis").write_text('{"lab": "hello"}')
     verdict = class_state.state_files(folder)
+    assert (verdict.outcome, verdict.found, verdict.fix) == (
+        Health.NOTE,
+        "the notes of hello-ana, hello-luis are damaged",
+        "lab up writes them anew",
+    )
+    path = folder.state / "project.json"
+    path.write_text('{"id')
+    verdict = class_state.state_files(folder)
     assert verdict.outcome is Health.PROBLEM
-    assert [line.split()[:2] for line in verdict.fix.splitlines()] == [
-        ["mv", str(folder.machine_state(f"hello-{login}"))] for login in ("ana", "luis")
-    ]
+    assert verdict.fix == f"mv {path} {path}.damaged, then: lab plan"
 
 
 def test_machines_that_are_as_noted(

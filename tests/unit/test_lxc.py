@@ -189,7 +189,7 @@ def test_what_the_network_and_root_s_processes_leave_free_is_asked_for(
     settings.mkdir(parents=True)
     (settings / "max_user_instances").write_text("128\n")
     monkeypatch.setattr(module, "KERNEL", Kernel(proc=tmp_path, sys=tmp_path / "none"))
-    program("lxc-config", f"echo {shlex.quote(str(tmp_path))}")
+    monkeypatch.setattr(module, "_LEASES", str(tmp_path / "leases"))
     program("ip", "echo '7: lxcbr0 inet 10.0.3.1/24 brd 10.0.3.255 scope global lxcbr0'")
     told = {limit.name: (limit.free, limit.of) for limit in Lxc().capacity()}
     assert told.pop("disk")[1] > 0

@@ -467,3 +467,11 @@ def test_pipes_are_closed() -> None:
         process.run(["true"])
         gc.collect()
     assert [str(warning.message) for warning in told] == []
+
+
+def test_a_program_is_ended_when_that_is_said() -> None:
+    stop = threading.Event()
+    threading.Timer(0.2, stop.set).start()
+    done = process.run(["sleep", "60"], stop=stop, timeout_s=30, check=False)
+    assert done.returncode == -signal.SIGTERM
+    assert process.run(["true"], stop=threading.Event()).ok

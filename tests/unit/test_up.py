@@ -515,3 +515,37 @@ def test_a_step_that_no_guide_has_is_refused(project: Project) -> None:
     assert caught.value == UsageError(
         "No guide here has a step 'wab'", details="Steps: base, web, account, app"
     )
+
+
+def test_a_guest_that_dies_as_it_boots_is_not_waited_for_to_the_last(
+    world: World, witness: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(boot_module, "_LOOK_AFTER_S", 0.0)
+    monkeypatch.setattr(boot_module, "_LOOK_EVERY_S", 0.1)
+    machines = world.project.machines
+    for number, machine in enumerate(machines, start=7):
+        world.project.provider.addresses[machine.container] = f"10.0.3.{number}/24"
+    world.deaf = {"10.0.3.8"}
+
+    def wait_for_the_dead(
+        names: Sequence[str],
+        *,
+        on_line: Callable[[str, str], None],
+        stop: threading.Event,
+        **_: object,
+    ) -> dict[str, str]:
+        for machine in machines:
+            dead = machine.name == "hello-luis"
+            state = "stopped" if dead else "running"
+            world.project.provider.add(machine.container, state=state)
+            on_line(machine.name, "Waiting for machine to boot.")
+            if not dead:
+                on_line(machine.name, "Machine booted and ready!")
+        assert stop.wait(10), "nobody ended Vagrant"
+        raise VagrantKilled("`vagrant up` was killed by SIGTERM")
+
+    world.vagrant_up = wait_for_the_dead  # type: ignore[method-assign]
+    outcomes = up(world, witness)
+    assert [outcome.ok for outcome in outcomes.values()] == [True, False, True]
+    assert outcomes["luis"].message == "it stopped while it booted"
+    assert outcomes["luis"].retry == "lab up hello/luis"

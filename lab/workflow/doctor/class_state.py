@@ -53,25 +53,20 @@ def copied(folder: LabFolder) -> Verdict:
 
 def state_files(folder: LabFolder) -> Verdict:
     """Whether all that lab has noted can be read."""
-    damaged = []
-    paths = [*folder.state.glob("*.json"), *(folder.state / "machines").glob("*.json")]
-    for path in sorted(paths):
-        try:
-            read_json(path)
-            if path.parent.name == "machines":
-                read_record(folder, path.stem)
-        except LabError as error:
-            damaged.append((path, error.message))
-    if not damaged:
-        return ok(f"{amount(len(paths), 'file')} can be read")
-    return problem(
-        "\n".join(message for _, message in damaged),
-        why="Every command on this class stops at it. The machines are not harmed.",
-        fix="\n".join(
-            shlex.join(["mv", str(path), f"{path}.damaged"]) + "   (lab finds the machine anew)"
-            for path, _ in damaged
-        ),
-    )
+    path = folder.state / PROJECT_FILE
+    try:
+        read_json(path)
+    except LabError as error:
+        return problem(
+            error.message,
+            why="Without it lab knows its machines only by what else it finds of them.",
+            fix=shlex.join(["mv", str(path), f"{path}.damaged"]) + ", then: lab plan",
+        )
+    records = sorted((folder.state / "machines").glob("*.json"))
+    damaged = [record.stem for record in records if read_record(folder, record.stem) is None]
+    if damaged:
+        return note(f"the notes of {listing(damaged)} are damaged", fix="lab up writes them anew")
+    return ok(f"{amount(len(records) + path.exists(), 'file')} can be read")
 
 
 def machines(subject: Subject, folder: LabFolder) -> Verdict:
