@@ -30,7 +30,8 @@ class Use:
         """Such as `memory: 30 machines need 15360 MB, 11264 MB are free`."""
         verb = "needs" if self.of == 1 else "need"
         needed, free = quantity(self.needed, self.limit), quantity(self.limit.free, self.limit)
-        return f"{self.limit.name}: {amount(self.of)} {verb} {needed}, {free} are free"
+        promised = " beside what running machines may still take" if self.limit.promised else ""
+        return f"{self.limit.name}: {amount(self.of)} {verb} {needed}, {free} are free{promised}"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -145,9 +145,11 @@ def run_steps(
     )
     if not completed.ok and failed is None:
         raise MachineError(
-            f"The steps could not be started on {machine.name}",
+            f"The steps could not be {'finished' if reports else 'started'} on {machine.name}",
             details=completed.tail(),
-            hint="User vagrant must be allowed all by sudo without a password there; "
+            hint="Its disk may be full; see the log."
+            if reports
+            else "User vagrant must be allowed all by sudo without a password there; "
             f"or make the machine anew: lab destroy {machine.name}, lab up {machine.name}",
             log=folder.log_of(machine.name),
         )

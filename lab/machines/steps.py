@@ -17,9 +17,9 @@ from lab.classroom.guide import Guide, Step
 CACHE = "__pycache__"
 _DIGEST_LENGTH = 16
 _ENDED = re.compile(r"ended (\S+) ([0-9]{1,3}) ([0-9]{1,9}(?:\.[0-9]{1,9})?)")
-# Why `run-steps` would run a step: it never ran, it failed, its script or variables are others than
-# then, or what it owns has been changed in the machine since.
-REASONS = ("new", "failed", "changed", "broken")
+# Why `run-steps` would run a step: it never ran, was cut off, or failed; its script or variables
+# are others than then, or what it owns has been changed in the machine since.
+REASONS = ("new", "cut-off", "failed", "changed", "broken")
 
 
 @dataclass(frozen=True, kw_only=True)

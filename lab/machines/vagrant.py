@@ -39,6 +39,12 @@ class VagrantKilled(ProcessError):
     """A signal ended Vagrant before it could say what became of each machine."""
 
 
+class _VagrantFailed(ProcessError):
+    """Vagrant ended with an exit code other than 0; `said` is all of its stderr."""
+
+    said = ""
+
+
 class _Binding(vagrant.Vagrant):
     """python-vagrant, with its processes run by `lab.system.process`."""
 
@@ -104,11 +110,12 @@ class Vagrant:
             stop: when this is set Vagrant is ended; what runs goes on running.
 
         Returns:
-            What went wrong, by machine; the others are up as far as Vagrant can tell.
+            What went wrong, by machine; the others are up as far as Vagrant can tell. That it took
+            far longer than it should is what went wrong with all of them.
 
         Raises:
             VagrantKilled: a signal ended Vagrant, as `stop` does.
-            LabError: it cannot be used at all, or took far longer than it should.
+            LabError: it cannot be used at all.
         """
         command = ["up", *names, f"--provider={provider}", "--no-provision", "--parallel"]
 
@@ -124,11 +131,12 @@ class Vagrant:
                 env={"LAB_BOOT_SECONDS": str(math.ceil(boot_timeout_s))},
                 stop=stop,
             )
+        except _VagrantFailed as error:
+            return batch_errors(error.said) or dict.fromkeys(names, error.in_words())
         except VagrantKilled:
             raise
         except ProcessError as error:
-            found = batch_errors(error.details)
-            return found or dict.fromkeys(names, f"{error.message}\n{error.details}".strip())
+            return dict.fromkeys(names, error.in_words())
         return {}
 
     def halt(self, names: Sequence[str]) -> None:
@@ -197,9 +205,12 @@ def _explained(completed: process.Completed, log: Path | None) -> LabError:
             "and run the same command again.",
             log=log,
         )
-    kind = VagrantKilled if completed.returncode < 0 else ProcessError
-    return kind(
+    kind = VagrantKilled if completed.returncode < 0 else _VagrantFailed
+    error = kind(
         f"`vagrant {completed.argv[1]}` {process.describe_exit(completed.returncode)}",
         details=completed.tail(200),
         log=log,
     )
+    if isinstance(error, _VagrantFailed):
+        error.said = completed.stderr
+    return error

@@ -42,9 +42,10 @@ def plan_table(rows: Sequence[PlannedMachine], *, fits: Sequence[str], console: 
     console.print(Text(told or "labs.yaml names no machine", style="bold"))
     others = len(rows) - len(ours)
     if others:
-        guests = amount(others, "other guest")
-        console.print(Text(f"{guests} on this computer: foreign, and never touched"))
-    console.print(Text(f"Next: {_next(counted)}"))
+        guests = amount(others, "guest")
+        console.print(Text(f"{guests} on this computer not of this class: never touched"))
+    # More than how many fit: what limits, and the options.
+    console.print(Text(f"Next: {'one of the options above' if len(fits) > 1 else _next(counted)}"))
 
 
 def _columns(rows: Sequence[PlannedMachine]) -> list[Column]:
@@ -72,7 +73,7 @@ def _next(counted: Counter[Label]) -> str:
     if any(counted[label] for label in (Label.MISSING, Label.STOPPED, Label.HALF_MADE)):
         return "lab up"
     if counted[Label.DRIFTED]:
-        return "lab up; --recreate makes what has drifted anew, without what is on it"
+        return "lab up, where it says that it would do something"
     if counted[Label.ORPHAN]:
         return "lab destroy --orphans removes machines whose student has left the roster"
     return "lab verify"

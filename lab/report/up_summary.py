@@ -81,4 +81,6 @@ def _next(failures: Sequence[MachineOutcome]) -> str:
         return "lab verify"
     if len(failures) == 1 and failures[0].retry:
         return inert_line(failures[0].retry)
+    if any("--" in failure.retry for failure in failures):
+        return "the retry commands above: lab up alone does not help all of them"
     return "lab up, which takes each of them up where it stopped"

@@ -338,6 +338,8 @@ def _wait(
     if not attendant.is_alive():
         return True
     kill_group(child)
+    # It has been waited for then, and its exit code is known.
+    attendant.join(TERM_GRACE_S)
     return stop is not None and stop.is_set()
 
 

@@ -1,7 +1,7 @@
-"""Boots machines: one call of Vagrant for as many as the host can take at a time.
+"""Boots machines: a call of Vagrant for as many as the host can take at a time.
 
 A machine that lets SSH in can be worked on while others still boot, and while the next wait for
-their turn.
+their turn. What hangs holds up nobody else.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import math
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 
 from lab.errors import LabError, MachineError
 from lab.machines import ssh
@@ -31,6 +32,8 @@ _LET_IN = "Machine booted and ready"
 # A guest that boots for longer than this is looked at, whether it still runs.
 _LOOK_AFTER_S = 5.0
 _LOOK_EVERY_S = 3.0
+# A machine that has not let Vagrant in so long after its start keeps the next wave no longer.
+_LAGGARD_S = 30.0
 
 
 class Boot:
@@ -64,13 +67,12 @@ class Boot:
         self.addresses = addresses_of(project, guests) | {
             it.name: it.address.partition("/")[0] for it in self.waiting if it.address
         }
-        # What Vagrant made of each machine that it is through with: why it failed, "" for well.
+        # What became of each machine that nothing more is done for: why it failed, "" for well.
         self._verdicts: dict[str, str] = {}
         self._started: dict[str, float] = {}
-        self._let_in: set[str] = set()
-        self._wave: tuple[Machine, ...] = ()
-        self._stop = threading.Event()
         self._took_s: dict[str, float] = {}
+        self._let_in: set[str] = set()
+        self._waves: list[_Wave] = []
         ssh.write_config(project.folder, project.machines, self.addresses)
 
     def run(self) -> None:
@@ -78,23 +80,29 @@ class Boot:
 
         Raises:
             LabError: Vagrant cannot be used at all.
+            Interrupted: lab was interrupted.
         """
         left = list(self.waiting)
         try:
-            while left:
-                wave = left[: self._pace.next(len(left))]
-                left = left[len(wave) :]
-                self._boot(wave)
+            while left and not any(wave.error for wave in self._waves):
+                machines = left[: self._pace.next(len(left))]
+                left = left[len(machines) :]
+                wave = _Wave(machines, self._boot)
+                self._waves.append(wave)
+                while not wave.ended and not self._only_laggards_are_left(machines):
+                    process.pause(_LOOK_AGAIN_S)
                 self._pace.report(
-                    slowest_s=max((self._took_s.get(it.name, 0.0) for it in wave), default=0.0),
-                    late=sum(bool(self._verdicts[it.name]) for it in wave),
+                    slowest_s=max((self._took_s.get(it.name, 0.0) for it in machines), default=0.0),
+                    late=sum(it.name in self._started and self._failed(it) for it in machines),
                 )
-        except LabError as error:
-            self._judge(left, error.in_words())
-            raise
+            while not all(wave.ended for wave in self._waves):
+                process.pause(_LOOK_AGAIN_S)
         finally:
-            for machine in self.waiting:
-                self._verdicts.setdefault(machine.name, "Vagrant was stopped before its turn")
+            error = next((wave.error for wave in self._waves if wave.error), None)
+            why = error.in_words() if isinstance(error, LabError) else "its turn did not come"
+            self._judge(self.waiting, dict.fromkeys((it.name for it in left), why))
+        if error is not None:
+            raise error
 
     def wait_for(self, machine: Machine, tell: Callable[[str], None]) -> None:
         """Wait until a machine lets SSH in.
@@ -146,26 +154,28 @@ class Boot:
         if why := self._verdicts.get(machine.name):
             raise MachineError(why)
 
-    def _boot(self, wave: Sequence[Machine]) -> None:
+    def _boot(self, machines: Sequence[Machine], stop: threading.Event) -> None:
         """Boot some machines at once; each has a verdict then, whatever happens."""
-        self._wave, self._stop = tuple(wave), threading.Event()
         try:
-            self._judge_all(wave, self._call_vagrant(wave))
+            self._judge(machines, self._call_vagrant(machines, stop))
         except VagrantKilled as error:
-            if self._stop.is_set():
-                self._judge_all(wave, {})
-            elif len(wave) == 1:
-                self._judge(wave, error.in_words())
+            if stop.is_set():
+                self._judge(machines, {})
+            elif len(machines) == 1:
+                self._judge(machines, {machines[0].name: error.in_words()})
             else:
                 # One of them may be what brings Vagrant down: from here each has its own.
-                for machine in wave:
-                    self._boot([machine])
+                for machine in machines:
+                    self._boot([machine], stop)
         except LabError as error:
-            self._judge(wave, error.in_words())
+            self._judge(machines, dict.fromkeys((it.name for it in machines), error.in_words()))
             raise
 
-    def _call_vagrant(self, wave: Sequence[Machine]) -> Mapping[str, str]:
-        names = {machine.name for machine in wave}
+    def _call_vagrant(
+        self, machines: Sequence[Machine], stop: threading.Event
+    ) -> Mapping[str, str]:
+        """What went wrong, by machine."""
+        names = {machine.name for machine in machines}
         vagrant = Vagrant(self._project.path, log=self._project.folder.logs / "vagrant.log")
 
         def hear(name: str, said: str) -> None:
@@ -175,27 +185,39 @@ class Boot:
                     self._started[name] = time.monotonic()
                 if said.startswith(_LET_IN):
                     self._let_in.add(name)
-                    self._stop_if_none_is_left()
+                    self._stop_waves_of_the_dead()
 
-        return vagrant.up(
-            [machine.name for machine in wave],
+        failures = vagrant.up(
+            [machine.name for machine in machines],
             provider=self._project.provider.name,
             on_line=hear,
             boot_timeout_s=self._timeout_s,
-            stop=self._stop,
+            stop=stop,
         )
-
-    def _judge_all(self, wave: Sequence[Machine], failures: Mapping[str, str]) -> None:
-        if any(not machine.address for machine in wave):
+        if any(not machine.address for machine in machines):
             self._find_addresses()
-        for machine in wave:
-            self._judge([machine], failures.get(machine.name, ""))
+        return failures if not stop.is_set() else {}
 
-    def _judge(self, machines: Iterable[Machine], why: str) -> None:
+    def _judge(self, machines: Iterable[Machine], failures: Mapping[str, str]) -> None:
         for machine in machines:
-            # First of all, as somebody waits for it: the log may be on a disk that is full.
-            if self._verdicts.setdefault(machine.name, why) == why != "":
-                self._log(machine.name, why)
+            why = failures.get(machine.name, "")
+            # First of all, as somebody waits for it; and who knew better before is right.
+            if machine.name not in self._verdicts:
+                self._verdicts[machine.name] = why
+                if why:
+                    self._log(machine.name, why)
+
+    def _failed(self, machine: Machine) -> bool:
+        return bool(self._verdicts.get(machine.name))
+
+    def _only_laggards_are_left(self, machines: Sequence[Machine]) -> bool:
+        now = time.monotonic()
+        return all(
+            it.name in self._verdicts
+            or it.name in self._let_in
+            or now - self._started.get(it.name, now) > _LAGGARD_S
+            for it in machines
+        )
 
     def _wait_for_start(self, machine: Machine) -> None:
         """Wait until a machine may be asked: a question that nobody is there for takes longer."""
@@ -208,15 +230,15 @@ class Boot:
         """See whether a machine that boots runs at all: Vagrant would wait for it to the last."""
         guest = self._project.provider.guests(machine.container).get(machine.container)
         if machine.name in self._started and (guest is None or guest.state == "stopped"):
-            self._judge([machine], "it stopped while it booted")
-            self._stop_if_none_is_left()
+            self._judge([machine], {machine.name: "it stopped while it booted"})
+            self._stop_waves_of_the_dead()
 
-    def _stop_if_none_is_left(self) -> None:
-        """End Vagrant when all that it still waits for are machines that do not run any more."""
-        if all(it.name in self._let_in or self._verdicts.get(it.name) for it in self._wave) and any(
-            self._verdicts.get(it.name) for it in self._wave
-        ):
-            self._stop.set()
+    def _stop_waves_of_the_dead(self) -> None:
+        """End each Vagrant that waits for nobody but machines that do not run any more."""
+        for wave in self._waves:
+            through = all(it.name in self._let_in or self._failed(it) for it in wave.machines)
+            if through and any(map(self._failed, wave.machines)):
+                wave.stop.set()
 
     def _find_addresses(self) -> None:
         """Ask the provider where the machines are that were not told their addresses."""
@@ -225,7 +247,41 @@ class Boot:
         write_ssh_config(self._project, guests)
 
     def _log(self, machine: str, text: str) -> None:
-        append(self._project.folder.log_of(machine), f"{text}\n")
+        # A log that cannot be written is no reason for a machine not to boot.
+        with suppress(LabError):
+            append(self._project.folder.log_of(machine), f"{text}\n")
+
+
+class _Wave:
+    """Machines that one Vagrant boots, in a thread of its own.
+
+    Attributes:
+        machines: those.
+        stop: ends the Vagrant.
+        error: why it could not be used at all.
+    """
+
+    def __init__(
+        self,
+        machines: Sequence[Machine],
+        boot: Callable[[Sequence[Machine], threading.Event], None],
+    ) -> None:
+        self.machines = tuple(machines)
+        self.stop = threading.Event()
+        self.error: Exception | None = None
+        self._thread = threading.Thread(target=self._run, args=(boot,), daemon=True)
+        self._thread.start()
+
+    @property
+    def ended(self) -> bool:
+        """Whether its Vagrant has ended."""
+        return not self._thread.is_alive()
+
+    def _run(self, boot: Callable[[Sequence[Machine], threading.Event], None]) -> None:
+        try:
+            boot(self.machines, self.stop)
+        except Exception as error:  # noqa: BLE001 (raised by who started the wave)
+            self.error = error
 
 
 def not_running(machines: Sequence[Machine], guests: Mapping[str, Guest]) -> tuple[Machine, ...]:

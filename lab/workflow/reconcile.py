@@ -179,6 +179,8 @@ def _of_steps(found: Found, reports: Sequence[StepReport]) -> Standing:
         return Standing(label=Label.OK)
     first = todo[0].step
     by_reason = {report.reason: report.step for report in reversed(todo)}
+    if step := by_reason.get("cut-off"):
+        return Standing(label=Label.HALF_MADE, why=f"its step {step} was cut off", step=first)
     if step := by_reason.get("failed"):
         return Standing(label=Label.HALF_MADE, why=f"its step {step} failed", step=first)
     if step := by_reason.get("new"):

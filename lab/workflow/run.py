@@ -86,7 +86,7 @@ class Run:
         """Boot what does not run, and run each machine's steps as soon as it lets lab in.
 
         Raises:
-            LabError: Vagrant cannot be used at all, and nothing ran before.
+            LabError: Vagrant cannot be used at all, and no machine is well.
             Interruption: somebody stopped it.
         """
         outcomes = self._beforehand(machines)
@@ -118,21 +118,23 @@ class Run:
         try:
             ended = parallel.run_all(jobs, work, workers=len(jobs), on_news=news, on_done=done)
         except parallel.Stopped as stop:
-            for machine in going:
-                outcomes.setdefault(machine.name, self._failed(machine, _INTERRUPTED))
-            in_order = {it.name: outcomes[it.name] for it in machines}
-            raise Interruption(in_order) from stop
+            cut_off = [it for it in going if it.name not in outcomes]
+            outcomes |= {it.name: self.lost(it, _INTERRUPTED) for it in cut_off}
+            raise Interruption({it.name: outcomes[it.name] for it in machines}) from stop
         finally:
             observer.finished()
-        self._raise_what_stopped_all(machines, ended[0] if ended else parallel.Done())
+        self._raise_if_nobody_is_well(outcomes, ended)
         return outcomes
 
-    def _raise_what_stopped_all(
-        self, machines: Sequence[Machine], first: parallel.Done[MachineOutcome | None]
+    def _raise_if_nobody_is_well(
+        self,
+        outcomes: Mapping[str, MachineOutcome],
+        ended: Sequence[parallel.Done[MachineOutcome | None]],
     ) -> None:
-        # What each machine came to is told one by one, unless it is the same thing for all.
-        if len(self.boot.waiting) == len(machines) and first.error is not None:
-            raise first.error
+        """What each machine came to is told one by one, unless Vagrant stopped them all."""
+        stopped = ended[0].error if ended and self.boot.waiting else None
+        if stopped is not None and not any(outcome.ok for outcome in outcomes.values()):
+            raise stopped
 
     def _beforehand(self, machines: Sequence[Machine]) -> dict[str, MachineOutcome]:
         """What becomes of machines that are not begun; and those that are, are noted as begun."""
@@ -156,19 +158,15 @@ class Run:
         if not self.options.provision:
             self.boot.wait_for_end(machine)
             return self.only_booted(machine)
-        with slots:
-            return self.steps_when_let_in(machine, packed, tell)
-
-    def steps_when_let_in(
-        self, machine: Machine, packed: bytes, tell: Callable[[str], None]
-    ) -> MachineOutcome:
-        """Run a machine's steps; one that boots slowly has as long as Vagrant gives it."""
         try:
-            return self.steps(machine, packed, tell)
+            with slots:
+                return self.steps(machine, packed, tell)
         except ConnectionLost:
             if self.boot.through_with(machine):
                 raise
-            self.boot.wait_for_end(machine)
+        # One that boots slowly has as long as Vagrant gives it, and holds up nobody meanwhile.
+        self.boot.wait_for_end(machine)
+        with slots:
             return self.steps(machine, packed, tell)
 
     def steps(self, machine: Machine, packed: bytes, tell: Callable[[str], None]) -> MachineOutcome:
@@ -203,8 +201,11 @@ class Run:
 
     def lost(self, machine: Machine, why: str) -> MachineOutcome:
         """A machine that did not boot, or that could not be reached."""
-        record = self._record(machine)
-        write_record(self.project.folder, replace(record, stage=Stage.FAILED, failed_step=""))
+        record = replace(self._record(machine), stage=Stage.FAILED, failed_step="")
+        try:
+            write_record(self.project.folder, record)
+        except LabError as error:
+            why = f"{why}\n{error.in_words()}"
         return self._failed(machine, why)
 
     def _ended(
@@ -212,10 +213,8 @@ class Run:
     ) -> MachineOutcome:
         if result.value is not None:
             return result.value
-        if isinstance(result.error, process.Interrupted):
-            # How far it came stands in the guest.
-            return self._failed(machine, _INTERRUPTED)
-        return self.lost(machine, _why(result.error))
+        interrupted = isinstance(result.error, process.Interrupted)
+        return self.lost(machine, _INTERRUPTED if interrupted else _why(result.error))
 
     def _refused(self, machine: Machine) -> MachineOutcome:
         refusal = self.refused[machine.name]

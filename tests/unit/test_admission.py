@@ -103,7 +103,7 @@ def test_a_class_that_does_not_fit_is_refused_with_what_limits_and_all_options(
     assert refusal.exit_code == HOST
     assert refusal.message == "2 of 3 machines fit on this computer"
     assert refusal.details == (
-        "memory: 3 machines need 1536 MB, 1100 MB are free\n"
+        "memory: 3 machines need 1536 MB, 1100 MB are free beside what running machines may still take\n"
         "inotify instances: 3 machines need 3, 2 are free"
     )
     assert refusal.hint.splitlines() == [
@@ -154,7 +154,7 @@ def test_the_report_of_a_class_that_does_not_fit(project: Any) -> None:
     admission = admit(project.provider, project.machines)
     assert fits_lines(admission) == [
         "2 of 3 machines fit",
-        "memory: 3 machines need 1536 MB, 1024 MB are free: enough for 2",
+        "memory: 3 machines need 1536 MB, 1024 MB are free beside what running machines may still take: enough for 2",
         "option: write `machine: {memory: 320MB}` under `defaults:` in labs.yaml, and nothing "
         "larger below it",
         "option: lab up --fit   (starts the first 2)",

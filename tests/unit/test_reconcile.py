@@ -118,6 +118,10 @@ def test_a_guest_in_its_place_that_lab_did_not_make(project: Project, witness: A
     [
         (todo(app="failed"), ("half-made", "its step app failed", "go on at step app")),
         (
+            todo(account="cut-off", app="changed"),
+            ("half-made", "its step account was cut off", "go on at step account"),
+        ),
+        (
             todo(account="new", app="new"),
             ("half-made", "its step account has not run", "go on at step account"),
         ),

@@ -272,3 +272,14 @@ def test_the_runner_needs_no_file_of_its_own_to_look(guest: Guest) -> None:
         },
     )
     assert done.stdout == "kept one\ntodo two new\n"
+
+
+def test_a_step_that_is_cut_off_is_not_done_whatever_it_was_before(guest: Guest) -> None:
+    guest.run("one:d1")
+    runner = "$(awk '{ print $4 }' /proc/$PPID/stat)"
+    guest.write("one", f"touch {guest.root}/half; kill -9 {runner}")
+    guest.run("one:d2")
+    assert (guest.root / "half").exists()
+    assert looked(guest, "one:d1") == ["todo one cut-off"]
+    guest.write("one", "echo again")
+    assert guest.words("one:d1") == ["start one", "ended one"]

@@ -506,6 +506,9 @@ def test_an_interruption_says_how_far_each_machine_came(world: World, witness: A
     interrupted = [it for it in outcomes.values() if it.message == "it was interrupted"]
     assert len(interrupted) >= 1
     assert all(it.retry == f"lab up hello/{it.login}" for it in interrupted)
+    # They are what `lab up --retry-failed` takes up.
+    records = all_records(world.project.folder)
+    assert {records[it.machine].stage for it in interrupted} == {Stage.FAILED}
 
 
 def test_a_step_that_no_guide_has_is_refused(project: Project) -> None:
@@ -549,3 +552,56 @@ def test_a_guest_that_dies_as_it_boots_is_not_waited_for_to_the_last(
     assert [outcome.ok for outcome in outcomes.values()] == [True, False, True]
     assert outcomes["luis"].message == "it stopped while it booted"
     assert outcomes["luis"].retry == "lab up hello/luis"
+
+
+def test_a_log_that_cannot_be_written_stops_nobody(world: World, witness: Any) -> None:
+    world.project.folder.log_of("hello-ana").mkdir(parents=True)
+    world.lines = [("hello-ana", "Importing base box 'x'...")]
+    assert all(outcome.ok for outcome in up(world, witness).values())
+
+
+def test_a_record_that_cannot_be_written_is_its_machine_s_failure(
+    world: World, witness: Any
+) -> None:
+    path = world.project.folder.machine_state("hello-luis")
+    world.steps["hello-luis"] = ConnectionLost("No SSH")
+
+    def spoil(*words: Any, **options: Any) -> dict[str, str]:
+        path.unlink()
+        path.mkdir()
+        return boot(*words, **options)
+
+    boot = world.vagrant_up
+    world.vagrant_up = spoil  # type: ignore[method-assign]
+    outcomes = up(world, witness)
+    assert [outcome.ok for outcome in outcomes.values()] == [True, False, True]
+    assert outcomes["luis"].message == "No SSH"
+    assert "could not be written" in "".join(outcomes["luis"].tail)
+
+
+def test_one_that_hangs_does_not_hold_up_the_next_wave(
+    world: World, witness: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(boot_module, "_LAGGARD_S", 0.1)
+    one_at_a_time = Load(processors=1, load=0.0, free_mb=1)
+    monkeypatch.setattr(pace_module, "look_at_host", lambda: one_at_a_time)
+    for number, machine in enumerate(world.project.machines, start=7):
+        world.project.provider.addresses[machine.container] = f"10.0.3.{number}/24"
+    world.deaf = {"10.0.3.7"}
+    others = threading.Event()
+    boot = world.vagrant_up
+
+    def hang(names: Sequence[str], **options: Any) -> dict[str, str]:
+        boot(names, **options)
+        if names == ["hello-ana"]:
+            assert others.wait(10), "nobody else was booted meanwhile"
+            return {"hello-ana": "Timed out while waiting for the machine to boot."}
+        if names == ["hello-marta"]:
+            others.set()
+        return {}
+
+    world.vagrant_up = hang  # type: ignore[method-assign]
+    outcomes = up(world, witness)
+    assert world.booted == [["hello-ana"], ["hello-luis"], ["hello-marta"]]
+    assert [outcome.ok for outcome in outcomes.values()] == [False, True, True]
+    assert outcomes["ana"].message == "Timed out while waiting for the machine to boot."

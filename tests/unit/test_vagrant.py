@@ -226,3 +226,14 @@ def test_every_error_of_a_batch_is_found(errors: dict[str, list[str]]) -> None:
         for name, lines in errors.items()
     )
     assert batch_errors(text) == {name: "\n".join(lines) for name, lines in errors.items()}
+
+
+def test_a_class_in_which_all_fail_is_told_machine_by_machine(scripted: Scripted) -> None:
+    names = [f"hello-s{number}" for number in range(60)]
+    said = "".join(
+        f"An error occurred while executing the action on the '{name}'\nmachine. Please handle "
+        f"this error then try again:\n\n" + "why it failed\n" * 20
+        for name in names
+    )
+    failures, _ = up(scripted(f"cat >&2 <<'END'\n{said}END\nexit 1"), *names)
+    assert sorted(failures) == sorted(names)

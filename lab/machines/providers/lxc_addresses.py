@@ -24,7 +24,7 @@ from contextlib import suppress
 from pathlib import Path
 
 # An address is kept for a guest that is about to be made, and no longer when nobody makes it.
-KEPT_FOR_S = 600
+KEPT_FOR_S = 3600
 _REGISTRY = ".lab-addresses"
 _WORDS = 3
 _OF_GUEST = re.compile(r"^lxc\.net\.\d+\.ipv4\.address\s*=\s*([0-9.]+)", re.MULTILINE)
