@@ -21,8 +21,6 @@ from lab.errors import INTERRUPTED, NOT_ALL_WELL, UsageError
 
 if TYPE_CHECKING:
     from lab.classroom.results import MachineOutcome
-    from lab.machines.fleet import Machine
-    from lab.workflow.project import Project
     from lab.workflow.run import UpOptions
 
 Recreate = Annotated[
@@ -106,7 +104,7 @@ def plan(
 
     Example: lab plan hellopython/ana --format json
     """
-    _show_plan(targets, file, jobs=jobs, output=output, recreate=False, overcommit=False)
+    _show_plan(targets, file, jobs=jobs, output=output)
 
 
 def up(
@@ -161,7 +159,13 @@ def up(
     )
     if dry_run:
         _show_plan(
-            targets, file, jobs=jobs, output=output, recreate=recreate, overcommit=overcommit
+            targets,
+            file,
+            jobs=jobs,
+            output=output,
+            recreate=recreate,
+            overcommit=overcommit,
+            retry_failed=retry_failed,
         )
         return
     doomed = _confirm_recreating(targets, file, jobs=jobs, yes=yes) if recreate else ()
@@ -226,25 +230,28 @@ def _show_plan(
     *,
     jobs: int,
     output: Format,
-    recreate: bool,
-    overcommit: bool,
+    recreate: bool = False,
+    overcommit: bool = False,
+    retry_failed: bool = False,
 ) -> None:
     from lab.workflow.plan import plan as find_plan
     from lab.workflow.project import select
-    from lab.workflow.up import room_for
+    from lab.workflow.up import room_for, unfinished
 
     project = options.project_of(file)
     machines = select(project.machines, targets or ())
     with options.progress() as live:
+        if retry_failed:
+            machines = unfinished(project, machines, observer=live, jobs=jobs)
         rows = find_plan(
             project,
             machines,
             observer=live,
             jobs=jobs,
-            strangers=not targets,
+            strangers=not targets and not retry_failed,
             recreate=recreate,
         )
-        room = room_for(project, machines, overcommit=overcommit)
+        room = room_for(project, machines, recreate=recreate, overcommit=overcommit)
     if output is Format.JSON:
         from lab.report.admission import fits_json
         from lab.report.plan_json import plan_json
@@ -268,7 +275,6 @@ def _bring_up(
     doomed: Collection[str] = (),
     retry_failed: bool = False,
 ) -> None:
-    from lab.workflow import lifecycle
     from lab.workflow.project import select
     from lab.workflow.run import Interruption
     from lab.workflow.up import bring_up, check_steps, drifted, unfinished
@@ -286,19 +292,17 @@ def _bring_up(
         if doomed:
             # Whoever held the lock may have mended one since it was asked about.
             drift = drifted(project, machines, observer=live, jobs=wanted.jobs)
-            gone = [machine for machine in drift if machine.name in doomed]
-            lifecycle.destroy(project, gone, observer=live)
-            project = options.project_of(file, for_boot=True)
-            machines = _same(machines, project)
+            doomed = [machine.name for machine in drift if machine.name in doomed]
         try:
-            outcomes = bring_up(project, machines, observer=live, options=wanted)
+            outcomes = bring_up(project, machines, observer=live, options=wanted, doomed=doomed)
         except Interruption as stop:
             outcomes, interrupted = list(stop.outcomes.values()), True
         else:
             interrupted = False
-    if retry_failed and not outcomes:
+    if retry_failed and not machines:
         typer.echo("No machine failed the last time.", err=True)
-        return
+        if output is Format.TABLE:
+            return
     _show_outcomes(outcomes, output)
     if interrupted:
         raise typer.Exit(INTERRUPTED)
@@ -320,11 +324,6 @@ def _confirm_recreating(
     names = [machine.name for machine in gone]
     confirm_destroying(names, yes=yes)
     return names
-
-
-def _same(machines: Sequence[Machine], project: Project) -> tuple[Machine, ...]:
-    names = {machine.name for machine in machines}
-    return tuple(machine for machine in project.machines if machine.name in names)
 
 
 def _show_outcomes(outcomes: Sequence[MachineOutcome], output: Format) -> None:

@@ -118,15 +118,16 @@ def destroy(
     from lab.workflow.reconcile import orphans_of
 
     project = options.project_of(file)
-    chosen = select(project.machines, targets or ())
-    names = list(orphans_of(project)) if orphans else [machine.name for machine in chosen]
+    selected = select(project.machines, targets or ())
+    names = list(orphans_of(project)) if orphans else [machine.name for machine in selected]
     confirm_destroying(names, yes=yes)
     with options.locked(file, "destroy", wait), options.progress() as live:
+        # Whoever held the lock may have made others since it was asked about these.
         project = options.project_of(file)
         if orphans:
-            gone = lifecycle.destroy_orphans(project, observer=live)
+            gone = lifecycle.destroy_orphans(project, names, observer=live)
         else:
-            chosen = select(project.machines, targets or ())
+            chosen = [machine for machine in project.machines if machine.name in names]
             gone = lifecycle.destroy(project, chosen, observer=live)
     typer.echo(
         f"Destroyed {len(gone)} machines." if gone else "There was no machine to destroy.", err=True

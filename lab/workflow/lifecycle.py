@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from contextlib import suppress
 
-from lab.errors import LabError
+from lab.errors import LabError, MachineError, ProcessError
 from lab.machines.fleet import Machine
 from lab.machines.vagrant import Vagrant
 from lab.system.files import remove_tree
@@ -19,22 +20,32 @@ def halt(project: Project, machines: Sequence[Machine], *, observer: Observer) -
     """Stop the machines that run; their names.
 
     Raises:
-        LabError: Vagrant could not stop one.
+        LabError: some run on, the others are stopped; or Vagrant cannot be used at all.
     """
     found = find(project, machines, project.provider.guests(project.prefix))
     running = [
-        machine.name
+        machine
         for machine in machines
         if found[machine.name].running and not found[machine.name].foreign
     ]
-    if running:
-        observer.started(len(running), "stopping")
-        write_vagrantfile(project)
-        _vagrant(project).halt(running)
-        for name in running:
-            observer.done(name, ok=True, summary="stopped")
-        observer.finished()
-    return running
+    if not running:
+        return []
+    observer.started(len(running), "stopping")
+    write_vagrantfile(project)
+    failures = _halt_through_vagrant(project, running)
+    for machine in running:
+        left = machine.name in failures
+        observer.done(machine.name, ok=not left, summary="runs on" if left else "stopped")
+    observer.finished()
+    if failures:
+        raise MachineError(
+            f"Stopped {len(running) - len(failures)} of {len(running)} machines; "
+            f"these run on: {', '.join(failures)}",
+            details="\n".join(f"{name}: {error.in_words()}" for name, error in failures.items()),
+            hint=f"Try those again: lab halt {' '.join(failures)}",
+            log=project.folder.logs / "vagrant.log",
+        )
+    return [machine.name for machine in running]
 
 
 def destroy(project: Project, machines: Sequence[Machine], *, observer: Observer) -> list[str]:
@@ -65,13 +76,18 @@ def destroy(project: Project, machines: Sequence[Machine], *, observer: Observer
     return [machine.name for machine in there]
 
 
-def destroy_orphans(project: Project, *, observer: Observer) -> list[str]:
-    """Remove this project's machines that labs.yaml no longer names; their names.
+def destroy_orphans(project: Project, names: Collection[str], *, observer: Observer) -> list[str]:
+    """Remove those of this project's machines that labs.yaml no longer names; their names.
+
+    Args:
+        project: whose machines.
+        names: the orphans that are meant; another that there is stays.
+        observer: told of each.
 
     Raises:
         LabError: one could not be removed.
     """
-    orphans = orphans_of(project)
+    orphans = {name: it for name, it in orphans_of(project).items() if name in names}
     observer.started(len(orphans), "destroying orphans")
     for name, container in orphans.items():
         project.provider.remove(container)
@@ -81,6 +97,26 @@ def destroy_orphans(project: Project, *, observer: Observer) -> list[str]:
         observer.done(name, ok=True, summary="destroyed")
     observer.finished()
     return list(orphans)
+
+
+def _halt_through_vagrant(project: Project, machines: Sequence[Machine]) -> dict[str, LabError]:
+    """Vagrant first, and what runs on through the provider; why some run on still, by name.
+
+    Vagrant stops at the first machine that it cannot halt, and passes over what it has lost.
+    """
+    # A Vagrant that cannot be used at all is told instead: its own words say what mends it.
+    with suppress(ProcessError):
+        _vagrant(project).halt([machine.name for machine in machines])
+    failures: dict[str, LabError] = {}
+    guests = project.provider.guests(project.prefix)
+    for machine in machines:
+        guest = guests.get(machine.container)
+        if guest is not None and guest.state == "running":
+            try:
+                project.provider.halt(machine.container)
+            except ProcessError as error:
+                failures[machine.name] = error
+    return failures
 
 
 def _destroy_through_vagrant(project: Project, machines: Sequence[Machine]) -> None:

@@ -6,7 +6,8 @@ import difflib
 import fnmatch
 import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -154,58 +155,75 @@ def _project_id(folder: LabFolder, *, create: bool) -> tuple[str, str]:
 
     Raises:
         UsageError: the folder is a copy of one whose machines these are.
+        LabError: the note of it is damaged, and nothing else tells it.
     """
-    path = folder.state / PROJECT_FILE
     here = str(folder.project.resolve())
-    found = ""
-    try:
-        known = read_json(path)
-    except LabError:
-        found = _id_from_what_is_left(folder)
-        if not found:
-            raise
-        known = {}
-    if not known.get("id"):
-        found = found or _id_from_what_is_left(folder)
-        if not found and not create:
+    project_id, folders, noted = _identity(folder)
+    if not project_id:
+        if not create:
             return "none", ""
-        known = {"id": found or secrets.token_hex(3), "path": here}
-        if create:
-            write_json(path, known)
-    project_id, before = str(known["id"]), str(known.get("path") or here)
-    if before != here:
-        _refuse_copy(folder, before, project_id)
-        if create:
-            write_json(path, {"id": project_id, "path": here})
-    return project_id, before if before != here else ""
+        project_id = secrets.token_hex(3)
+    others = [path for path in folders if path != here]
+    for other in others:
+        _refuse_copy(folder, other, project_id)
+    if create and (others or not noted):
+        write_json(folder.state / PROJECT_FILE, {"id": project_id, "path": here})
+    return project_id, others[0] if others else ""
 
 
-def _id_from_what_is_left(folder: LabFolder) -> str:
-    """The mark in the names of the machines that Vagrant or lab still has a note of, if any.
+def _identity(folder: LabFolder) -> tuple[str, list[str], bool]:
+    """A project's mark, "" for none yet, where it was worked on, and whether project.json says so.
 
-    Without it, a lost project.json would leave the whole class behind as nobody's machines.
+    Where project.json is lost or damaged, what lab and Vagrant noted of the machines tells it: else
+    the whole class would be left behind as nobody's machines.
+
+    Raises:
+        LabError: project.json is damaged, and nothing else tells the mark.
     """
-    notes = [
-        *folder.project.glob(".vagrant/machines/*/*/id"),
+    known, damage = {}, None
+    try:
+        known = read_json(folder.state / PROJECT_FILE)
+    except LabError as error:
+        damage = error
+    if known.get("id"):
+        return str(known["id"]), [str(known["path"])] if known.get("path") else [], True
+    project = folder.project
+    names = [
+        *project.glob(".vagrant/machines/*/*/id"),
         *(folder.state / "machines").glob("*.json"),
     ]
-    for note in notes:
-        match = re.search(
-            r"\blab-([0-9a-f]{6})-", note.read_text(encoding="utf-8", errors="replace")
-        )
-        if match:
-            return match[1]
-    return ""
+    marks = _in_files(names, r"\blab-([0-9a-f]{6})-")
+    if not marks:
+        if damage is not None:
+            raise damage
+        return "", [], False
+    folders = [
+        *_in_files(project.glob(".vagrant/machines/*/*/vagrant_cwd"), r"\A(/[^\0]*)"),
+        *_in_files([folder.ssh / "config"], r'UserKnownHostsFile "?(/[^\0\n]+)/\.lab/'),
+    ]
+    resolved = dict.fromkeys(str(Path(path).resolve()) for path in folders)
+    return marks[0], list(resolved), False
+
+
+def _in_files(paths: Iterable[Path], pattern: str) -> list[str]:
+    """What a pattern finds in files; those that cannot be read are left out."""
+    found = []
+    for path in paths:
+        with suppress(OSError):
+            text = path.read_text(encoding="utf-8", errors="replace")
+            if match := re.search(pattern, text):
+                found.append(match[1].strip())
+    return found
 
 
 def _refuse_copy(folder: LabFolder, other: str, project_id: str) -> None:
     """A folder that was moved keeps its machines; one that was copied has none of its own yet."""
-    original = LabFolder(Path(other)).state / PROJECT_FILE
-    if original.exists() and read_json(original).get("id") == project_id:
+    if _identity(LabFolder(Path(other)))[0] == project_id:
+        notes = [it for it in (folder.root, folder.project / ".vagrant") if it.exists()]
         raise UsageError(
             f"This folder is a copy of {other}, whose machines these are",
-            hint=f"Work there; or make this one a class of its own: "
-            f"rm -r {folder.root} {folder.project / '.vagrant'}",
+            hint="Work there; or make this one a class of its own: "
+            f"rm -r {' '.join(map(str, notes))}",
         )
 
 

@@ -130,8 +130,8 @@ def standing(found: Found, reports: Sequence[StepReport] | None) -> Standing:
             notes have to do.
     """
     if found.guest is None:
-        gone = found.record is not None and found.record.stage is not Stage.CREATING
-        return Standing(label=Label.MISSING, why="it was made, and is gone" if gone else "")
+        why = "it was made, and is gone" if _was_made(found.record) else ""
+        return Standing(label=Label.MISSING, why=why)
     if found.foreign:
         return Standing(
             label=Label.FOREIGN, why=f"the guest {found.guest.name} is in its place, not of lab's"
@@ -171,6 +171,12 @@ def digests_of_variables(machine: Machine) -> dict[str, str]:
         name: hashlib.sha256(value.encode()).hexdigest()[:_DIGEST_LENGTH]
         for name, value in {**machine.class_variables, **machine.student_variables}.items()
     }
+
+
+def _was_made(record: MachineRecord | None) -> bool:
+    return record is not None and bool(
+        record.stage in {Stage.BOOTED, Stage.READY} or record.steps or record.failed_step
+    )
 
 
 def _of_steps(found: Found, reports: Sequence[StepReport]) -> Standing:

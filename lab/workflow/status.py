@@ -8,7 +8,7 @@ from lab.classroom.results import MachineState, MachineStatus
 from lab.machines.fleet import Machine
 from lab.machines.providers.base import Guest
 from lab.workflow.project import Project
-from lab.workflow.reconcile import strays
+from lab.workflow.reconcile import Found, find, strays
 from lab.workflow.records import MachineRecord, Stage, all_records
 
 _STATES = {"running": MachineState.RUNNING, "stopped": MachineState.STOPPED}
@@ -21,15 +21,11 @@ def status(project: Project, machines: Sequence[Machine], *, orphans: bool) -> l
 
     Raises:
         ProcessError: the provider did not answer.
-        LabError: what lab noted of a machine is damaged.
     """
     guests = project.provider.guests(project.prefix)
-    records = all_records(project.folder)
-    rows = [
-        _row(project, machine, guests.get(machine.container), records.get(machine.name))
-        for machine in machines
-    ]
+    rows = [_row(project, it) for it in find(project, machines, guests).values()]
     if orphans:
+        records = all_records(project.folder)
         left, _ = strays(project, guests)
         rows += [
             _orphan(project, name, guests[container], records.get(name))
@@ -38,31 +34,37 @@ def status(project: Project, machines: Sequence[Machine], *, orphans: bool) -> l
     return rows
 
 
-def _row(
-    project: Project, machine: Machine, guest: Guest | None, record: MachineRecord | None
-) -> MachineStatus:
-    state = (
-        MachineState.MISSING if guest is None else _STATES.get(guest.state, MachineState.UNKNOWN)
-    )
-    begun = not guest.started if guest and record is None else False
-    if guest is not None and (begun or (record and record.stage is Stage.CREATING)):
-        state = MachineState.CREATING
-    elif record is not None and record.stage is Stage.FAILED and state is MachineState.RUNNING:
-        state = MachineState.FAILED
-    known = record if guest is not None else None
+def _row(project: Project, found: Found) -> MachineStatus:
+    machine, guest = found.machine, found.guest
+    known = found.record if guest is not None else None
     stand = [it.name for it in machine.steps if known and known.steps.get(it.name) == it.digest]
     return MachineStatus(
         lab=machine.lab.name,
         login=machine.student.login,
         machine=machine.name,
         provider=project.provider.name,
-        state=state,
+        state=_state(found),
         ip=(guest.ip or None) if guest else None,
-        url=machine.url if guest else None,
+        url=machine.url if guest and not found.foreign else None,
         step=(known.failed_step if known else "") or (stand[-1] if stand else None),
         steps_done=len(stand),
         steps_total=len(machine.steps),
     )
+
+
+def _state(found: Found) -> MachineState:
+    guest = found.guest
+    if guest is None:
+        return MachineState.MISSING
+    if found.foreign:
+        return MachineState.UNKNOWN
+    stage = found.record.stage if found.record is not None else None
+    # One that stands still and has started once is being made by nobody any more.
+    if stage is Stage.CREATING and not (guest.started and guest.state == "stopped"):
+        return MachineState.CREATING
+    if stage is Stage.FAILED and found.running:
+        return MachineState.FAILED
+    return _STATES.get(guest.state, MachineState.UNKNOWN)
 
 
 def _orphan(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from lab.classroom.results import Label, MachineOutcome
 from lab.errors import UsageError
@@ -13,6 +13,7 @@ from lab.workflow.admission import Admission, admit
 from lab.workflow.boot import Boot, not_running
 from lab.workflow.boxes import ensure_boxes
 from lab.workflow.files import write_guest_settings, write_vagrantfile
+from lab.workflow.lifecycle import destroy
 from lab.workflow.observer import Observer
 from lab.workflow.pace import pace_for
 from lab.workflow.plan import plan
@@ -25,16 +26,29 @@ from lab.workflow.prepare import (
     with_boxes,
     worth_baking_from,
 )
-from lab.workflow.project import Project
-from lab.workflow.reconcile import find
+from lab.workflow.project import Project, open_project
+from lab.workflow.reconcile import Found, find
 from lab.workflow.records import Stage, all_records
 from lab.workflow.run import Run, UpOptions
 
 
 def bring_up(
-    project: Project, machines: Sequence[Machine], *, observer: Observer, options: UpOptions
+    project: Project,
+    machines: Sequence[Machine],
+    *,
+    observer: Observer,
+    options: UpOptions,
+    doomed: Collection[str] = (),
 ) -> list[MachineOutcome]:
     """Bring machines to where labs.yaml wants them; what is there already is left alone.
+
+    Args:
+        project: whose machines.
+        machines: which of them.
+        observer: told of the progress.
+        options: how.
+        doomed: the names of those that are destroyed and made anew, once it is known that they can
+            be made.
 
     Returns:
         One outcome a machine, in their order.
@@ -47,30 +61,41 @@ def bring_up(
     started = time.monotonic()
     guests = project.provider.guests(project.prefix)
     found = find(project, machines, guests)
-    refused = refusals(found)
+    refused = refusals({name: it for name, it in found.items() if name not in doomed})
     failures: dict[str, str] = {}
     if options.boot:
         able = [machine for machine in machines if machine.name not in refused]
         refused |= _without_room(project, able, guests, options=options)
     else:
         refused |= refusals_to_work(found)
-    write_guest_settings(project)
     going = [machine for machine in machines if machine.name not in refused]
     if options.boot:
-        guests = clear_the_way(project, [found[it.name] for it in going], guests)
         ensure_boxes(
-            [machine.lab.box for machine in going if machine.container not in guests],
+            [
+                machine.lab.box
+                for machine in going
+                if machine.name in doomed or _is_to_be_made(found[machine.name])
+            ],
             observer=observer,
             log=project.folder.logs / "boxes.log",
             folder=project.path,
         )
+    if gone := [machine for machine in going if machine.name in doomed]:
+        destroy(project, gone, observer=observer)
+        # With new keys.
+        project = open_project(project.classroom.path, for_boot=True)
+        machines, going = _same(machines, project), _same(going, project)
+        guests = project.provider.guests(project.prefix)
+        found = find(project, machines, guests)
+    write_guest_settings(project)
+    if options.boot:
+        guests = clear_the_way(project, [found[it.name] for it in going], guests)
         worth_from = worth_baking_from(len(going), bake=options.bake, provision=options.provision)
         project, failures = with_boxes(
             project, going, guests, observer=observer, worth_from=worth_from
         )
         project = with_addresses(project, going, guests)
-        planned = {machine.name: machine for machine in project.machines}
-        machines = [planned[machine.name] for machine in machines]
+        machines = _same(machines, project)
     write_vagrantfile(project)
     boot = Boot(
         project,
@@ -84,16 +109,38 @@ def bring_up(
     return [outcomes[machine.name] for machine in machines]
 
 
+def _is_to_be_made(found: Found) -> bool:
+    return found.guest is None or found.cut_off
+
+
+def _same(machines: Sequence[Machine], project: Project) -> list[Machine]:
+    """The machines as they are in a project that was read or planned since."""
+    names = {machine.name for machine in machines}
+    return [machine for machine in project.machines if machine.name in names]
+
+
 def room_for(
-    project: Project, machines: Sequence[Machine], *, overcommit: bool = False
+    project: Project,
+    machines: Sequence[Machine],
+    *,
+    recreate: bool = False,
+    overcommit: bool = False,
 ) -> Admission:
-    """Whether those of the machines that do not run fit on this computer.
+    """Whether those of the machines that are to be started fit on this computer.
+
+    Args:
+        project: whose machines.
+        machines: which of them; those that `bring_up` refuses are not counted.
+        recreate: whether those of another box are made anew instead of refused.
+        overcommit: see `admit`.
 
     Raises:
         ProcessError: the provider did not answer.
     """
     guests = project.provider.guests(project.prefix)
-    waiting = not_running(machines, guests)
+    found = find(project, machines, guests)
+    refused = refusals({name: it for name, it in found.items() if not (recreate and it.other_box)})
+    waiting = not_running([it for it in machines if it.name not in refused], guests)
     return admit(project.provider, waiting, existing=guests, overcommit=overcommit)
 
 

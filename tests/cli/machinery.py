@@ -103,6 +103,7 @@ def create(machine: str) -> None:
     note = Path(".vagrant/machines") / machine / "lxc" / "id"
     note.parent.mkdir(parents=True, exist_ok=True)
     note.write_text(container(machine))
+    note.with_name("vagrant_cwd").write_text(str(Path.cwd()))
 
 
 def add_box(name: str) -> None:

@@ -99,8 +99,10 @@ def test_a_folder_that_was_moved_keeps_its_machines(
     monkeypatch.chdir(moved)
 
     assert states(lab) == dict.fromkeys(("ana", "luis", "marta"), "running")
-    rows = lab("up", "--format", "json").json["machines"]
-    assert [(row["ok"], row["changed"]) for row in rows] == [(True, False)] * 3
+    ran = lab("up", "--format", "json")
+    assert f"was moved here from {world.project}" in ran.said
+    assert [(row["ok"], row["changed"]) for row in ran.json["machines"]] == [(True, False)] * 3
+    assert "was moved" not in lab("up").said
     assert (world.guests, len(world.boots)) == (before, boots)
     assert sorted(path.name for path in (world.root / "guests").iterdir()) == names
     assert json.loads((moved / ".lab/state/project.json").read_text())["path"] == str(moved)
@@ -135,6 +137,24 @@ def test_a_copy_of_a_folder_makes_no_second_fleet(
     shutil.rmtree(copy / ".vagrant")
     assert lab("up").code == OK
     assert len(list((world.root / "guests").iterdir())) == 2 * len(names)
+
+
+def test_a_copy_without_lab_s_folder_destroys_nothing(
+    lab: Lab, world: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab("up")
+    before = world.guests
+    copy = world.project.with_name("copy")
+    shutil.copytree(world.project, copy)
+    shutil.rmtree(copy / ".lab")
+    monkeypatch.chdir(copy)
+
+    for words in (("up",), ("status",), ("destroy", "--yes")):
+        ran = lab(*words)
+        assert (ran.code, ran.out) == (USAGE, "")
+        assert f"This folder is a copy of {world.project}, whose machines these are" in ran.said
+        assert ran.said.endswith(f"rm -r {copy}/.vagrant")
+    assert world.guests == before
 
 
 def test_a_vagrant_that_hangs_is_ended_in_time(

@@ -78,6 +78,8 @@ class FakeProvider:
         self.found.pop(guest, None)
 
     def halt(self, guest: str) -> None:
+        if guest in self.stubborn:
+            raise ProcessError(f"{guest} could not be stopped")
         self.add(guest, state="stopped")
 
     def pack(self, guest: str, *, root_id: str, recipe: str, work: Path, log: Path) -> Path:

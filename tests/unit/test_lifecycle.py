@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from lab.errors import LabError, ProcessError
+from lab.errors import LabError, MachineError, ProcessError
 from lab.machines.providers.base import Guest
 from lab.workflow import lifecycle
 from lab.workflow.lifecycle import destroy, destroy_orphans, halt
@@ -17,7 +17,7 @@ from lab.workflow.records import all_records, new_record, write_record
 
 @pytest.fixture
 def vagrant(project: Project, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """What Vagrant is told, and in `deaf` the machines that it does not destroy."""
+    """What Vagrant is told, and in `deaf` the machines that it does nothing to."""
     told: dict[str, Any] = {"halt": [], "destroy": [], "deaf": set(), "error": None}
 
     class FakeVagrant:
@@ -26,6 +26,10 @@ def vagrant(project: Project, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]
 
         def halt(self, names: Sequence[str]) -> None:
             told["halt"].append(list(names))
+            for name in set(names) - told["deaf"]:
+                project.provider.add(f"lab-c0ffee-{name}", state="stopped")
+            if told["error"]:
+                raise told["error"]
 
         def destroy(self, names: Sequence[str]) -> None:
             told["destroy"].append(list(names))
@@ -52,6 +56,48 @@ def test_only_what_runs_is_stopped(project: Project, vagrant: dict[str, Any], wi
     assert vagrant["halt"] == [["hello-ana"]]
     assert halt(project, project.machines[1:], observer=witness) == []
     assert vagrant["halt"] == [["hello-ana"]]
+
+
+@pytest.mark.parametrize("error", [None, ProcessError("vagrant halt failed")])
+def test_what_vagrant_does_not_stop_is_stopped_through_the_provider(
+    project: Project, vagrant: dict[str, Any], witness: Any, error: LabError | None
+) -> None:
+    exist(project, "ana", "luis", "marta")
+    vagrant["deaf"], vagrant["error"] = {"hello-luis", "hello-marta"}, error
+    names = ["hello-ana", "hello-luis", "hello-marta"]
+    assert halt(project, project.machines, observer=witness) == names
+    assert {guest.state for guest in project.provider.found.values()} == {"stopped"}
+
+
+def test_what_cannot_be_stopped_is_named_and_the_others_are_stopped(
+    project: Project, vagrant: dict[str, Any], witness: Any
+) -> None:
+    exist(project, "ana", "luis", "marta")
+    vagrant["deaf"] = {"hello-luis", "hello-marta"}
+    project.provider.stubborn.add("lab-c0ffee-hello-luis")
+    with pytest.raises(MachineError) as caught:
+        halt(project, project.machines, observer=witness)
+    assert caught.value == MachineError(
+        "Stopped 2 of 3 machines; these run on: hello-luis",
+        details="hello-luis: lab-c0ffee-hello-luis could not be stopped",
+        hint="Try those again: lab halt hello-luis",
+        log=project.folder.logs / "vagrant.log",
+    )
+    assert witness.of_kind("done") == [
+        ("hello-ana", True, "stopped"),
+        ("hello-luis", False, "runs on"),
+        ("hello-marta", True, "stopped"),
+    ]
+
+
+def test_a_vagrant_that_cannot_be_used_is_told_and_nothing_is_stopped(
+    project: Project, vagrant: dict[str, Any], witness: Any
+) -> None:
+    exist(project, "ana")
+    vagrant["deaf"], vagrant["error"] = {"hello-ana"}, LabError("its list is damaged")
+    with pytest.raises(LabError, match="its list is damaged"):
+        halt(project, project.machines, observer=witness)
+    assert project.provider.found["lab-c0ffee-hello-ana"].state == "running"
 
 
 def test_what_is_destroyed_is_gone_with_its_keys_and_notes(
@@ -108,7 +154,8 @@ def test_orphans_are_this_project_s_only(project: Project, witness: Any) -> None
     project.provider.add("lab-c0ffe-hello-zoe")
     project.provider.add("precious")
     (project.folder.ssh / "hello-zoe").mkdir()
-    assert destroy_orphans(project, observer=witness) == ["hello-zoe"]
+    assert destroy_orphans(project, ["hello-pep"], observer=witness) == []
+    assert destroy_orphans(project, ["hello-zoe", "hello-ana"], observer=witness) == ["hello-zoe"]
     assert project.provider.removed == ["lab-c0ffee-hello-zoe"]
     assert sorted(project.provider.found) == [
         "lab-c0ffe-hello-zoe",
@@ -116,7 +163,7 @@ def test_orphans_are_this_project_s_only(project: Project, witness: Any) -> None
         "precious",
     ]
     assert not (project.folder.ssh / "hello-zoe").exists()
-    assert destroy_orphans(project, observer=witness) == []
+    assert destroy_orphans(project, ["hello-zoe"], observer=witness) == []
 
 
 def test_what_lab_did_not_make_is_neither_stopped_nor_destroyed(
@@ -126,5 +173,5 @@ def test_what_lab_did_not_make_is_neither_stopped_nor_destroyed(
         project.provider.add(f"lab-c0ffee-hello-{login}", started=False)
     assert halt(project, project.machines, observer=witness) == []
     assert destroy(project, project.machines, observer=witness) == []
-    assert destroy_orphans(project, observer=witness) == []
+    assert destroy_orphans(project, ["hello-zoe"], observer=witness) == []
     assert (vagrant["halt"], vagrant["destroy"], project.provider.removed) == ([], [], [])

@@ -12,8 +12,10 @@ import pytest
 from lab.errors import USAGE, ConfigError, HostError, LabError, UsageError
 from lab.machines.fleet import Machine
 from lab.machines.providers.base import Provider
+from lab.machines.ssh import write_config
 from lab.workflow import project as module
 from lab.workflow.project import Project, open_project, select
+from lab.workflow.records import new_record, write_record
 
 TWO = """
 defaults: {domain: example.org, guide: tiny}
@@ -69,6 +71,86 @@ def test_a_copy_of_a_project_does_not_take_its_machines(labs: Path, tmp_path: Pa
     shutil.copytree(labs.parent, tmp_path / "copy")
     with pytest.raises(UsageError, match="is a copy of"):
         open_project(tmp_path / "copy" / "labs.yaml")
+
+
+def worked_on(labs: Path) -> Path:
+    """The folder of a class whose machine Vagrant has made."""
+    first = open_project(labs, for_boot=True)
+    note = labs.parent / ".vagrant/machines/hello-ana/lxc/id"
+    note.parent.mkdir(parents=True)
+    note.write_text(first.machines[0].container)
+    (note.parent / "vagrant_cwd").write_text(str(labs.parent))
+    return labs.parent
+
+
+PROJECT = ".lab/state/project.json"
+
+
+@needs_ssh_keygen
+@pytest.mark.parametrize("lost_there", [[], [PROJECT], [".lab"]])
+@pytest.mark.parametrize("lost_here", [[".lab"], [PROJECT]])
+def test_a_copy_that_lacks_lab_s_notes_does_not_take_the_machines(
+    labs: Path, tmp_path: Path, lost_here: list[str], lost_there: list[str]
+) -> None:
+    original, copy = worked_on(labs), tmp_path / "copy"
+    shutil.copytree(original, copy)
+    for folder, lost in ((copy, lost_here), (original, lost_there)):
+        for name in lost:
+            shutil.rmtree(folder / name) if name == ".lab" else (folder / name).unlink()
+    for for_boot in (False, True):
+        with pytest.raises(UsageError) as caught:
+            open_project(copy / "labs.yaml", for_boot=for_boot)
+    assert caught.value.message == f"This folder is a copy of {original}, whose machines these are"
+    assert f"{copy}/.vagrant" in caught.value.hint
+    assert not (copy / PROJECT).exists()
+
+
+@needs_ssh_keygen
+def test_a_copy_whose_note_is_damaged_does_not_take_the_machines(
+    labs: Path, tmp_path: Path
+) -> None:
+    original, copy = worked_on(labs), tmp_path / "copy"
+    shutil.copytree(original, copy)
+    (copy / PROJECT).write_text('{"id": ')
+    with pytest.raises(UsageError, match="is a copy of"):
+        open_project(copy / "labs.yaml", for_boot=True)
+
+
+@needs_ssh_keygen
+def test_a_copy_of_lab_s_folder_alone_is_known_by_its_ssh_config(
+    labs: Path, tmp_path: Path
+) -> None:
+    original, copy = worked_on(labs), tmp_path / "copy"
+    project = open_project(labs)
+    write_record(project.folder, new_record(project.machines[0]))
+    write_config(project.folder, project.machines, {})
+    shutil.copytree(original, copy)
+    shutil.rmtree(copy / ".vagrant")
+    (copy / PROJECT).unlink()
+    with pytest.raises(UsageError, match="is a copy of"):
+        open_project(copy / "labs.yaml")
+
+
+@needs_ssh_keygen
+def test_a_moved_project_that_lost_its_note_keeps_its_machines(labs: Path, tmp_path: Path) -> None:
+    original, moved = worked_on(labs), tmp_path / "moved"
+    project_id = open_project(labs).id
+    original.rename(moved)
+    shutil.rmtree(moved / ".lab")
+    found = open_project(moved / "labs.yaml", for_boot=True)
+    assert (found.id, found.moved_from) == (project_id, str(original))
+    again = open_project(moved / "labs.yaml")
+    assert (again.id, again.moved_from) == (project_id, "")
+
+
+@needs_ssh_keygen
+def test_a_project_that_lost_its_note_where_it_is_keeps_its_machines(labs: Path) -> None:
+    folder = worked_on(labs)
+    project_id = open_project(labs).id
+    (folder / PROJECT).unlink()
+    found = open_project(labs, for_boot=True)
+    assert (found.id, found.moved_from) == (project_id, "")
+    assert json.loads((folder / PROJECT).read_text()) == {"id": project_id, "path": str(folder)}
 
 
 def test_a_moved_project_keeps_its_machines(labs: Path, tmp_path: Path) -> None:

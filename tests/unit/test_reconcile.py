@@ -75,9 +75,27 @@ def test_a_machine_that_was_never_made(project: Project, witness: Any) -> None:
 
 
 @pytest.mark.usefixtures("answers")
-def test_a_machine_that_is_gone(project: Project, witness: Any) -> None:
-    noted(project, project.machines[0])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"stage": Stage.BOOTED, "steps": {}},
+        {"stage": Stage.CREATING},
+        {"stage": Stage.FAILED, "steps": {}, "failed_step": "base"},
+    ],
+)
+def test_a_machine_that_is_gone(project: Project, witness: Any, changes: dict[str, Any]) -> None:
+    noted(project, project.machines[0], **changes)
     assert ana(project, witness) == ("missing", "it was made, and is gone", "create it")
+
+
+@pytest.mark.usefixtures("answers")
+@pytest.mark.parametrize("stage", [Stage.CREATING, Stage.FAILED])
+def test_a_machine_whose_making_came_to_nothing_was_never_there(
+    project: Project, witness: Any, stage: Stage
+) -> None:
+    noted(project, project.machines[0], stage=stage, steps={})
+    assert ana(project, witness) == ("missing", "", "create it")
 
 
 @pytest.mark.usefixtures("answers")

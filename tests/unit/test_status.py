@@ -62,6 +62,7 @@ def noted(project: Project, machine: Machine, *, steps: tuple[str, ...] = (), **
         ),
         (("unknown", ""), {"stage": Stage.READY}, ana(state=MachineState.UNKNOWN, url=URL)),
         (("running", ""), {}, ana(state=MachineState.CREATING, url=URL)),
+        (("stopped", ""), {}, ana(state=MachineState.STOPPED, url=URL)),
     ],
 )
 def test_where_a_machine_is(
@@ -77,6 +78,22 @@ def test_where_a_machine_is(
     if record is not None:
         noted(project, project.machines[0], **record)
     assert status(project, project.machines[:1], orphans=False) == [expected]
+
+
+@pytest.mark.parametrize("state", ["running", "stopped"])
+def test_one_that_has_not_started_yet_is_being_made(project: Project, state: str) -> None:
+    project.provider.add(CONTAINER, state=state, ip="", started=False)
+    noted(project, project.machines[0])
+    [row] = status(project, project.machines[:1], orphans=False)
+    assert row == ana(state=MachineState.CREATING, url=URL)
+
+
+def test_a_guest_in_its_place_that_lab_did_not_make_is_not_the_student_s(
+    project: Project,
+) -> None:
+    project.provider.add(CONTAINER, started=False)
+    [row] = status(project, project.machines[:1], orphans=False)
+    assert row == ana(state=MachineState.UNKNOWN, ip="10.0.0.9")
 
 
 def test_orphans_come_last_and_only_when_asked_for(project: Project) -> None:

@@ -466,6 +466,16 @@ def test_what_runs_already_needs_no_room(world: World, witness: Any) -> None:
     assert all(outcome.ok for outcome in up(world, witness).values())
 
 
+@pytest.mark.parametrize(("recreate", "counted"), [(False, 1), (True, 2)])
+def test_what_is_refused_needs_no_room(world: World, recreate: bool, counted: int) -> None:
+    ana, luis, _ = world.project.machines
+    world.project.provider.add(ana.container, state="stopped", started=False)
+    world.project.provider.add(luis.container, state="stopped")
+    write_record(world.project.folder, replace(new_record(luis), made_of="debian-11"))
+    room = module.room_for(world.project, world.project.machines, recreate=recreate)
+    assert (room.fit, room.of) == (counted, counted)
+
+
 def note_of(project: Project, machine: str) -> Path:
     return project.path / ".vagrant" / "machines" / machine / "lxc" / "id"
 
