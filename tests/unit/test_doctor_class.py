@@ -11,10 +11,13 @@ from pathlib import Path
 
 import pytest
 
+from lab.errors import ProcessError
+from lab.machines.boxes import catalog
 from lab.machines.health import Health
 from lab.machines.providers.base import Limit
-from lab.system import lock
+from lab.system import lock, process
 from lab.system.files import LabFolder, write_json
+from lab.workflow.boxes import LOCK_NAME
 from lab.workflow.doctor import class_state, leftovers, limits
 from lab.workflow.doctor.subject import Subject, subject_of
 from lab.workflow.project import Project
@@ -242,12 +245,12 @@ def test_programs_whose_lab_is_dead(
         "500": ("1", "python\0-m\0lab\0", folder.project),
     }
     for number, (parent, words, cwd) in running.items():
-        process = tmp_path / "proc" / number
-        process.mkdir(parents=True)
-        (process / "stat").write_text(f"{number} (a) b) S {parent} {number} {number} 0")
-        (process / "comm").write_text("python\n")
-        (process / "cmdline").write_text(words)
-        (process / "cwd").symlink_to(cwd)
+        place = tmp_path / "proc" / number
+        place.mkdir(parents=True)
+        (place / "stat").write_text(f"{number} (a) b) S {parent} {number} {number} 0")
+        (place / "comm").write_text("python\n")
+        (place / "cmdline").write_text(words)
+        (place / "cwd").symlink_to(cwd)
     verdict = leftovers.orphan_processes(folder)
     assert verdict.outcome is Health.NOTE
     assert verdict.fix == "Wait for them to end, or: kill 11 12"
@@ -264,11 +267,19 @@ def test_builds_that_nobody_is_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     for name in ("dead", "busy"):
         old(builds / f"lab-box-debian-12-{name}")
     (running / "cmdline").write_text(f"debootstrap\0{builds}/lab-box-debian-12-busy/root\0")
+    # Who builds boxes is root, or becomes root for a command.
+    monkeypatch.setattr(process, "as_root", list)
+    boxes_lock = catalog.vagrant_home() / LOCK_NAME
     verdict = leftovers.box_builds(builds)
     assert verdict.outcome is Health.NOTE
     assert list(map(str, verdict.commands)) == [
-        f"sudo rm -rf --one-file-system {builds}/lab-box-debian-12-dead"
+        f"flock --nonblock {boxes_lock} rm -rf --one-file-system {builds}/lab-box-debian-12-dead"
     ]
+    with lock.hold(boxes_lock, operation="box build"), pytest.raises(ProcessError):
+        verdict.commands[0].run()
+    assert len(list(builds.iterdir())) == 3
+    verdict.commands[0].run()
+    assert len(list(builds.iterdir())) == 2
 
 
 def test_roots_that_nobody_finished(tmp_path: Path) -> None:
@@ -281,8 +292,13 @@ def test_roots_that_nobody_finished(tmp_path: Path) -> None:
     verdict = leftovers.half_unpacked(tmp_path)
     assert verdict.outcome is Health.NOTE
     assert list(map(str, verdict.commands)) == [
-        f"sudo rm -rf --one-file-system {roots}/debian-12-def.part"
+        f"sudo flock --nonblock {roots}/lock rm -rf --one-file-system {roots}/debian-12-def.part"
     ]
+    with lock.hold(roots / "lock", operation="unpacking"), pytest.raises(ProcessError):
+        verdict.commands[0].run()
+    assert (roots / "debian-12-def.part").exists()
+    verdict.commands[0].run()
+    assert sorted(path.name for path in roots.iterdir()) == ["debian-12-abc", "lock"]
 
 
 def limit(name: str, free: float, hint: str = "") -> Limit:

@@ -8,12 +8,14 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+from lab.machines.boxes import catalog
 from lab.machines.health import Command, Verdict, note, ok, problem
 from lab.machines.probes.locks import is_alive, is_held, is_held_inode
 from lab.report.layout import amount, listing
 from lab.system import process
 from lab.system.files import LabFolder
 from lab.workflow.bake import scratch_prefix
+from lab.workflow.boxes import LOCK_NAME
 from lab.workflow.doctor.subject import Subject
 
 # `mkstemp` puts eight characters behind what `write_atomically` calls a file on its way.
@@ -24,6 +26,7 @@ BUILDS = Path("/var/tmp")  # noqa: S108 (where boxes are built)
 _PROCESSES = Path("/proc")
 # What lab leaves running when it is killed; its name, or that of the script that Ruby runs.
 _PROGRAMS = ("vagrant", "ssh")
+_REMOVE = ("rm", "-rf", "--one-file-system")
 
 
 def lock(folder: LabFolder) -> Verdict:
@@ -98,7 +101,15 @@ def box_builds(where: Path = BUILDS) -> Verdict:
     return note(
         f"{amount(len(left), 'folder')} of builds that were killed: "
         + listing([str(path) for path in left]),
-        commands=(Command(argv=("rm", "-rf", "--one-file-system", *map(str, left)), as_root=True),),
+        # The lock is the user's own, and must not become root's.
+        commands=(
+            Command(
+                argv=(
+                    *_under(catalog.vagrant_home() / LOCK_NAME),
+                    *process.as_root([*_REMOVE, *map(str, left)]),
+                )
+            ),
+        ),
     )
 
 
@@ -151,8 +162,14 @@ def half_unpacked(lxcpath: Path) -> Verdict:
     left = [str(roots / name) for name in inodes]
     return note(
         f"{amount(len(left), 'root')} that nobody finished: {listing(left)}",
-        commands=(Command(argv=("rm", "-rf", "--one-file-system", *left), as_root=True),),
+        # Somebody may begin to unpack one before this is run.
+        commands=(Command(argv=(*_under(roots / "lock"), *_REMOVE, *left), as_root=True),),
     )
+
+
+def _under(lock_file: Path) -> tuple[str, ...]:
+    """What a command begins with that is run under a lock or not at all."""
+    return ("flock", "--nonblock", str(lock_file))
 
 
 def _command_lines() -> list[str]:
