@@ -105,7 +105,8 @@ def doctor(
 ) -> None:
     """Try everything that a class depends on, and say what mends what is wrong.
 
-    Nothing is changed without --fix. A labs.yaml is looked at too where there is one.
+    Without --fix nothing is changed, but for what a doctor that was killed has left: its scratch
+    machine and folder are removed. A labs.yaml is looked at too where there is one.
 
     Example: lab doctor
 
