@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,7 +18,7 @@ from lab.machines.boxes import catalog
 from lab.machines.health import Health
 from lab.machines.providers.base import Limit
 from lab.system import lock, process
-from lab.system.files import LabFolder, write_json
+from lab.system.files import LabFolder, temporary_beside, write_json
 from lab.workflow.boxes import LOCK_NAME
 from lab.workflow.doctor import class_state, leftovers, limits
 from lab.workflow.doctor.subject import Subject, subject_of
@@ -140,7 +142,11 @@ def test_machines_that_are_as_noted(
 ) -> None:
     made("ana")
     verdict = class_state.machines(subject, folder)
-    assert (verdict.outcome, verdict.found) == (Health.OK, "1 machine, as lab has noted")
+    well = "1 machine, none of them half-made, lost or off the roster"
+    assert (verdict.outcome, verdict.found) == (Health.OK, well)
+    # `lab plan` calls it ok as well, and `lab up` notes it anew.
+    folder.machine_state("hello-ana").write_text('{"lab": "he')
+    assert class_state.machines(subject, folder).found == well
 
 
 def test_machines_that_are_otherwise(
@@ -148,16 +154,15 @@ def test_machines_that_are_otherwise(
 ) -> None:
     made("ana")
     provider.found.clear()
-    provider.add("lab-c0ffee-hello-luis")
+    provider.add("lab-c0ffee-hello-luis", state="stopped", started=False)
     provider.add("lab-c0ffee-hello-paco")
     provider.add("lab-0ther0-hello-eva")
-    write_json(folder.machine_state("hello-paco"), {})
     verdict = class_state.machines(subject, folder)
     assert verdict.outcome is Health.NOTE
     assert verdict.found.splitlines() == [
         "hello-paco: off the roster (orphans)",
-        "hello-luis: made only half",
-        "hello-ana: noted by lab, and gone",
+        "hello-luis: never started (made only half, or not of lab's making)",
+        "hello-ana: made by lab, and gone",
     ]
     assert verdict.fix.startswith("lab plan")
 
@@ -193,7 +198,7 @@ def test_a_lock_that_is_held_is_neither_taken_nor_broken(folder: LabFolder) -> N
     with lock.hold(folder.lock, operation="up"):
         verdict = leftovers.lock(folder)
         assert verdict.outcome is Health.NOTE
-        assert verdict.found.startswith(f"pid {os.getpid()} holds it: `lab up` since ")
+        assert verdict.found.startswith(f"held by pid {os.getpid()}: `lab up`, since ")
         text = folder.lock.read_text().replace(str(os.getpid()), "999999999")
         folder.lock.write_text(text)
         assert "is dead" in leftovers.lock(folder).found
@@ -216,11 +221,24 @@ def test_a_scratch_machine_of_a_dead_lab_is_removed_and_no_student_s(
         assert leftovers.scratch_machines(subject, folder).outcome is Health.OK
 
 
+BESIDE = """
+import sys
+from pathlib import Path
+from lab.system.files import LabFolder, temporary_beside
+temporary_beside(LabFolder(Path(sys.argv[1])).state / "project.json").touch()
+"""
+
+
 def test_half_written_files_go_and_others_stay(folder: LabFolder) -> None:
-    left = old(folder.state / "machines/.hello-ana.json.x7_ab3qz")
-    young = folder.state / ".project.json.abcdefgh"
-    young.touch()
-    kept = [young, old(folder.root / ".gitignore"), old(folder.ssh / "hello-ana/admin")]
+    with subprocess.Popen([sys.executable, "-c", BESIDE, str(folder.project)]) as dead:
+        pass
+    [left] = folder.state.glob(f".project.json.{dead.pid}-*.new")
+    kept = [
+        old(temporary_beside(folder.state / "project.json")),
+        old(folder.root / ".gitignore"),
+        old(folder.state / ".project.json.x7_ab3qz"),
+        old(folder.ssh / "hello-ana/admin"),
+    ]
     verdict = leftovers.half_written(folder)
     assert verdict.outcome is Health.NOTE
     with lock.hold(folder.lock, operation="up"):
