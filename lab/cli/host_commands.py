@@ -66,7 +66,7 @@ def list_boxes(output: options.Output = Format.TABLE) -> None:
 def prune() -> None:
     """Remove bakes that no machine is a clone of.
 
-    Boxes that were built or added stay.
+    Boxes that were built or added stay. A `lab up` at work is waited for: it may use any bake.
 
     Example: lab box prune
     """

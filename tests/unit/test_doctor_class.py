@@ -338,7 +338,7 @@ def test_a_kernel_s_limit_is_raised_by_a_safe_command(
     provider.limits = (limit("inotify", 2, SYSCTL), limit("addresses", 2, "a larger network"))
     verdict = limits.kernel_limits(subject)
     assert verdict.outcome is Health.PROBLEM
-    assert verdict.found == "inotify: 3 more machines would take 3, and 2 are free"
+    assert verdict.found == "inotify: 3 machines need 3, 2 are free"
     assert list(map(str, verdict.commands)) == ["sudo sysctl -w fs.inotify.max_user_instances=1024"]
     assert "to keep it: echo it" in verdict.why
     other = limits.class_fits(subject)
