@@ -17,6 +17,8 @@ def main() -> None:
     """Run `lab` with this process's arguments, and exit."""
     from lab.cli.app import app
 
+    # Whoever ignores it hands that on, and then no program's exit code can be known.
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     # A closed terminal and a polite kill are interruptions too: what was begun is tidied up.
     for number in (signal.SIGTERM, signal.SIGHUP):
         # `nohup lab up` is to go on when the terminal is closed.

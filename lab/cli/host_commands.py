@@ -66,7 +66,7 @@ def list_boxes(output: options.Output = Format.TABLE) -> None:
 def prune() -> None:
     """Remove bakes that no machine is a clone of.
 
-    Boxes that were built or added stay.
+    Boxes that were built or added stay. A `lab up` at work is waited for: it may use any bake.
 
     Example: lab box prune
     """
@@ -105,7 +105,8 @@ def doctor(
 ) -> None:
     """Try everything that a class depends on, and say what mends what is wrong.
 
-    Nothing is changed without --fix. A labs.yaml is looked at too where there is one.
+    Without --fix nothing is changed, but for what a doctor that was killed has left: its scratch
+    machine and folder are removed. A labs.yaml is looked at too where there is one.
 
     Example: lab doctor
 

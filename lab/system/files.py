@@ -155,13 +155,15 @@ def _damaged(path: Path, why: str) -> LabError:
     )
 
 
-def _sweep(folder: Path) -> None:
+def _half_written_in(folder: Path) -> list[Path]:
+    found = []
     with suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
             match = _TEMPORARY.fullmatch(entry.name)
             # Another lab may be writing it: `lab ssh`, say, which takes no lock.
             if match and not Path("/proc", match[1]).exists():
-                Path(entry).unlink(missing_ok=True)
+                found.append(Path(entry))
+    return sorted(found)
 
 
 class LabFolder:
@@ -182,13 +184,18 @@ class LabFolder:
             make_folder(folder)
         write_if_changed(self.root / ".gitignore", "*\n")
 
-    def sweep(self) -> None:
-        """Remove what a lab that was killed has left half written, here and beside labs.yaml."""
+    def half_written(self) -> list[Path]:
+        """What a lab that was killed has left half written, here and beside labs.yaml."""
         if not self.root.is_dir():
-            return
-        _sweep(self.project)
-        for folder, _, _ in os.walk(self.root):
-            _sweep(Path(folder))
+            return []
+        folders = (self.project, *(Path(folder) for folder, _, _ in os.walk(self.root)))
+        return [path for folder in folders for path in _half_written_in(folder)]
+
+    def sweep(self) -> None:
+        """Remove what a lab that was killed has left half written, as far as that can be done."""
+        for path in self.half_written():
+            with suppress(OSError):
+                path.unlink(missing_ok=True)
 
     def machine_state(self, machine: str) -> Path:
         """Where lab notes what it last knew of a machine."""

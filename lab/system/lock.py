@@ -76,6 +76,48 @@ def hold(
             yield
 
 
+@contextlib.contextmanager
+def share(
+    path: Path,
+    *,
+    alone: bool = False,
+    wait_s: float,
+    on_wait: Callable[[str], None],
+    what: str,
+) -> Iterator[None]:
+    """Share a lock with others while the block runs, or have it when none of them does.
+
+    Unlike `hold`, it tells nobody who has the lock, and ends nothing with lab.
+
+    Args:
+        path: the lock file; it stays.
+        alone: whether to have it alone.
+        wait_s: how long to wait for those who are in the way.
+        on_wait: told once, before the waiting, what is waited for.
+        what: who is in the way, in words.
+
+    Raises:
+        LockedError: they did not let it go in time.
+        LabError: the file cannot be opened or locked, or its folder not be made.
+    """
+    make_folder(path.parent)
+    with _opened(path) as descriptor:
+        deadline = time.monotonic() + wait_s
+        told = False
+        while not _taken(descriptor, path, fcntl.LOCK_EX if alone else fcntl.LOCK_SH):
+            if time.monotonic() >= deadline:
+                raise LockedError(
+                    f"Another lab is still at work: {what}",
+                    details=f"Who it is: fuser -v {path}",
+                    hint="Wait for it to end, then run the same command again.",
+                )
+            if not told:
+                on_wait(f"waiting for {what}")
+                told = True
+            time.sleep(_LOOK_AGAIN_S)
+        yield
+
+
 def holder_of(path: Path) -> Holder | None:
     """Who has noted that it holds the lock, the last one if it is free; None where nobody has."""
     try:
@@ -110,7 +152,7 @@ def _take(
 ) -> None:
     began = time.monotonic()
     told = False
-    while not _taken(descriptor, path):
+    while not _taken(descriptor, path, fcntl.LOCK_EX):
         holder = holder_of(path)
         is_dead = holder is not None and not holder.is_alive
         who = str(holder or f"the holder has not written who it is into {path}")
@@ -128,9 +170,9 @@ def _take(
         time.sleep(_LOOK_AGAIN_S)
 
 
-def _taken(descriptor: int, path: Path) -> bool:
+def _taken(descriptor: int, path: Path, kind: int) -> bool:
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     except OSError as error:

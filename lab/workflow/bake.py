@@ -29,6 +29,8 @@ def bakes_of(
 ) -> tuple[dict[str, str], dict[str, str]]:
     """Which box each machine is to be a clone of; makes bakes where that is worth it.
 
+    Until machines have been made of them, only `lab.workflow.boxes.boxes_in_use` keeps bakes.
+
     Args:
         project: whose machines; its guest settings have been written.
         machines: those that are to be made.

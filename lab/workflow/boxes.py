@@ -23,6 +23,7 @@ from lab.workflow.observer import Observer
 
 PROVIDER = "lxc"
 LOCK_NAME = "lab-boxes.lock"
+IN_USE_NAME = "lab-boxes-in-use.lock"
 # Building a box takes minutes, on a slow line many.
 _WAIT_S = 3600.0
 
@@ -31,7 +32,8 @@ _WAIT_S = 3600.0
 def boxes_locked(operation: str, *, on_wait: Callable[[str], None]) -> Iterator[None]:
     """Have Vagrant's boxes for this lab alone while the block runs.
 
-    Whoever holds it may not wait for a project's lock: who holds that may wait for this one.
+    Whoever holds it may wait neither for a project's lock nor for `boxes_in_use`: who holds one of
+    those may wait for this one.
 
     Args:
         operation: what is done with them, for the one who has to wait.
@@ -44,6 +46,24 @@ def boxes_locked(operation: str, *, on_wait: Callable[[str], None]) -> Iterator[
     with lock.hold(
         path, operation=operation, wait_s=_WAIT_S, on_wait=on_wait, what="Vagrant's boxes"
     ):
+        yield
+
+
+@contextmanager
+def boxes_in_use(*, on_wait: Callable[[str], None]) -> Iterator[None]:
+    """Have no box pruned while the block runs; others may have so at the same time.
+
+    For who finds a bake and makes machines of it later: until then nothing else says that it is
+    used. Locks are taken in this order: a project's, this one, the one of `boxes_locked`.
+
+    Args:
+        on_wait: told when a `lab box prune` is waited for.
+
+    Raises:
+        LockedError: it did not end in an hour.
+    """
+    path = catalog.vagrant_home() / IN_USE_NAME
+    with lock.share(path, wait_s=_WAIT_S, on_wait=on_wait, what="a `lab box prune`"):
         yield
 
 
@@ -135,15 +155,25 @@ def prune(*, on_wait: Callable[[str], None], log: Path | None = None) -> list[st
     """Remove the bakes that no machine is a clone of, and unpacked roots that nothing uses.
 
     Boxes that were built or added stay. What a machine uses is never removed, whichever project's
-    machine it is.
+    machine it is. A `lab up` at work may be about to use some, so it is waited for.
+
+    Args:
+        on_wait: told who is waited for.
+        log: gets what Vagrant says.
 
     Returns:
         What was removed, by name.
 
     Raises:
+        LockedError: another lab was at work for an hour.
         LabError: something could not be removed.
     """
-    with boxes_locked("box prune", on_wait=on_wait):
+    path = catalog.vagrant_home() / IN_USE_NAME
+    using = "a `lab up` at work, which may use any box"
+    with (
+        lock.share(path, alone=True, wait_s=_WAIT_S, on_wait=on_wait, what=using),
+        boxes_locked("box prune", on_wait=on_wait),
+    ):
         return _prune(log)
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from lab.errors import OK
 from lab.system import lock
-from lab.workflow.boxes import LOCK_NAME
+from lab.workflow.boxes import LOCK_NAME, boxes_in_use, boxes_locked
 
 Started = Callable[..., "subprocess.Popen[str]"]
 # Building takes debootstrap, which not every host has.
@@ -85,6 +85,26 @@ def test_two_builds_of_one_box_build_it_once(world: Any, both: Any) -> None:
     assert (world.root / "built").read_text() == "built\n"
     ends = sorted(heard.strip().splitlines()[-1] for heard in said)
     assert ends == ["The box lab/debian-12 is built.", "The box lab/debian-12 is up to date."]
+
+
+def test_a_bake_that_somebody_is_about_to_clone_is_not_pruned(
+    lab: Any, world: Any, started: Started
+) -> None:
+    assert lab("bake").code == OK
+    [bake] = (world.root.parent / "vagrant.d/boxes").glob("lab-bake-*")
+    with boxes_in_use(on_wait=pytest.fail):
+        child = started("box", "prune")
+        assert child.stderr is not None
+        assert child.stderr.readline() == (
+            "waiting for a `lab up` at work, which may use any box\n"
+        )
+        assert bake.exists()
+        # What makes boxes goes on.
+        with boxes_locked("bake", on_wait=pytest.fail):
+            pass
+    _, err = child.communicate(timeout=60)
+    assert child.returncode == OK
+    assert err.startswith("Removed lab-bake/tiny-")
 
 
 @pytest.mark.parametrize("words", [("box", "prune"), ("box", "add", "school/base")])

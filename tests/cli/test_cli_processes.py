@@ -175,6 +175,34 @@ def test_nohup_has_lab_go_on_when_the_terminal_is_closed(world: Any, started: St
     assert child.returncode == OK
 
 
+def test_failures_are_seen_though_the_parent_ignores_that_children_end(
+    world: Any, started: Started
+) -> None:
+    world.fault(vagrant__up={"code": 1, "stderr": "That is all.\n"})
+    before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    try:
+        child = started("up", "ana", "--no-bake")
+    finally:
+        signal.signal(signal.SIGCHLD, before)
+    out, err = child.communicate(timeout=60)
+    assert child.returncode == NOT_ALL_WELL
+    assert "That is all." in out
+    assert "Traceback" not in err
+
+
+def test_a_doctor_that_is_killed_leaves_no_vagrant_at_work(
+    world: Any, started: Started, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # What it leaves is for the next doctor, and not for the one of who runs the tests.
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    world.fault(vagrant__up={"hang": True})
+    child = started("doctor")
+    assert int(wait_for(world.root / "hanging")) in of_world(world)
+    child.kill()
+    child.communicate()
+    assert orphans(world) == {}
+
+
 def test_a_vagrant_without_ears_is_killed_after_a_grace(
     lab: Lab, world: Any, hanging: Callable[..., subprocess.Popen[str]]
 ) -> None:

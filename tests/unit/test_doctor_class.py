@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -11,10 +13,13 @@ from pathlib import Path
 
 import pytest
 
+from lab.errors import ProcessError
+from lab.machines.boxes import catalog
 from lab.machines.health import Health
 from lab.machines.providers.base import Limit
-from lab.system import lock
-from lab.system.files import LabFolder, write_json
+from lab.system import lock, process
+from lab.system.files import LabFolder, temporary_beside, write_json
+from lab.workflow.boxes import LOCK_NAME
 from lab.workflow.doctor import class_state, leftovers, limits
 from lab.workflow.doctor.subject import Subject, subject_of
 from lab.workflow.project import Project
@@ -137,7 +142,11 @@ def test_machines_that_are_as_noted(
 ) -> None:
     made("ana")
     verdict = class_state.machines(subject, folder)
-    assert (verdict.outcome, verdict.found) == (Health.OK, "1 machine, as lab has noted")
+    well = "1 machine, none of them half-made, lost or off the roster"
+    assert (verdict.outcome, verdict.found) == (Health.OK, well)
+    # `lab plan` calls it ok as well, and `lab up` notes it anew.
+    folder.machine_state("hello-ana").write_text('{"lab": "he')
+    assert class_state.machines(subject, folder).found == well
 
 
 def test_machines_that_are_otherwise(
@@ -145,16 +154,15 @@ def test_machines_that_are_otherwise(
 ) -> None:
     made("ana")
     provider.found.clear()
-    provider.add("lab-c0ffee-hello-luis")
+    provider.add("lab-c0ffee-hello-luis", state="stopped", started=False)
     provider.add("lab-c0ffee-hello-paco")
     provider.add("lab-0ther0-hello-eva")
-    write_json(folder.machine_state("hello-paco"), {})
     verdict = class_state.machines(subject, folder)
     assert verdict.outcome is Health.NOTE
     assert verdict.found.splitlines() == [
         "hello-paco: off the roster (orphans)",
-        "hello-luis: made only half",
-        "hello-ana: noted by lab, and gone",
+        "hello-luis: never started (made only half, or not of lab's making)",
+        "hello-ana: made by lab, and gone",
     ]
     assert verdict.fix.startswith("lab plan")
 
@@ -190,7 +198,7 @@ def test_a_lock_that_is_held_is_neither_taken_nor_broken(folder: LabFolder) -> N
     with lock.hold(folder.lock, operation="up"):
         verdict = leftovers.lock(folder)
         assert verdict.outcome is Health.NOTE
-        assert verdict.found.startswith(f"pid {os.getpid()} holds it: `lab up` since ")
+        assert verdict.found.startswith(f"held by pid {os.getpid()}: `lab up`, since ")
         text = folder.lock.read_text().replace(str(os.getpid()), "999999999")
         folder.lock.write_text(text)
         assert "is dead" in leftovers.lock(folder).found
@@ -213,11 +221,24 @@ def test_a_scratch_machine_of_a_dead_lab_is_removed_and_no_student_s(
         assert leftovers.scratch_machines(subject, folder).outcome is Health.OK
 
 
+BESIDE = """
+import sys
+from pathlib import Path
+from lab.system.files import LabFolder, temporary_beside
+temporary_beside(LabFolder(Path(sys.argv[1])).state / "project.json").touch()
+"""
+
+
 def test_half_written_files_go_and_others_stay(folder: LabFolder) -> None:
-    left = old(folder.state / "machines/.hello-ana.json.x7_ab3qz")
-    young = folder.state / ".project.json.abcdefgh"
-    young.touch()
-    kept = [young, old(folder.root / ".gitignore"), old(folder.ssh / "hello-ana/admin")]
+    with subprocess.Popen([sys.executable, "-c", BESIDE, str(folder.project)]) as dead:
+        pass
+    [left] = folder.state.glob(f".project.json.{dead.pid}-*.new")
+    kept = [
+        old(temporary_beside(folder.state / "project.json")),
+        old(folder.root / ".gitignore"),
+        old(folder.state / ".project.json.x7_ab3qz"),
+        old(folder.ssh / "hello-ana/admin"),
+    ]
     verdict = leftovers.half_written(folder)
     assert verdict.outcome is Health.NOTE
     with lock.hold(folder.lock, operation="up"):
@@ -242,12 +263,12 @@ def test_programs_whose_lab_is_dead(
         "500": ("1", "python\0-m\0lab\0", folder.project),
     }
     for number, (parent, words, cwd) in running.items():
-        process = tmp_path / "proc" / number
-        process.mkdir(parents=True)
-        (process / "stat").write_text(f"{number} (a) b) S {parent} {number} {number} 0")
-        (process / "comm").write_text("python\n")
-        (process / "cmdline").write_text(words)
-        (process / "cwd").symlink_to(cwd)
+        place = tmp_path / "proc" / number
+        place.mkdir(parents=True)
+        (place / "stat").write_text(f"{number} (a) b) S {parent} {number} {number} 0")
+        (place / "comm").write_text("python\n")
+        (place / "cmdline").write_text(words)
+        (place / "cwd").symlink_to(cwd)
     verdict = leftovers.orphan_processes(folder)
     assert verdict.outcome is Health.NOTE
     assert verdict.fix == "Wait for them to end, or: kill 11 12"
@@ -264,11 +285,19 @@ def test_builds_that_nobody_is_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     for name in ("dead", "busy"):
         old(builds / f"lab-box-debian-12-{name}")
     (running / "cmdline").write_text(f"debootstrap\0{builds}/lab-box-debian-12-busy/root\0")
+    # Who builds boxes is root, or becomes root for a command.
+    monkeypatch.setattr(process, "as_root", list)
+    boxes_lock = catalog.vagrant_home() / LOCK_NAME
     verdict = leftovers.box_builds(builds)
     assert verdict.outcome is Health.NOTE
     assert list(map(str, verdict.commands)) == [
-        f"sudo rm -rf --one-file-system {builds}/lab-box-debian-12-dead"
+        f"flock --nonblock {boxes_lock} rm -rf --one-file-system {builds}/lab-box-debian-12-dead"
     ]
+    with lock.hold(boxes_lock, operation="box build"), pytest.raises(ProcessError):
+        verdict.commands[0].run()
+    assert len(list(builds.iterdir())) == 3
+    verdict.commands[0].run()
+    assert len(list(builds.iterdir())) == 2
 
 
 def test_roots_that_nobody_finished(tmp_path: Path) -> None:
@@ -281,8 +310,13 @@ def test_roots_that_nobody_finished(tmp_path: Path) -> None:
     verdict = leftovers.half_unpacked(tmp_path)
     assert verdict.outcome is Health.NOTE
     assert list(map(str, verdict.commands)) == [
-        f"sudo rm -rf --one-file-system {roots}/debian-12-def.part"
+        f"sudo flock --nonblock {roots}/lock rm -rf --one-file-system {roots}/debian-12-def.part"
     ]
+    with lock.hold(roots / "lock", operation="unpacking"), pytest.raises(ProcessError):
+        verdict.commands[0].run()
+    assert (roots / "debian-12-def.part").exists()
+    verdict.commands[0].run()
+    assert sorted(path.name for path in roots.iterdir()) == ["debian-12-abc", "lock"]
 
 
 def limit(name: str, free: float, hint: str = "") -> Limit:
@@ -304,7 +338,7 @@ def test_a_kernel_s_limit_is_raised_by_a_safe_command(
     provider.limits = (limit("inotify", 2, SYSCTL), limit("addresses", 2, "a larger network"))
     verdict = limits.kernel_limits(subject)
     assert verdict.outcome is Health.PROBLEM
-    assert verdict.found == "inotify: 3 more machines would take 3, and 2 are free"
+    assert verdict.found == "inotify: 3 machines need 3, 2 are free"
     assert list(map(str, verdict.commands)) == ["sudo sysctl -w fs.inotify.max_user_instances=1024"]
     assert "to keep it: echo it" in verdict.why
     other = limits.class_fits(subject)

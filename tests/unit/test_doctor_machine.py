@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -240,13 +241,28 @@ def test_what_a_killed_doctor_has_left_is_removed_and_what_another_is_at_is_not(
 ) -> None:
     started = Path(f"/proc/{os.getppid()}/stat").read_text().rpartition(")")[2].split()[19]
     busy, dead = f"labdoctor-{os.getppid()}-{started}", f"labdoctor-{os.getppid()}-1"
-    for name in (busy, dead, "labdoctor-999999999-5", "lab-c0ffee-hello-ana"):
+    others = ["lab-c0ffee-hello-ana", "labdoctor-999999999-5-of-mine", "labdoctor-test"]
+    for name in (busy, dead, "labdoctor-999999999-5", *others):
         provider.add(name)
-        (tmp_path / f"{name}-x_y").mkdir()
+        (tmp_path / f"{name}-abcdef_1").mkdir()
     found_in(subject)
     assert sorted(provider.removed) == [dead, "labdoctor-999999999-5"]
-    left = [path.name for path in tmp_path.glob("lab*-x_y")]
-    assert sorted(left) == ["lab-c0ffee-hello-ana-x_y", f"{busy}-x_y"]
+    left = [path.name for path in tmp_path.glob("lab*-abcdef_1")]
+    assert sorted(left) == sorted(f"{name}-abcdef_1" for name in (busy, *others))
+
+
+def test_a_doctor_that_nobody_has_waited_for_is_dead(
+    subject: Subject, inside: Inside, provider: FakeProvider
+) -> None:
+    with subprocess.Popen(["true"]) as zombie:
+        stat = Path(f"/proc/{zombie.pid}/stat")
+        deadline = time.monotonic() + 15
+        while ") Z " not in stat.read_text() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        name = f"labdoctor-{zombie.pid}-{stat.read_text().rpartition(')')[2].split()[19]}"
+        provider.add(name)
+        found_in(subject)
+        assert provider.removed == [name]
 
 
 def test_the_place_to_boot_at_is_gone_afterwards(

@@ -14,7 +14,8 @@ GOOD = {"version": 1, "machines": {"abc": {"name": "hello-ana"}}}
 
 
 @pytest.fixture
-def index() -> Path:
+def index(monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(vagrant_index, "_A_WRITE_S", 0.0)
     path = vagrant_index.index_path()
     path.parent.mkdir(parents=True, exist_ok=True)
     return path
@@ -62,6 +63,22 @@ def test_a_damaged_list_is_moved_aside_and_kept(index: Path, damage: bytes) -> N
     [kept] = index.parent.glob("index.damaged-*")
     assert kept.read_bytes() == damage
     assert vagrant_index.machine_index(None).outcome is Health.OK
+
+
+@pytest.mark.parametrize("half", ["", '{"version":1,"machines":{"abc":{"na'])
+def test_a_list_that_is_just_being_written_is_well(
+    index: Path, project: Path, half: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index.write_text(half)
+    waited: list[float] = []
+
+    def write_the_rest(seconds: float) -> None:
+        waited.append(seconds)
+        index.write_text(json.dumps(GOOD))
+
+    monkeypatch.setattr(vagrant_index.process, "pause", write_the_rest)
+    assert vagrant_index.machine_index(project).outcome is Health.OK
+    assert len(waited) == 1
 
 
 def test_an_empty_list_beside_machines_is_not_no_machines(index: Path, project: Path) -> None:

@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -171,6 +172,42 @@ def test_who_does_not_wait_is_told_nothing(path: Path) -> None:
     ):
         pass
     assert told == []
+
+
+def quietly(path: Path, *, alone: bool = False, wait_s: float = 0.0) -> Any:
+    return lock.share(path, alone=alone, wait_s=wait_s, on_wait=lambda _: None, what="an up")
+
+
+def test_a_shared_lock_is_had_by_many_and_by_nobody_who_wants_it_alone(path: Path) -> None:
+    with quietly(path), quietly(path):
+        with pytest.raises(LockedError, match="Another lab is still at work: an up") as caught:
+            quietly(path, alone=True).__enter__()
+        assert caught.value.details == f"Who it is: fuser -v {path}"
+    with quietly(path, alone=True), pytest.raises(LockedError):
+        quietly(path).__enter__()
+    with quietly(path):
+        assert path.read_bytes() == b""
+
+
+def test_who_wants_a_shared_lock_alone_waits_for_all(path: Path) -> None:
+    told: list[str] = []
+    ended: list[str] = []
+    held = threading.Event()
+
+    def other() -> None:
+        with quietly(path):
+            held.set()
+            while not told:
+                time.sleep(0.01)
+            ended.append("up")
+
+    thread = threading.Thread(target=other)
+    thread.start()
+    held.wait(15)
+    with lock.share(path, alone=True, wait_s=15, on_wait=told.append, what="an up"):
+        assert ended == ["up"]
+    thread.join()
+    assert told == ["waiting for an up"]
 
 
 def test_a_longer_note_leaves_no_rest(path: Path) -> None:

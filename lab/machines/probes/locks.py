@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 _LOCKS = Path("/proc/locks")
@@ -34,14 +33,3 @@ def is_held_inode(inode: int) -> bool:
         if len(words) >= _FIELDS and words[1] == "FLOCK" and words[5].endswith(f":{inode}"):
             return True
     return False
-
-
-def is_alive(pid: int) -> bool:
-    """Whether there is a process with this number."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

@@ -25,8 +25,10 @@ from typing import Any
 
 from lab.machines.boxes.catalog import vagrant_home
 from lab.machines.health import Command, Health, Verdict, note, ok, problem
+from lab.system import process
 
 _VERSION = 1
+_A_WRITE_S = 1.0
 _WHY = "Every command of Vagrant fails, in every project; the machines themselves are not harmed."
 
 
@@ -36,7 +38,20 @@ def index_path() -> Path:
 
 
 def machine_index(project: Path | None) -> Verdict:
-    """Whether Vagrant can read its list of machines, and has a project's machines in it."""
+    """Whether Vagrant can read its list of machines, and has a project's machines in it.
+
+    Raises:
+        Interrupted: somebody stopped lab.
+    """
+    verdict = _look(project)
+    if verdict.commands:
+        # A Vagrant may be writing it at this moment.
+        process.pause(_A_WRITE_S)
+        verdict = _look(project)
+    return verdict
+
+
+def _look(project: Path | None) -> Verdict:
     path = index_path()
     try:
         data = path.read_bytes()

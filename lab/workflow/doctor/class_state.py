@@ -12,7 +12,7 @@ from lab.report.layout import amount, listing
 from lab.system.files import LabFolder, read_json
 from lab.workflow.doctor.subject import Subject
 from lab.workflow.project import PROJECT_FILE
-from lab.workflow.records import read_record
+from lab.workflow.records import Stage, all_records, read_record
 
 _KEYS = ("admin", "host", "student")
 _OTHERS_MAY = 0o077
@@ -70,17 +70,25 @@ def state_files(folder: LabFolder) -> Verdict:
 
 
 def machines(subject: Subject, folder: LabFolder) -> Verdict:
-    """Whether labs.yaml, lab's notes and the provider have the same machines."""
-    noted = {path.stem for path in (folder.state / "machines").glob("*.json")}
+    """Whether labs.yaml, lab's notes and the provider have the same machines.
+
+    What lab has no note of is as well as any other once it has started: `lab up` notes it anew.
+    """
+    records = all_records(folder)
     there = subject.guests()
-    found = []
-    if subject.classroom is not None:
-        found.append((sorted(set(there) - set(subject.students)), "off the roster (orphans)"))
-    found.append((sorted(set(there) - noted), "made only half"))
-    found.append((sorted(noted - set(there)), "noted by lab, and gone"))
+    wanted = set(subject.students) if subject.classroom is not None else {*there, *records}
+    began = {name for name, guest in there.items() if guest.started}
+    made = {name for name, record in records.items() if record.stage is not Stage.CREATING}
+    found = [
+        (sorted((began | there.keys() & records) - wanted), "off the roster (orphans)"),
+        (sorted(there.keys() - began), "never started (made only half, or not of lab's making)"),
+        (sorted(made & wanted - there.keys()), "made by lab, and gone"),
+    ]
     told = [f"{listing(names)}: {what}" for names, what in found if names]
     if not told:
-        return ok(f"{amount(len(there), 'machine')}, as lab has noted")
+        return ok(
+            f"{amount(len(there), 'machine')}, none of them half-made, lost or off the roster"
+        )
     return note("\n".join(told), fix="lab plan   (says what lab up would do about each)")
 
 

@@ -2,48 +2,41 @@
 
 from __future__ import annotations
 
-import json
-import re
 import time
 from contextlib import suppress
 from pathlib import Path
 
+from lab.machines.boxes import catalog
 from lab.machines.health import Command, Verdict, note, ok, problem
-from lab.machines.probes.locks import is_alive, is_held, is_held_inode
+from lab.machines.probes.locks import is_held, is_held_inode
 from lab.report.layout import amount, listing
 from lab.system import process
 from lab.system.files import LabFolder
+from lab.system.lock import holder_of
 from lab.workflow.bake import scratch_prefix
+from lab.workflow.boxes import LOCK_NAME
 from lab.workflow.doctor.subject import Subject
 
-# `mkstemp` puts eight characters behind what `write_atomically` calls a file on its way.
-_ON_ITS_WAY = re.compile(r"\..+\.[a-z0-9_]{8}")
-_A_WRITE_S = 60.0
 _BETWEEN_COMMANDS_S = 600.0
 BUILDS = Path("/var/tmp")  # noqa: S108 (where boxes are built)
 _PROCESSES = Path("/proc")
 # What lab leaves running when it is killed; its name, or that of the script that Ruby runs.
 _PROGRAMS = ("vagrant", "ssh")
+_REMOVE = ("rm", "-rf", "--one-file-system")
 
 
 def lock(folder: LabFolder) -> Verdict:
     """Who holds the project's lock; what a dead holder wrote into it hinders nobody."""
-    try:
-        said = json.loads(folder.lock.read_text(encoding="utf-8"))
-        pid, who = int(said["pid"]), f"`lab {said['operation']}` since {said['started']}"
-    except FileNotFoundError:
-        return ok("free")
-    except (ValueError, KeyError, TypeError):
-        pid, who = 0, "somebody who has not written who it is"
+    holder = holder_of(folder.lock)
     if not is_held(folder.lock):
-        return ok(f"free; the last to hold it was pid {pid}" if pid else "free")
-    if pid and not is_alive(pid):
+        return ok(f"free; the last to hold it was pid {holder.pid}" if holder else "free")
+    if holder is not None and not holder.is_alive:
         return note(
-            f"pid {pid}, {who}, is dead, and programs that it had started still hold the lock",
+            f"its holder is dead, and programs that it had started still hold it ({holder})",
             fix="Wait for them to end; who they are: " + f"fuser -v {folder.lock}",
         )
     return note(
-        f"pid {pid} holds it: {who}" if pid else f"held by {who}",
+        f"held by {holder or 'somebody who has not written who it is'}",
         fix="Wait for it to end, or let lab wait: add --wait 60s to the command",
     )
 
@@ -68,17 +61,12 @@ def half_written(folder: LabFolder) -> Verdict:
     """Files of lab's that somebody was writing when killed."""
     if is_held(folder.lock):
         return ok("another lab is at work, and may be writing")
-    before = time.time() - _A_WRITE_S
-    left = [
-        path
-        for path in folder.root.rglob(".*")
-        if _ON_ITS_WAY.fullmatch(path.name) and path.is_file() and path.stat().st_mtime < before
-    ]
+    left = folder.half_written()
     if not left:
         return ok("none")
     return note(
         f"{amount(len(left), 'file')} that nobody finished writing ({left[0].name})",
-        commands=(Command(argv=("rm", "-f", "--", *map(str, sorted(left)))),),
+        commands=(Command(argv=("rm", "-f", "--", *map(str, left))),),
     )
 
 
@@ -98,7 +86,15 @@ def box_builds(where: Path = BUILDS) -> Verdict:
     return note(
         f"{amount(len(left), 'folder')} of builds that were killed: "
         + listing([str(path) for path in left]),
-        commands=(Command(argv=("rm", "-rf", "--one-file-system", *map(str, left)), as_root=True),),
+        # The lock is the user's own, and must not become root's.
+        commands=(
+            Command(
+                argv=(
+                    *_under(catalog.vagrant_home() / LOCK_NAME),
+                    *process.as_root([*_REMOVE, *map(str, left)]),
+                )
+            ),
+        ),
     )
 
 
@@ -151,8 +147,14 @@ def half_unpacked(lxcpath: Path) -> Verdict:
     left = [str(roots / name) for name in inodes]
     return note(
         f"{amount(len(left), 'root')} that nobody finished: {listing(left)}",
-        commands=(Command(argv=("rm", "-rf", "--one-file-system", *left), as_root=True),),
+        # Somebody may begin to unpack one before this is run.
+        commands=(Command(argv=(*_under(roots / "lock"), *_REMOVE, *left), as_root=True),),
     )
+
+
+def _under(lock_file: Path) -> tuple[str, ...]:
+    """What a command begins with that is run under a lock or not at all."""
+    return ("flock", "--nonblock", str(lock_file))
 
 
 def _command_lines() -> list[str]:

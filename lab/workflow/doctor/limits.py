@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from lab.classroom.classes import MachineSize
-from lab.machines.admission import quantity
+from lab.machines.admission import Use, use_of
 from lab.machines.health import Command, Verdict, note, ok, problem, unknown
-from lab.machines.providers.base import Limit
 from lab.report.layout import amount
 from lab.workflow.doctor.subject import Subject
 
@@ -24,12 +23,13 @@ def kernel_limits(subject: Subject) -> Verdict:
 
     They cost nothing to raise, so that is a safe fix; until the next boot.
     """
-    started, short, count = _short(subject, of_kernel=True)
+    uses = _uses(subject, of_kernel=True)
+    short = _short(uses)
     if not short:
-        return _enough(started, count)
-    matches = [match for hint in _hints(short, started) if (match := _SYSCTL.match(hint))]
+        return _enough(uses)
+    matches = [match for hint in _hints(short) if (match := _SYSCTL.match(hint))]
     commands = tuple(Command(argv=tuple(shlex.split(match[1])), as_root=True) for match in matches)
-    found = _told(subject, short, started)
+    found = _told(subject, short)
     if subject.classroom is None:
         return note(found, commands=commands)
     kept = "\n".join(match[2] for match in matches if match[2])
@@ -43,11 +43,12 @@ def class_fits(subject: Subject) -> Verdict:
 
     Without a labs.yaml: for thirty machines of the usual size, and then too little is a note.
     """
-    started, short, count = _short(subject, of_kernel=False)
+    uses = _uses(subject, of_kernel=False)
+    short = _short(uses)
     if not short:
-        return _enough(started, count)
-    fix = "\n".join(dict.fromkeys(hint for hint in _hints(short, started) if hint))
-    found = _told(subject, short, started)
+        return _enough(uses)
+    fix = "\n".join(dict.fromkeys(hint for hint in _hints(short) if hint))
+    found = _told(subject, short)
     if subject.classroom is None:
         return note(found, fix=fix)
     return problem(
@@ -57,17 +58,19 @@ def class_fits(subject: Subject) -> Verdict:
     )
 
 
-def _short(
-    subject: Subject, *, of_kernel: bool
-) -> tuple[list[Mapping[str, float]], list[Limit], int]:
-    """What each machine to be started needs, the limits too low for all, and of how many."""
+def _uses(subject: Subject, *, of_kernel: bool) -> list[Use]:
+    """What the machines to be started need of the kernel's limits, or of the others."""
     limits = [
         limit
         for limit in subject.provider.capacity()
         if (_SYSCTL.match(limit.hint_for(1)) is not None) == of_kernel
     ]
     needs = [subject.provider.needs(size, new=new) for size, new in _to_be_started(subject)]
-    return needs, [limit for limit in limits if _needed(limit, needs) > limit.free], len(limits)
+    return [use_of(limit, [it.get(limit.name, 0) for it in needs]) for limit in limits]
+
+
+def _short(uses: Sequence[Use]) -> list[Use]:
+    return [use for use in uses if use.fit < use.of]
 
 
 def _to_be_started(subject: Subject) -> list[tuple[MachineSize, bool]]:
@@ -82,27 +85,18 @@ def _to_be_started(subject: Subject) -> list[tuple[MachineSize, bool]]:
     ]
 
 
-def _enough(started: Sequence[object], limits: int) -> Verdict:
-    if not limits:
+def _enough(uses: Sequence[Use]) -> Verdict:
+    if not uses:
         return unknown("The provider does not say what this computer allows")
-    if not started:
+    if not uses[0].of:
         return ok("all machines run")
-    return ok(f"enough for {amount(len(started), 'more machine')}")
+    return ok(f"enough for {amount(uses[0].of, 'more machine')}")
 
 
-def _told(subject: Subject, short: Sequence[Limit], needs: Sequence[Mapping[str, float]]) -> str:
-    lines = [
-        f"{limit.name}: {amount(len(needs), 'more machine')} would take "
-        f"{quantity(_needed(limit, needs), limit)}, and {quantity(limit.free, limit)} are free"
-        for limit in short
-    ]
+def _told(subject: Subject, short: Sequence[Use]) -> str:
     head = [f"For a class of {USUAL_CLASS}:"] if subject.classroom is None else []
-    return "\n".join([*head, *lines])
+    return "\n".join([*head, *map(str, short)])
 
 
-def _hints(short: Sequence[Limit], needs: Sequence[Mapping[str, float]]) -> list[str]:
-    return [limit.hint_for(_needed(limit, needs)) for limit in short]
-
-
-def _needed(limit: Limit, needs: Sequence[Mapping[str, float]]) -> float:
-    return sum(it.get(limit.name, 0) for it in needs)
+def _hints(short: Sequence[Use]) -> list[str]:
+    return [use.limit.hint_for(use.needed) for use in short]

@@ -25,11 +25,11 @@ from lab.machines.fleet import Machine
 from lab.machines.guest_settings import write_settings
 from lab.machines.health import Verdict, ok, problem, unknown
 from lab.machines.keys import read_keys
-from lab.machines.probes.locks import is_alive
 from lab.machines.probes.package_index import index_url
 from lab.machines.probes.vagrant_index import is_damaged
 from lab.machines.providers.base import Provider
 from lab.system.files import LabFolder
+from lab.system.guardian import runs
 from lab.workflow.doctor.subject import Subject
 from lab.workflow.scratch import Scratch, scratch_machine
 
@@ -48,6 +48,8 @@ TITLES = {
     _INDEX: "a machine reaches the package index, and trusts it",
     _CLOCK: "a machine's clock",
 }
+# The number of the doctor's process, and when it started; a folder's name is made unique besides.
+_OF_A_DOCTOR = re.compile(rf"{PREFIX}(\d+)-(\d+)(?:-[a-z0-9_]{{8}})?", re.ASCII)
 NO_MACHINE = "No machine came up to try it from"
 DEFAULT_BOX = "debian-12"
 # What `lab init` writes, for a computer that has no labs.yaml yet.
@@ -305,10 +307,10 @@ def remove_dead_ones(provider: Provider) -> None:
         LabError: one could not be removed.
     """
     for name in provider.guests(PREFIX):
-        if not _is_somebodys(name):
+        if _is_of_a_dead_one(name):
             provider.remove(name)
     for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
-        if not _is_somebodys(folder.name):
+        if _is_of_a_dead_one(folder.name):
             shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -317,9 +319,13 @@ def _own_name() -> str:
     return f"{PREFIX}{os.getpid()}-{_started(os.getpid())}"
 
 
-def _is_somebodys(name: str) -> bool:
-    pid, started, *_ = [*name.removeprefix(PREFIX).split("-"), ""]
-    return pid.isdecimal() and is_alive(int(pid)) and _started(int(pid)) == started
+def _is_of_a_dead_one(name: str) -> bool:
+    match = _OF_A_DOCTOR.fullmatch(name)
+    # What somebody else has called so is theirs.
+    if match is None:
+        return False
+    pid = int(match[1])
+    return not (runs(pid) and _started(pid) == match[2])
 
 
 def _started(pid: int) -> str:
