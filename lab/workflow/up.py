@@ -11,7 +11,7 @@ from lab.machines.fleet import Machine
 from lab.machines.providers.base import Guest
 from lab.workflow.admission import Admission, admit
 from lab.workflow.boot import Boot, not_running
-from lab.workflow.boxes import ensure_boxes
+from lab.workflow.boxes import boxes_in_use, ensure_boxes
 from lab.workflow.files import write_guest_settings, write_vagrantfile
 from lab.workflow.lifecycle import destroy
 from lab.workflow.observer import Observer
@@ -62,7 +62,6 @@ def bring_up(
     guests = project.provider.guests(project.prefix)
     found = find(project, machines, guests)
     refused = refusals({name: it for name, it in found.items() if name not in doomed})
-    failures: dict[str, str] = {}
     if options.boot:
         able = [machine for machine in machines if machine.name not in refused]
         refused |= _without_room(project, able, guests, options=options)
@@ -89,24 +88,44 @@ def bring_up(
         found = find(project, machines, guests)
     write_guest_settings(project)
     if options.boot:
-        guests = clear_the_way(project, [found[it.name] for it in going], guests)
-        worth_from = worth_baking_from(len(going), bake=options.bake, provision=options.provision)
-        project, failures = with_boxes(
-            project, going, guests, observer=observer, worth_from=worth_from
-        )
-        project = with_addresses(project, going, guests)
-        machines = _same(machines, project)
+        # From finding a bake to having clones of it.
+        with boxes_in_use(on_wait=observer.note):
+            guests = clear_the_way(project, [found[it.name] for it in going], guests)
+            worth = worth_baking_from(len(going), bake=options.bake, provision=options.provision)
+            project, failures = with_boxes(
+                project, going, guests, observer=observer, worth_from=worth
+            )
+            project = with_addresses(project, going, guests)
+            machines = _same(machines, project)
+            run = _run(project, machines, guests, found, refused, failures, options, started)
+            outcomes = run.all(machines, observer=observer)
+    else:
+        run = _run(project, machines, guests, found, refused, {}, options, started)
+        outcomes = run.all(machines, observer=observer)
+    return [outcomes[machine.name] for machine in machines]
+
+
+def _run(  # noqa: PLR0913 (what a run is made of)
+    project: Project,
+    machines: Sequence[Machine],
+    guests: Mapping[str, Guest],
+    found: Mapping[str, Found],
+    refused: Mapping[str, Refusal],
+    failures: Mapping[str, str],
+    options: UpOptions,
+    started: float,
+) -> Run:
+    """The files that Vagrant needs are written then, and it is known what waits for a boot."""
     write_vagrantfile(project)
+    left_out = refused.keys() | failures.keys()
     boot = Boot(
         project,
-        [it for it in machines if it.name not in refused.keys() | failures.keys()],
+        [machine for machine in machines if machine.name not in left_out],
         guests,
         pace=pace_for(project.provider, timeout_s=options.boot_timeout_s),
         timeout_s=options.boot_timeout_s,
     )
-    run = Run(project, boot, options, found, refused, failures, started)
-    outcomes = run.all(machines, observer=observer)
-    return [outcomes[machine.name] for machine in machines]
+    return Run(project, boot, options, found, refused, failures, started)
 
 
 def _is_to_be_made(found: Found) -> bool:
