@@ -95,9 +95,10 @@ class Boot:
                     slowest_s=max((self._took_s.get(it.name, 0.0) for it in machines), default=0.0),
                     late=sum(it.name in self._started and self._failed(it) for it in machines),
                 )
-            while not all(wave.ended for wave in self._waves):
-                process.pause(_LOOK_AGAIN_S)
         finally:
+            # After an interruption too: their programs are being ended just now.
+            for wave in self._waves:
+                wave.wait()
             error = next((wave.error for wave in self._waves if wave.error), None)
             why = error.in_words() if isinstance(error, LabError) else "its turn did not come"
             self._judge(self.waiting, dict.fromkeys((it.name for it in left), why))
@@ -276,6 +277,10 @@ class _Wave:
     def ended(self) -> bool:
         """Whether its Vagrant has ended."""
         return not self._thread.is_alive()
+
+    def wait(self) -> None:
+        """Wait until it has ended."""
+        self._thread.join()
 
     def _run(self, boot: Callable[[Sequence[Machine], threading.Event], None]) -> None:
         try:
