@@ -37,6 +37,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     # A shell has what it runs in the background ignore Ctrl-C, and so would every `lab` that a test interrupts.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    # And under `nohup` a closed terminal is nothing to them.
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     config.addinivalue_line("markers", "machines: boots real guests (run with -m machines)")
     config.addinivalue_line(
         "markers", "may_skip: needs something that not every host has, and says so"
