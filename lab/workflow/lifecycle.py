@@ -67,9 +67,7 @@ def destroy(project: Project, machines: Sequence[Machine], *, observer: Observer
         write_vagrantfile(project)
         _destroy_through_vagrant(project, there)
     for machine in machines:
-        forget(project.folder, machine.name)
-        remove_tree(machine.keys.folder)
-        remove_tree(project.path / ".vagrant" / "machines" / machine.name)
+        _forget(project, machine.name)
     for machine in there:
         observer.done(machine.name, ok=True, summary="destroyed")
     observer.finished()
@@ -91,12 +89,17 @@ def destroy_orphans(project: Project, names: Collection[str], *, observer: Obser
     observer.started(len(orphans), "destroying orphans")
     for name, container in orphans.items():
         project.provider.remove(container)
-        forget(project.folder, name)
-        remove_tree(project.folder.ssh / name)
-        remove_tree(project.path / ".vagrant" / "machines" / name)
+        _forget(project, name)
         observer.done(name, ok=True, summary="destroyed")
     observer.finished()
     return list(orphans)
+
+
+def _forget(project: Project, name: str) -> None:
+    """Remove what lab and Vagrant keep of a machine that is no more."""
+    forget(project.folder, name)
+    remove_tree(project.folder.ssh / name)
+    remove_tree(project.path / ".vagrant" / "machines" / name)
 
 
 def _halt_through_vagrant(project: Project, machines: Sequence[Machine]) -> dict[str, LabError]:

@@ -55,6 +55,11 @@ class Found:
         return self.guest is not None and not self.guest.started
 
     @property
+    def to_be_made(self) -> bool:
+        """Whether nothing is there that could be started."""
+        return self.guest is None or self.cut_off
+
+    @property
     def other_box(self) -> str:
         """The box that it was made of where labs.yaml names another one now, else ""."""
         if self.guest is None or self.record is None or not self.record.made_of:

@@ -230,7 +230,7 @@ class Run:
         """What was noted of a machine, and where it is now; a new one has no history."""
         found = self.found[machine.name]
         record = found.record
-        if found.guest is None or found.cut_off:
+        if found.to_be_made:
             record = new_record(machine)
         elif record is None:
             # Nobody knows any more what it was made of.

@@ -73,7 +73,7 @@ def bring_up(
             [
                 machine.lab.box
                 for machine in going
-                if machine.name in doomed or _is_to_be_made(found[machine.name])
+                if machine.name in doomed or found[machine.name].to_be_made
             ],
             observer=observer,
             log=project.folder.logs / "boxes.log",
@@ -126,10 +126,6 @@ def _run(  # noqa: PLR0913 (what a run is made of)
         timeout_s=options.boot_timeout_s,
     )
     return Run(project, boot, options, found, refused, failures, started)
-
-
-def _is_to_be_made(found: Found) -> bool:
-    return found.guest is None or found.cut_off
 
 
 def _same(machines: Sequence[Machine], project: Project) -> list[Machine]:
