@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pytest
 
 from lab.checks.spec import CheckSpec, in_language
-from lab.classroom.results import CheckResult, Outcome
+from lab.classroom.results import CheckResult, Evidence, Outcome
 from lab.errors import LabError
 
 EVIDENCE_CHARACTERS = 4000
@@ -79,7 +79,7 @@ def _result(
         points=points,
         max_points=spec.points,
         message=message[:_MESSAGE_CHARACTERS],
-        evidence=evidence[:EVIDENCE_CHARACTERS],
+        evidence=Evidence(output=evidence[:EVIDENCE_CHARACTERS]),
         hint="" if outcome is Outcome.PASSED else in_language(spec.hint, language),
         seconds=round(seconds, 3),
     )

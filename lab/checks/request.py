@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from lab.classroom.results import CheckResult, Outcome
+from lab.classroom.results import CheckResult, Evidence, Outcome
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,4 +72,11 @@ def done_event(machine: str) -> str:
 
 def read_result(data: dict[str, Any]) -> CheckResult:
     """A check's result from its event."""
-    return CheckResult(**{**data, "outcome": Outcome(data["outcome"])})
+    return CheckResult(
+        **{
+            **data,
+            "outcome": Outcome(data["outcome"]),
+            "evidence": Evidence(**data["evidence"]),
+            "blocked_by": tuple(data["blocked_by"]),
+        }
+    )

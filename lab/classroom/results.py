@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 
 
@@ -16,12 +18,26 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """What stands behind a failure.
+
+    `expected` and `found` are words or values, `output` the last commands that the check ran in the
+    guest and what they said, cut short.
+    """
+
+    expected: str = ""
+    found: str = ""
+    output: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class CheckResult:
-    """One check on one machine.
+    """One check on one machine, in the words that its reader is to see.
 
     `points` is what was earned, None when the check could not be evaluated: unknown is never a
     zero.
-    `message` is one line (why it did not pass), `evidence` the longer output behind it.
+    `message` is one line (why it did not pass), `evidence` what is behind it; `blocked_by` are the
+    checks that failed, because of which this one means nothing; a `hidden` one is the teacher's.
     """
 
     id: str
@@ -31,19 +47,22 @@ class CheckResult:
     points: float | None
     max_points: float
     message: str = ""
-    evidence: str = ""
+    evidence: Evidence = Evidence()
     hint: str = ""
+    hidden: bool = False
+    blocked_by: tuple[str, ...] = ()
     seconds: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class StudentResult:
-    """Every check of one student's machine, in the guide's order."""
+    """Every check of one student's machine, in the guide's order; `at` is when they were run."""
 
     login: str
     name: str
     machine: str
     checks: tuple[CheckResult, ...]
+    at: datetime | None = None
 
     @property
     def evaluated(self) -> tuple[CheckResult, ...]:
@@ -61,6 +80,11 @@ class StudentResult:
         return sum(check.max_points for check in self.evaluated)
 
     @property
+    def total_points(self) -> float:
+        """Points of all checks, those that nobody could evaluate included."""
+        return sum(check.max_points for check in self.checks)
+
+    @property
     def outcome(self) -> Outcome:
         """Failed when anything failed, else unknown when anything was unknown, else passed."""
         outcomes = {check.outcome for check in self.checks}
@@ -73,10 +97,16 @@ class StudentResult:
 
 @dataclass(frozen=True, kw_only=True)
 class LabResult:
-    """One lab's students, in the roster's order."""
+    """One lab's students, in the roster's order.
+
+    `steps` are the guide's titles by name, in its order; `language` is the one of all its texts,
+    and so the one for what a report says of it.
+    """
 
     lab: str
     students: tuple[StudentResult, ...]
+    steps: Mapping[str, str] = field(default_factory=dict)
+    language: str = "en"
 
 
 class MachineState(StrEnum):
@@ -160,6 +190,41 @@ class MachineOutcome:
     ip: str | None = None
     url: str | None = None
     seconds: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grade:
+    """One student's mark in one lab, out of one of their attempts.
+
+    Attributes:
+        lab: the lab.
+        login: the student.
+        name: their name.
+        email: byte for byte as the roster has it, "" for none.
+        id_number: the school's number of them, "" for none.
+        at: when the attempt ended; None when there is none that was evaluated.
+        attempts: how many there were on this machine.
+        score: points earned; None when nothing was evaluated.
+        max_score: points that could have been earned in what was evaluated.
+        total_points: points of all checks, those that nobody could evaluate included.
+        mark: the score on the scale, None when nothing was evaluated.
+        scale: the highest mark.
+        feedback: a line for the student, in their language, without hidden checks.
+    """
+
+    lab: str
+    login: str
+    name: str
+    email: str = ""
+    id_number: str = ""
+    at: datetime | None = None
+    attempts: int = 0
+    score: float | None = None
+    max_score: float = 0.0
+    total_points: float = 0.0
+    mark: float | None = None
+    scale: float = 10.0
+    feedback: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -153,7 +153,7 @@ def test_whatever_a_check_says_comes_through_and_is_told_inertly(
     assert read_result(json.loads(event.encode().decode())["result"]) == result
     assert result.outcome in {Outcome.FAILED, Outcome.UNKNOWN}
     assert (result.points is None) == (result.outcome is Outcome.UNKNOWN)
-    assert len(result.evidence) <= EVIDENCE_CHARACTERS
+    assert len(result.evidence.output) <= EVIDENCE_CHARACTERS
     student = StudentResult(login="ana", name=text, machine="hello-ana", checks=(result,))
     labs = (LabResult(lab="hello", students=(student,)),)
     stream = io.StringIO()

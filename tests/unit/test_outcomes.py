@@ -8,7 +8,7 @@ import pytest
 
 from lab.checks.outcomes import EVIDENCE_CHARACTERS, blocked_by, result_of, unknown
 from lab.checks.spec import CheckSpec
-from lab.classroom.results import CheckResult, Outcome
+from lab.classroom.results import CheckResult, Evidence, Outcome
 from lab.errors import ConnectionLost
 
 SPEC = CheckSpec(
@@ -45,7 +45,7 @@ def test_a_check_that_does_not_hold_is_told_in_its_author_s_words() -> None:
         outcome=Outcome.FAILED,
         points=0.0,
         message="nginx is not running",
-        evidence="nginx is not running\nassert False\n +  where False = x",
+        evidence=Evidence(output="nginx is not running\nassert False\n +  where False = x"),
         hint="Arráncalo",
     )
 
@@ -84,11 +84,11 @@ def test_a_check_that_breaks_is_not_the_student_s(error: BaseException) -> None:
     broken = result(error)
     assert (broken.outcome, broken.points) == (Outcome.UNKNOWN, None)
     assert broken.message == f"the check itself went wrong: {type(error).__name__}: no why"
-    assert broken.evidence == "no\nwhy"
+    assert broken.evidence.output == "no\nwhy"
 
 
 def test_evidence_is_bounded() -> None:
-    assert len(result(AssertionError("x\n" * 10_000)).evidence) == EVIDENCE_CHARACTERS
+    assert len(result(AssertionError("x\n" * 10_000)).evidence.output) == EVIDENCE_CHARACTERS
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lab.checks.request import Request, Target, done_event, read_result, result_event
-from lab.classroom.results import CheckResult, Outcome
+from lab.classroom.results import CheckResult, Evidence, Outcome
 
 TEXTS = st.text(max_size=10)
 TARGETS = st.builds(
@@ -31,7 +31,7 @@ RESULTS = st.builds(
     points=st.none() | st.floats(0, 100),
     max_points=st.floats(0, 100),
     message=TEXTS,
-    evidence=TEXTS,
+    evidence=st.builds(Evidence, expected=TEXTS, found=TEXTS, output=TEXTS),
     hint=TEXTS,
     seconds=st.floats(0, 100),
 )

@@ -216,7 +216,7 @@ def test_every_check_has_its_outcome_in_the_order_of_the_steps(run: Run, tmp_pat
     )
     assert passed.seconds > 0
     assert (failed.message, failed.hint) == ("expected bye, found hello", "Hazlo")
-    assert failed.evidence.startswith("expected bye, found hello")
+    assert failed.evidence.output.startswith("expected bye, found hello")
     messages = {check_id: result.message for check_id, result in ran.ana.items()}
     assert messages["web.plain"] == "the check's condition does not hold"
     assert messages["web.blocked"] == "blocked by web.fails"

@@ -1,0 +1,85 @@
+"""One `lab verify` as it is kept: every language, every hint, hidden checks and all.
+
+Reports do not read this: `lab.classroom.view` makes of it the results that somebody is to see.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from lab.classroom.results import Outcome
+from lab.classroom.wording import Texts
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckRun:
+    """One check on one machine.
+
+    Attributes:
+        id: its own, unique in the guide.
+        step: the guide's step that it is bound to.
+        title: what it is about.
+        outcome: what became of it.
+        points: what was earned; None when it could not be evaluated.
+        max_points: its weight.
+        message: one line, why it did not pass.
+        expected: what should be.
+        found: what is.
+        output: the last commands that it ran in the guest and what they said, cut short.
+        hint: teaches where to look, and does not give the answer away.
+        full_hint: gives the answer away; empty where the author wrote but one hint.
+        hidden: for the teacher alone.
+        blocked_by: the checks that failed, because of which this one means nothing.
+        seconds: how long it took.
+    """
+
+    id: str
+    step: str
+    title: Texts
+    outcome: Outcome
+    points: float | None
+    max_points: float
+    message: Texts = field(default_factory=dict)
+    expected: Texts = field(default_factory=dict)
+    found: str = ""
+    output: str = ""
+    hint: Texts = field(default_factory=dict)
+    full_hint: Texts = field(default_factory=dict)
+    hidden: bool = False
+    blocked_by: tuple[str, ...] = ()
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudentRun:
+    """Every check of one student's machine, in the guide's order.
+
+    `identity` tells this machine from one that was made anew under the same name; "" where that is
+    not known.
+    """
+
+    login: str
+    name: str
+    machine: str
+    identity: str = ""
+    checks: tuple[CheckRun, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabRun:
+    """One lab's students in the roster's order; `steps` are the guide's titles in its order."""
+
+    lab: str
+    students: tuple[StudentRun, ...]
+    steps: Mapping[str, Texts] = field(default_factory=dict)
+    lang: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """One `lab verify`, and when it ended (with its time zone)."""
+
+    at: datetime
+    labs: tuple[LabRun, ...]
