@@ -1,0 +1,31 @@
+"""Cells of a CSV that a spreadsheet opens: text stays text, whatever it begins with."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+
+from lab.report.text import inert_line
+
+# What Excel, LibreOffice and Google Sheets take for the beginning of a formula (OWASP).
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def inert_cell(text: str) -> str:
+    """Return text from outside as one line that no spreadsheet takes for a formula.
+
+    Not for numbers and emails, which importers compare byte for byte.
+    """
+    line = inert_line(text)
+    begins = text.startswith(_FORMULA) or line.lstrip().startswith(_FORMULA)
+    return f"'{line}" if begins else line
+
+
+def csv_text(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a table as CSV: commas, LF, quotes where they are needed."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+    return out.getvalue()
