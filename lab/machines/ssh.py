@@ -30,6 +30,9 @@ _LOOP = r"""
 umask 077; d=$(mktemp -d /run/lab.XXXXXX) || exit 1; trap 'rm -rf "$d"' EXIT
 cd /; umask 022; LC_ALL=C
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+# /etc/environment gets here too: what is asked is not to depend on what somebody has written there.
+unset -f $(compgen -A function)
+unset ENV BASH_ENV LD_PRELOAD LD_LIBRARY_PATH PYTHONPATH PYTHONHOME PYTHONSTARTUP PERL5LIB PERL5OPT
 echo ready
 n=0
 while read -r limit size; do

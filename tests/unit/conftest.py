@@ -97,7 +97,8 @@ class FakeProvider:
         self, name: str, *, state: str = "running", ip: str = "10.0.0.9", started: bool = True
     ) -> None:
         ip = ip if state == "running" else ""
-        self.found[name] = Guest(name=name, state=state, ip=ip, started=started)
+        identity = f"fake:{name}" if started else ""
+        self.found[name] = Guest(name=name, state=state, ip=ip, started=started, identity=identity)
 
 
 @dataclass

@@ -193,6 +193,19 @@ def test_an_answer_is_bounded(shell: Shell) -> None:
     assert shell.run("echo next").stdout == b"next\n"
 
 
+def test_what_the_guest_s_environment_says_does_not_change_what_is_asked(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", "/home/ana/lib")
+    monkeypatch.setenv("LD_LIBRARY_PATH", "/home/ana/lib")
+    monkeypatch.setenv("BASH_FUNC_cat%%", "() { echo forged; }")
+    monkeypatch.setenv("PATH", f"/home/ana/bin:{os.environ['PATH']}")
+    answer = shell.run("echo true | cat; echo $PYTHONPATH $LD_LIBRARY_PATH; echo $PATH")
+    true, empty, path = answer.stdout.decode().splitlines()
+    assert (true, empty) == ("true", "")
+    assert "/home/ana" not in path
+
+
 def test_a_command_that_takes_too_long_is_ended(shell: Shell) -> None:
     assert shell.run("sleep 60", timeout_s=1).exit_code == 124
     assert shell.run("echo next").stdout == b"next\n"
