@@ -12,6 +12,7 @@ import pytest
 from testinfra.host import Host
 
 from lab.checks.backend import connect
+from lab.checks.evidence import expect
 from lab.checks.request import Target
 from lab.errors import ConnectionLost
 from lab.machines.ssh import Shell
@@ -109,6 +110,11 @@ class MachineFixtures:
     def wait_until(self) -> Callable[..., object]:
         """Ask again and again until the answer is true, or time is up."""
         return wait_until
+
+    @pytest.fixture
+    def expect(self) -> Callable[..., None]:
+        """Fail the check unless something is true, with what was expected and what was found."""
+        return expect
 
     @pytest.fixture
     def reboot(self) -> Callable[[], None]:

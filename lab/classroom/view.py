@@ -90,8 +90,10 @@ class View:
         if check.hidden and self.audience is Audience.STUDENT:
             return bare
         message = in_language(check.message, language)
-        if check.outcome is Outcome.BLOCKED and blocked_by:
-            message = say("checks.blocked_by", language, ids=", ".join(blocked_by))
+        if blocked_by:
+            blocked = check.outcome is Outcome.BLOCKED
+            key = "checks.blocked_by" if blocked else "checks.behind_unknown"
+            message = say(key, language, ids=", ".join(blocked_by))
         return CheckResult(
             id=check.id,
             step=check.step,

@@ -16,8 +16,12 @@ def verify(
     file: options.File = LABS_YAML,
     jobs: options.Jobs = DEFAULT_JOBS,
     lang: Annotated[
-        str, typer.Option(envvar="LAB_LANG", help="Language of titles and hints: en or es.")
-    ] = "en",
+        str,
+        typer.Option(
+            envvar="LAB_LANG",
+            help="Language of titles and hints: en or es. The default is the lab's own.",
+        ),
+    ] = "",
     output: options.Output = Format.TABLE,
     wait: options.Wait = "0s",
 ) -> None:
@@ -29,8 +33,9 @@ def verify(
 
     Example: lab verify ana --lang es --format json
     """
+    from lab.classroom.view import View
     from lab.workflow.project import select
-    from lab.workflow.verify import exit_code_of
+    from lab.workflow.verify import _keep, exit_code_of
     from lab.workflow.verify import verify as run_verify
 
     select(options.project_of(file).machines, targets or ())
@@ -38,7 +43,9 @@ def verify(
         # Read again: whoever held the lock may have made the machines.
         project = options.project_of(file)
         machines = select(project.machines, targets or ())
-        results = run_verify(project, machines, observer=live, jobs=jobs, language=lang)
+        run = run_verify(project, machines, observer=live, jobs=jobs)
+        results = View(language=lang or None).of_labs(run.labs, at=run.at)
+        _keep(project, results)
     if output is Format.JSON:
         from lab.report.verify_json import verify_json
 

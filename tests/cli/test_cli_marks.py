@@ -58,9 +58,9 @@ def test_verify_is_told_as_agreed(lab: Lab, world: Any) -> None:
         "message": "luis broke it",
         "hint": "Ponlo",
     }
-    assert (answers["outcome"], answers["message"]) == ("blocked", "blocked by web.there")
+    assert (answers["outcome"], answers["message"]) == ("blocked", "bloqueada por web.there")
     assert {it["points"] for it in students[2]["checks"]} == {None}
-    assert {it["message"] for it in students[2]["checks"]} == {"there is no machine yet: lab up"}
+    assert {it["message"] for it in students[2]["checks"]} == {"todavía no hay máquina: lab up"}
     [run] = (world.project / ".lab" / "runs").iterdir()
     kept = json.loads(run.read_text())
     assert kept["labs"] == json.loads(ran.out)["labs"]
