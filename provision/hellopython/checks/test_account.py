@@ -30,11 +30,13 @@ def test_account_exists(host, student, expect):
         len(entry) == 7,
         expected={"en": f"an account `{student.login}`", "es": f"una cuenta `{student.login}`"},
     )
+    # Which shell it is concerns account.alias; with one that is none, nobody gets in.
+    gets_in = host.run("grep -qxF %s /etc/shells", entry[6]).succeeded
     expect(
-        entry[5:] == [student.home, "/bin/bash"],
+        entry[5] == student.home and gets_in,
         expected={
-            "en": f"the home {student.home} and the shell /bin/bash",
-            "es": f"la carpeta personal {student.home} y el intérprete /bin/bash",
+            "en": f"the home {student.home} and a shell of /etc/shells",
+            "es": f"la carpeta personal {student.home} y un intérprete de /etc/shells",
         },
         found=", ".join(entry[5:]),
     )
@@ -125,12 +127,23 @@ def test_student_is_in_the_group(as_student, student, expect):
         "en la tuya.",
     },
     full_hint={
-        "en": "`echo 'alias python=python3.X' >> ~/.bashrc`, with the version of the exercise",
-        "es": "`echo 'alias python=python3.X' >> ~/.bashrc`, con la versión del ejercicio",
+        "en": "`echo 'alias python=python3.X' >> ~/.bashrc`, with the version of the exercise; for "
+        "another shell: `sudo usermod --shell /bin/bash LOGIN`",
+        "es": "`echo 'alias python=python3.X' >> ~/.bashrc`, con la versión del ejercicio; si el "
+        "intérprete es otro: `sudo usermod --shell /bin/bash LOGIN`",
     },
     after=["account.login", "python.version"],
 )
-def test_python_is_an_alias(as_student, student, expect):
+def test_python_is_an_alias(host, as_student, student, expect):
+    shell = host.run("getent passwd %s", student.login).stdout.strip().rpartition(":")[2]
+    expect(
+        shell == "/bin/bash",
+        expected={
+            "en": "the shell /bin/bash, which reads ~/.bashrc",
+            "es": "el intérprete /bin/bash, que lee ~/.bashrc",
+        },
+        found=shell,
+    )
     version = student.vars["python"]
     answer = as_student.run("bash -lic 'python --version' </dev/null")
     expect(

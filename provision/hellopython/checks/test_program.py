@@ -150,10 +150,10 @@ def test_settings_stop_it_well(host, expect):
         "es": "El estudiante no puede cambiar ningún otro programa de supervisor",
     },
     hint={
-        "en": "Who can write what supervisor runs as somebody else is that somebody. Who may "
+        "en": "Whoever can write what supervisor runs as somebody else is that somebody. Who may "
         "write the program's file?",
-        "es": "Quien puede escribir lo que supervisor ejecuta como otro usuario es ese usuario. "
-        "¿Quién puede escribir el fichero del programa?",
+        "es": "Quien puede escribir lo que supervisor ejecuta como otro usuario es, en la "
+        "práctica, ese usuario. ¿Quién puede escribir el fichero del programa?",
     },
     full_hint={
         "en": "`sudo chown root:root FILE`, `sudo chmod go-w FILE`; or let the program run as the "

@@ -42,7 +42,7 @@ def test_python_is_installed(host, student, expect):
     },
     hint={
         "en": "A package written in C, such as uWSGI, is compiled with the file Python.h, which "
-        "Python's own package does not bring. How are the packages with such files called?",
+        "Python's own package does not bring. What are the packages with such files called?",
         "es": "Un paquete escrito en C, como uWSGI, se compila con el fichero Python.h, que el "
         "paquete de Python no trae. ¿Cómo se llaman los paquetes con ese tipo de ficheros?",
     },
