@@ -22,7 +22,7 @@ from lab.machines.providers import provider_named
 from lab.machines.providers.base import Provider
 from lab.machines.steps import read_contents
 from lab.system.files import LabFolder, read_json, write_json
-from lab.workflow.records import all_records
+from lab.workflow.records import all_holders, all_records
 
 PROJECT_FILE = "project.json"
 
@@ -83,11 +83,11 @@ def open_project(labs_yaml: Path, *, for_boot: bool = False) -> Project:
         ConfigError: labs.yaml, a roster or a guide is wrong.
         HostError: the provider does not work on this host.
     """
-    classroom = load_classroom(labs_yaml)
+    folder = LabFolder(labs_yaml.absolute().parent)
+    classroom = load_classroom(labs_yaml, holders=all_holders(folder))
     guides = {lab.name: load_guide(lab.guide, project=classroom.folder) for lab in classroom.labs}
     contents = {name: read_contents(guide) for name, guide in guides.items()}
     provider = provider_named(_provider_of(classroom))
-    folder = LabFolder(classroom.folder)
     if for_boot:
         folder.create()
     project_id, moved_from = _project_id(folder, create=for_boot)
