@@ -194,8 +194,6 @@ def _fill(worksheet: Path, grades: Sequence[Grade], *, output: Path | None, at: 
         UsageError: the marks are of several labs, or there is no such file.
         NothingEvaluated: nobody has a mark.
     """
-    from lab.report.moodle import fill_worksheet
-
     labs = list(dict.fromkeys(grade.lab for grade in grades))
     if len(labs) != 1:
         raise UsageError(
@@ -213,6 +211,8 @@ def _fill(worksheet: Path, grades: Sequence[Grade], *, output: Path | None, at: 
     marked = [grade for grade in grades if grade.mark is not None]
     if not marked:
         raise marking.NothingEvaluated(at=at)
+    from lab.report.moodle import fill_worksheet
+
     sheet = fill_worksheet(raw, marked, name=str(worksheet))
     _tell_left_out(grades)
     if sheet.missing:

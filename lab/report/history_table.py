@@ -15,6 +15,7 @@ from lab.report.mark_words import in_mark, points
 from lab.report.verify_words import at_most, in_points, student_outcome
 
 _STYLES = {Outcome.PASSED: "green", Outcome.FAILED: "red", Outcome.UNKNOWN: "magenta"}
+# They end in what differs.
 _IDENTITY_LETTERS = 8
 _MOST_NAMED = 6
 
@@ -62,7 +63,7 @@ def _columns(attempts: Sequence[HistoryAttempt], scale: float, language: str) ->
             words("when"), *(Text(f"{it.at.astimezone():%Y-%m-%d %H:%M:%S}") for it in attempts)
         ),
         column(
-            words("machine"), *(cell(it.identity[:_IDENTITY_LETTERS] or "-") for it in attempts)
+            words("machine"), *(cell(it.identity[-_IDENTITY_LETTERS:] or "-") for it in attempts)
         ),
         column(
             words("mark", scale=in_points(scale, language)),

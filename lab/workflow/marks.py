@@ -243,6 +243,7 @@ def _grade(place: Place, book: Book, marking: Marking) -> Grade:
         login=student.login,
         name=student.name,
         email=student.email,
+        id_number=student.id_number,
         attempts=len(attempts),
         scale=marking.scale,
     )
