@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lab.classroom.attempts import StudentHistory, Take
-from lab.classroom.wording import FALLBACK
+from lab.classroom.choices import Take
 from lab.cli import marking, options
+from lab.cli.marking import SCALE
 from lab.cli.options import LABS_YAML, Format
 from lab.cli.result_output import OutputFile, format_for, require_place, table_console, write
-from lab.errors import UsageError
+from lab.errors import LabError, UsageError
 
 if TYPE_CHECKING:
+    from lab.classroom.attempts import StudentHistory
     from lab.classroom.classes import Classroom
     from lab.classroom.results import Grade
     from lab.workflow.marks import Book
@@ -39,7 +40,7 @@ _MOST_NAMED = 20
 def history(
     target: Annotated[str, typer.Argument(metavar="LOGIN", help="LOGIN or LAB/LOGIN.")],
     file: options.File = LABS_YAML,
-    scale: marking.Scale = 10.0,
+    scale: marking.Scale = SCALE,
     lang: options.Lang = None,
     output: options.Output = Format.TABLE,
 ) -> None:
@@ -50,6 +51,7 @@ def history(
     Example: lab history hello/ana --format json
     """
     from lab.classroom.config import load_classroom
+    from lab.classroom.wording import FALLBACK
     from lab.system.files import LabFolder
     from lab.workflow.marks import Book
 
@@ -76,7 +78,7 @@ def grades(
     file: options.File = LABS_YAML,
     take: marking.TakeWanted = Take.LAST,
     at: marking.At = None,
-    scale: marking.Scale = 10.0,
+    scale: marking.Scale = SCALE,
     lang: options.Lang = None,
     form: Annotated[
         GradeFormat | None,
@@ -106,12 +108,18 @@ def grades(
 
     Example: lab grades hello --worksheet downloaded.csv --output filled.csv
     """
+    from lab.classroom.wording import FALLBACK
     from lab.workflow import marks
 
     shape = format_for(form, output, _SUFFIXES, GradeFormat.TABLE)
     if worksheet is not None and form is not None:
         raise UsageError(
             "A worksheet has a format of its own", hint="Leave out --format (or LAB_FORMAT)."
+        )
+    if worksheet is not None and scale != SCALE:
+        raise UsageError(
+            "A worksheet says itself what the highest mark is",
+            hint="Leave out --scale (or LAB_SCALE).",
         )
     require_place(output)
     kept = marking.open_history(file, targets or (), take=take, at=at, scale=scale, language=lang)
@@ -192,7 +200,9 @@ def _fill(worksheet: Path, grades: Sequence[Grade], *, output: Path | None, at: 
 
     Raises:
         UsageError: the marks are of several labs, or there is no such file.
+        ConfigError: it is no worksheet.
         NothingEvaluated: nobody has a mark.
+        LabError: it has none of the students.
     """
     labs = list(dict.fromkeys(grade.lab for grade in grades))
     if len(labs) != 1:
@@ -212,13 +222,22 @@ def _fill(worksheet: Path, grades: Sequence[Grade], *, output: Path | None, at: 
     if not marked:
         raise marking.NothingEvaluated(at=at)
     from lab.report.moodle import fill_worksheet
+    from lab.report.text import inert_line
 
     sheet = fill_worksheet(raw, marked, name=str(worksheet))
     _tell_left_out(grades)
+    for note in sheet.notes:
+        options.tell(inert_line(note))
     if sheet.missing:
-        options.tell(f"Not in {worksheet}: {_listed(sheet.missing)}")
-    options.tell(f"Filled in {len(sheet.filled)} of {len(marked)} marks.")
+        options.tell(f"Evaluated, and not in {worksheet}: {_listed(sheet.missing)}")
+    if not sheet.filled:
+        raise LabError(
+            f"No mark could be filled in to {worksheet}",
+            hint="Students are found by email or id number: compare the worksheet's with "
+            "the roster's (lab roster check).",
+        )
     write(sheet.raw, output)
+    options.tell(f"Filled in {len(sheet.filled)} of {len(marked)} marks.")
 
 
 def _tell_left_out(grades: Sequence[Grade]) -> None:

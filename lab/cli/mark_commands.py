@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lab.classroom.attempts import Take
-from lab.classroom.view import Audience, Hints
+from lab.classroom.choices import Audience, Hints, Take
 from lab.cli import marking, options
 from lab.cli.options import DEFAULT_JOBS, LABS_YAML
 from lab.cli.result_output import (

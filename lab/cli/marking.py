@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lab.classroom.attempts import Take
+from lab.classroom.choices import Take
 from lab.cli import options
 from lab.errors import NOTHING_EVALUATED, LabError, UsageError
 
@@ -36,6 +36,7 @@ At = Annotated[
 Scale = Annotated[
     float, typer.Option("--scale", envvar="LAB_SCALE", help="The highest mark that there is.")
 ]
+SCALE = 10.0
 # So much may two clocks, or one that is being set, differ.
 _CLOCKS_DIFFER = timedelta(minutes=5)
 
@@ -67,7 +68,7 @@ def open_history(
     *,
     take: Take,
     at: str | None,
-    scale: float = 10.0,
+    scale: float = SCALE,
     language: str | None = None,
 ) -> History:
     """All that was verified until a moment.
@@ -116,8 +117,18 @@ def runs_in(folder: LabFolder) -> tuple[Run, ...]:
 
 def identities_of(file: Path, places: Sequence[Place]) -> dict[str, str]:
     """Which machines exist now; where that cannot be asked it is told, and history stands."""
-    del file, places
-    return {}
+    from lab.workflow.marks import identities
+
+    names = {place.name for place in places}
+    try:
+        project = options.project_of(file)
+        return identities(project, [it for it in project.machines if it.name in names])
+    except LabError as error:
+        options.tell(
+            f"warning: Which machines there are now could not be asked: {error.message}\n"
+            "One that was made anew since the last `lab verify` is not noticed."
+        )
+        return {}
 
 
 def usable_scale(scale: float) -> float:

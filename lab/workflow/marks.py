@@ -13,12 +13,15 @@ from fractions import Fraction
 from functools import cached_property
 from math import floor
 
-from lab.classroom.attempts import HistoryAttempt, StudentHistory, Take
+from lab.classroom.attempts import HistoryAttempt, StudentHistory
+from lab.classroom.choices import Audience, Hints, Take
 from lab.classroom.classes import Classroom, Lab, Student
 from lab.classroom.results import Grade, LabResult, Outcome, StudentResult
 from lab.classroom.runs import CheckRun, LabRun, Run, StudentRun
-from lab.classroom.view import Audience, Hints, View
+from lab.classroom.view import View
 from lab.classroom.wording import FALLBACK, Texts, in_language, say
+from lab.machines.fleet import Machine
+from lab.workflow.project import Project
 
 # What a line of feedback names; how many more there are is said.
 _MOST_NAMED = 8
@@ -106,6 +109,16 @@ class Marking:
 def places_of(classroom: Classroom) -> tuple[Place, ...]:
     """Every student's place in every lab, in the order of labs.yaml and of the roster."""
     return tuple(Place(lab=lab, student=it) for lab in classroom.labs for it in lab.students)
+
+
+def identities(project: Project, machines: Sequence[Machine]) -> dict[str, str]:
+    """The machines that exist now, by name: what tells each from its namesakes, "" for not known.
+
+    Raises:
+        ProcessError: the provider did not answer.
+    """
+    guests = project.provider.guests(project.prefix)
+    return {it.name: guests[it.container].identity for it in machines if it.container in guests}
 
 
 class Book:

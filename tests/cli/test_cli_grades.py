@@ -436,3 +436,112 @@ def test_runs_are_for_their_owner_alone(lab: Lab, world: Any) -> None:
     [run] = (world.project / ".lab/runs").iterdir()
     assert run.stat().st_mode & 0o777 == 0o600
     assert run.parent.stat().st_mode & 0o777 == 0o700
+
+
+# Machines.
+
+
+def test_a_machine_that_was_made_anew_inherits_no_mark(lab: Lab) -> None:
+    lab("up", "--no-bake")
+    lab("verify")
+    assert marks(lab("grades", "--format", "json")) == {"ana": 10, "luis": 10, "marta": 10}
+
+    lab("destroy", "luis", "marta", "--yes")
+    gone = lab("grades", "--format", "json")
+    assert marks(gone) == {"ana": 10, "luis": 10, "marta": 10}
+
+    lab("up", "luis", "--no-bake")
+    anew = lab("grades", "--format", "json")
+    assert marks(anew) == {"ana": 10, "luis": None, "marta": 10}
+    told = lab("history", "luis")
+    assert "On the machine that is there now nothing has been evaluated yet." in told.out
+    # What was before a deadline stands.
+    tomorrow = f"{datetime.now().astimezone() + timedelta(days=1):%Y-%m-%d}"
+    assert marks(lab("grades", "luis", "--at", tomorrow, "--format", "json")) == {"luis": 10}
+
+    lab("verify", "luis")
+    [found] = lab("history", "luis", "--format", "json").json["labs"]
+    assert [it["counts"] for it in found["attempts"]] == [False, True]
+    assert [it["made_anew"] for it in found["attempts"]] == [False, True]
+
+
+def test_history_stands_where_nobody_knows_which_machines_there_are(
+    lab: Lab, keep: Keep, world: Any
+) -> None:
+    keep(ana="pp")
+    world.fault(**{"lxc-ls": {"code": 1, "stderr": "no LXC here"}})
+    ran = lab("grades", "ana", "--format", "json")
+    assert (ran.code, marks(ran)) == (OK, {"ana": 10})
+    assert "warning: Which machines there are now could not be asked" in ran.err
+    assert lab("grades", "ana", "--at", "2026-12-31").err == ""
+
+
+# Moodle.
+
+WORKSHEET = (
+    "\ufeffIdentifier,Full name,Email address,Status,Grade,Maximum Grade,Grade can be changed,"
+    "Last modified (submission),Last modified (grade),Feedback comments\r\n"
+    "Participant 7,Ana Núñez,ana@example.org,-,,100.00,Yes,-,-,\r\n"
+    "Participant 8,Eva,eva@example.org,-,44.00,100.00,Yes,-,-,good\r\n"
+)
+
+
+def test_marks_for_moodles_gradebook(lab: Lab, keep: Keep, world: Any) -> None:
+    keep(ana="pf", luis="uu")
+    ran = lab("grades", "--format", "moodle", "--lang", "es", "--output", "gradebook.csv")
+    assert (ran.code, ran.out) == (OK, "")
+    assert "Left out, as nothing of theirs was evaluated: luis, marta" in ran.err
+    assert (world.project / "gradebook.csv").read_text(encoding="utf-8") == (
+        "Dirección de correo,hello,Retroalimentación: hello\n"
+        "ana@example.org,5.00,1/2 comprobaciones. Sin superar: Comprobación 2\n"
+    )
+
+
+def test_nobody_to_import_is_4(lab: Lab) -> None:
+    ran = lab("grades", "--format", "moodle")
+    assert (ran.code, ran.out) == (NOTHING_EVALUATED, "")
+
+
+def test_a_worksheet_is_filled_and_the_download_left(lab: Lab, keep: Keep, world: Any) -> None:
+    keep(ana="pf", luis="pp", marta="uu")
+    download = world.project / "download.csv"
+    download.write_bytes(WORKSHEET.encode())
+    ran = lab("grades", "--worksheet", "download.csv", "--output", "filled.csv")
+    assert (ran.code, ran.out) == (OK, "")
+    assert "Left out, as nothing of theirs was evaluated: marta" in ran.err
+    assert "Evaluated, and not in download.csv: luis" in ran.err
+    assert "Filled in 1 of 2 marks." in ran.err
+    filled = (world.project / "filled.csv").read_bytes().decode()
+    assert filled == WORKSHEET.replace(
+        "-,,100.00,Yes,-,-,", "-,50.00,100.00,Yes,-,-,1/2 checks. Failed: Check 2", 1
+    )
+    assert download.read_bytes().decode() == WORKSHEET
+    assert lab("grades", "--worksheet", "download.csv").out.encode() == filled.encode()
+    lab("grades", "--worksheet", "download.csv", "--output", "download.csv")
+    assert download.read_bytes().decode() == filled
+
+
+def test_a_worksheet_of_others_is_1_and_writes_nothing(lab: Lab, keep: Keep, world: Any) -> None:
+    keep(luis="pp")
+    (world.project / "download.csv").write_bytes(WORKSHEET.encode())
+    ran = lab("grades", "--worksheet", "download.csv", "--output", "filled.csv")
+    assert ran.code == NOT_ALL_WELL
+    assert "No mark could be filled in to download.csv" in ran.err
+    assert not (world.project / "filled.csv").exists()
+
+
+def test_a_worksheet_is_of_one_lab(lab: Lab, keep: Keep, world: Any) -> None:
+    (world.project / "labs.yaml").write_text(TWO_LABS)
+    keep(0, ana="pp", lab="hello")
+    (world.project / "download.csv").write_bytes(WORKSHEET.encode())
+    ran = lab("grades", "--worksheet", "download.csv")
+    assert (ran.code, ran.out) == (USAGE, "")
+    assert "lab grades hello --worksheet download.csv" in ran.said
+
+
+def test_what_is_no_worksheet_is_2(lab: Lab, keep: Keep, world: Any) -> None:
+    keep(ana="pp")
+    (world.project / "download.csv").write_bytes(b"\x00\xff")
+    ran = lab("grades", "--worksheet", "download.csv", "--output", "filled.csv")
+    assert (ran.code, ran.out) == (USAGE, "")
+    assert not (world.project / "filled.csv").exists()

@@ -11,11 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lab.classroom.attempts import HistoryAttempt, StudentHistory, Take
+from lab.classroom.attempts import HistoryAttempt, StudentHistory
+from lab.classroom.choices import Audience, Take
 from lab.classroom.classes import GuestSettings, Lab, MachineSize, Student
 from lab.classroom.results import Grade, LabResult, Outcome, StudentResult
 from lab.classroom.runs import CheckRun, LabRun, Run, StudentRun
-from lab.classroom.view import Audience, View
+from lab.classroom.view import View
 from lab.workflow.marks import (
     Attempt,
     Book,
