@@ -42,9 +42,25 @@ def write_atomically(path: Path, text: str, *, mode: int = 0o644) -> None:
         LabError: the disk is full, the folder cannot be written, or the text is none that UTF-8
             can hold; the old file is intact.
     """
-    temporary = None
     try:
         data = text.encode()
+    except UnicodeEncodeError as error:
+        raise LabError(
+            f"{path} could not be written: {error.reason}",
+            details=f"After {text[: error.start][-40:]!r} comes {text[error.start : error.end]!r}.",
+            hint="Mend that character where it comes from; what was there is intact.",
+        ) from error
+    write_bytes_atomically(path, data, mode=mode)
+
+
+def write_bytes_atomically(path: Path, data: bytes, *, mode: int = 0o644) -> None:
+    """Put `data` into `path` whole or not at all; see `write_atomically`.
+
+    Raises:
+        LabError: the disk is full, or the folder cannot be written; the old file is intact.
+    """
+    temporary = None
+    try:
         crash.point(f"before {path} is written")
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = temporary_beside(path)
@@ -60,12 +76,6 @@ def write_atomically(path: Path, text: str, *, mode: int = 0o644) -> None:
         crash.point(f"{path} is written under another name")
         temporary.replace(path)
         crash.point(f"{path} is written")
-    except UnicodeEncodeError as error:
-        raise LabError(
-            f"{path} could not be written: {error.reason}",
-            details=f"After {text[: error.start][-40:]!r} comes {text[error.start : error.end]!r}.",
-            hint="Mend that character where it comes from; what was there is intact.",
-        ) from error
     except OSError as error:
         if temporary is not None:
             with suppress(OSError):

@@ -62,7 +62,6 @@ TEXTS: dict[str, dict[str, str]] = {
         "en": "On the machine that is there now nothing has been evaluated yet.",
         "es": "En la máquina que hay ahora aún no se ha evaluado nada.",
     },
-    "grades.passed": {"en": "passed", "es": "superada"},
-    "grades.failed_outcome": {"en": "failed", "es": "no superada"},
-    "grades.unknown_outcome": {"en": "unknown", "es": "sin determinar"},
+    "grades.turned_passed": {"en": "now passes: {checks}", "es": "ahora se supera: {checks}"},
+    "grades.turned_failed": {"en": "now fails: {checks}", "es": "ahora no se supera: {checks}"},
 }
