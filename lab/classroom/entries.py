@@ -87,7 +87,7 @@ class Settings(Entry):
     guest: GuestEntry | None = None
     """What guests get from this computer."""
     lang: Language | None = None
-    """The language of titles and hints: en, es."""
+    """The language of what students and teachers read: en, es."""
 
 
 class DefaultsEntry(Settings):

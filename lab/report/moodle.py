@@ -18,6 +18,7 @@ from lab.report.moodle_worksheet import FilledWorksheet, fill_worksheet
 __all__ = ["FilledWorksheet", "fill_worksheet", "gradebook_csv"]
 
 _MOST_NAMED = 5
+_HEADERS = {"email": "grades.moodle_email", "id_number": "grades.moodle_id_number"}
 
 
 def gradebook_csv(grades: Sequence[Grade], *, language: str) -> str:
@@ -49,7 +50,7 @@ def gradebook_csv(grades: Sequence[Grade], *, language: str) -> str:
                 hint="correct their email or id number on the roster",
             )
     _require_all(rows.values(), labs)
-    header = [say(f"grades.moodle_{column}", language) for column in who]
+    header = [say(_HEADERS[column], language) for column in who]
     for lab in labs:
         header += [lab, say("grades.moodle_feedback", language, lab=lab)]
     return csv_text(header, [_row(of_labs, labs, who) for of_labs in rows.values()])
@@ -69,7 +70,7 @@ def _telling(graded: Sequence[Grade]) -> tuple[str, ...]:
         ConfigError: there is none.
     """
     who = tuple(
-        field for field in ("email", "id_number") if all(getattr(it, field) for it in graded)
+        field for field in _HEADERS if all(getattr(it, field) for it in graded)
     )
     if who:
         return who

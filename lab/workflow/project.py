@@ -10,8 +10,9 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol, TypeVar
 
-from lab.classroom.classes import Classroom, Student
+from lab.classroom.classes import Classroom, Lab, Student
 from lab.classroom.config import load_classroom
 from lab.classroom.guide import load_guide
 from lab.errors import ConfigError, LabError, UsageError
@@ -24,6 +25,25 @@ from lab.system.files import LabFolder, read_json, write_json
 from lab.workflow.records import all_holders, all_records
 
 PROJECT_FILE = "project.json"
+
+
+class Named(Protocol):
+    """What a target can name: a machine, or a student's place in a lab."""
+
+    @property
+    def name(self) -> str:
+        """What Vagrant calls the machine."""
+
+    @property
+    def lab(self) -> Lab:
+        """The lab."""
+
+    @property
+    def student(self) -> Student:
+        """The student."""
+
+
+_Named = TypeVar("_Named", bound=Named)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,7 +117,7 @@ def open_project(labs_yaml: Path, *, for_boot: bool = False) -> Project:
     )
 
 
-def select(machines: Sequence[Machine], targets: Sequence[str]) -> tuple[Machine, ...]:
+def select(machines: Sequence[_Named], targets: Sequence[str]) -> tuple[_Named, ...]:
     """The machines that are meant: all for no target, else those of each target.
 
     A target is a `LAB`, a `LOGIN`, a `LAB/LOGIN` or a glob.
@@ -116,13 +136,13 @@ def select(machines: Sequence[Machine], targets: Sequence[str]) -> tuple[Machine
     return tuple(machine for machine in machines if machine.name in chosen)
 
 
-def _matches(machine: Machine, target: str) -> bool:
+def _matches(machine: Named, target: str) -> bool:
     lab, login = machine.lab.name, machine.student.login
     names = (f"{lab}/{login}",) if "/" in target else (lab, login, machine.name)
     return any(fnmatch.fnmatchcase(name, target) for name in names)
 
 
-def _no_such_target(machines: Sequence[Machine], target: str) -> UsageError:
+def _no_such_target(machines: Sequence[Named], target: str) -> UsageError:
     known = {
         name
         for it in machines
