@@ -69,9 +69,7 @@ def _telling(graded: Sequence[Grade]) -> tuple[str, ...]:
     Raises:
         ConfigError: there is none.
     """
-    who = tuple(
-        field for field in _HEADERS if all(getattr(it, field) for it in graded)
-    )
+    who = tuple(field for field in _HEADERS if all(getattr(it, field) for it in graded))
     if who:
         return who
     without = [grade.login for grade in graded if not grade.email]

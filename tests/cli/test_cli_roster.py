@@ -26,7 +26,9 @@ def test_a_roster_is_told_row_by_row_and_nothing_is_written(lab: Lab, world: Any
     assert (ran.code, ran.err) == (OK, "")
     lines = [line.rstrip() for line in ran.out.splitlines()]
     assert lines[0] == "students.csv: Windows-1252, semicolon, columns named on line 1"
-    assert [line.split(None, 1)[1] for line in lines if line.startswith("Contraseña")] == ["not used"]
+    assert [line.split(None, 1)[1] for line in lines if line.startswith("Contraseña")] == [
+        "not used"
+    ]
     assert [line.split() for line in lines if "@" in line] == [
         ["2", "ana", "email", "Ana", "Núñez", "ana@example.org"]
     ]
@@ -90,13 +92,22 @@ def test_whoever_has_a_machine_keeps_it_when_a_namesake_joins(lab: Lab, world: A
     logins = [row["login"] for row in told["rows"]]
     rows = lab("up", "--format", "json").json["machines"]
     assert {row["login"]: row["changed"] for row in rows} == {logins[0]: True, "ana": False}
-    states = {row["login"]: row["state"] for row in lab("status", "--format", "json").json["machines"]}
+    states = {
+        row["login"]: row["state"] for row in lab("status", "--format", "json").json["machines"]
+    }
     assert states == {logins[0]: "running", "ana": "running"}
 
     # Who leaves leaves an orphan, and not a machine for the next who would be called so.
     give_roster(world, "name,email\nAna Ruiz,ana@example.com\nAna Paz,ana@example.net\n")
-    now = [row["login"] for row in lab("roster", "check", "students.csv", "--format", "json").json["rows"]]
+    now = [
+        row["login"]
+        for row in lab("roster", "check", "students.csv", "--format", "json").json["rows"]
+    ]
     assert now[0] == logins[0]
     assert now[1].startswith("ana-")
-    labels = {row["login"]: row["label"] for row in lab("plan", "--format", "json").json["machines"]}
-    assert labels == {logins[0]: "ok", now[1]: "missing", "ana": "orphan"}
+    labels = {it["machine"]: it["label"] for it in lab("plan", "--format", "json").json["machines"]}
+    assert labels == {
+        f"hello-{logins[0]}": "ok",
+        f"hello-{now[1]}": "missing",
+        "hello-ana": "orphan",
+    }

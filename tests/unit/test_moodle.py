@@ -139,9 +139,13 @@ def test_a_spanish_worksheet_is_filled_as_it_is_written() -> None:
     filled = fill_worksheet(raw, [ana], name="w.csv")
     before, after = raw.decode().splitlines(), filled.raw.decode().splitlines()
     assert [before[0], *before[2:]] == [after[0], *after[2:]]
-    assert after[1] == before[1].replace(
-        '"Enviado para calificar",,', '"Enviado para calificar","6,67",'
-    ).removesuffix(",") + ',"8/10 comprobaciones"'
+    assert (
+        after[1]
+        == before[1]
+        .replace('"Enviado para calificar",,', '"Enviado para calificar","6,67",')
+        .removesuffix(",")
+        + ',"8/10 comprobaciones"'
+    )
 
 
 @pytest.mark.parametrize(
@@ -228,7 +232,9 @@ def test_a_worksheet_is_for_one_lab() -> None:
 
 
 def test_a_character_that_the_encoding_lacks_is_html() -> None:
-    text = "Identificador;Correo;Calificación;Calificación máxima;Comentarios de retroalimentación\r\n"
+    text = (
+        "Identificador;Correo;Calificación;Calificación máxima;Comentarios de retroalimentación\r\n"
+    )
     raw = f"{text}P 1;ana@example.org;;10,00;\r\n".encode("cp1252")
     filled = fill_worksheet(raw, [grade("ana", feedback="¡Bien! ✓ <b>")], name="w.csv")
     expected = f'{text}P 1;ana@example.org;8,00;10,00;"¡Bien! &#10003; &lt;b&gt;"\r\n'
@@ -236,7 +242,8 @@ def test_a_character_that_the_encoding_lacks_is_html() -> None:
 
 
 CELLS = st.text(
-    st.characters(exclude_categories=("Cs",), exclude_characters="\0") | st.sampled_from('",;\r\n é'),
+    st.characters(exclude_categories=("Cs",), exclude_characters="\0")
+    | st.sampled_from('",;\r\n é'),
     max_size=6,
 )
 STYLES = st.fixed_dictionaries(
@@ -264,7 +271,16 @@ def worksheets(draw: st.DrawFn) -> tuple[list[list[str]], bytes, str]:
     header = ["Identifier", "Full name", "Email address", "Online text", "Grade", "Maximum Grade"]
     header += ["Grade can be changed", "Feedback comments"]
     rows = [
-        [f"Participant {number}", draw(CELLS), email, draw(CELLS), draw(CELLS), "20.00", "Yes", draw(CELLS)]
+        [
+            f"Participant {number}",
+            draw(CELLS),
+            email,
+            draw(CELLS),
+            draw(CELLS),
+            "20.00",
+            "Yes",
+            draw(CELLS),
+        ]
         for number, email in enumerate(["ana@example.org", "luis@example.org", "x", ""])
     ]
     style = draw(STYLES)

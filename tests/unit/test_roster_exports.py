@@ -36,9 +36,7 @@ def test_a_password_is_nowhere_in_what_is_told() -> None:
     roster = scan_roster(path, name=path.name)
     assert "Abre-te" in path.read_text(encoding="utf-8")
     assert "Abre-te" not in repr(roster)
-    assert "12345678Z" not in repr(
-        [scan_roster(path, name=path.name) for path in EXPORTS]
-    )
+    assert "12345678Z" not in repr([scan_roster(path, name=path.name) for path in EXPORTS])
 
 
 def test_the_same_class_has_the_same_logins_in_every_export() -> None:

@@ -129,9 +129,7 @@ def test_nobody_with_a_machine_loses_it_however_the_roster_changes(
     chance.shuffle(rows)
     holders = machines_of(before)
     chance.shuffle(holders)
-    after = roster_of(
-        [(name, f"{local}@{domain}", "") for name, local, domain in rows], holders
-    )
+    after = roster_of([(name, f"{local}@{domain}", "") for name, local, domain in rows], holders)
     assert after.problems == ()
     for person in after.people:
         if (person.email.split("@")[0], person.email.split("@")[1]) in known:
