@@ -13,6 +13,7 @@ from lab.cli import (
     host_commands,
     machine_commands,
     mark_commands,
+    roster_commands,
 )
 
 app = typer.Typer(
@@ -45,6 +46,7 @@ def _options(
 
 
 class_commands.register(app)
+roster_commands.register(app)
 machine_commands.register(app)
 mark_commands.register(app)
 grade_commands.register(app)
