@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from lab import __version__
-from lab.cli import class_commands, host_commands, machine_commands, mark_commands
+from lab.cli import class_commands, guide_commands, host_commands, machine_commands, mark_commands
 
 app = typer.Typer(
     name="lab",
@@ -41,4 +41,5 @@ def _options(
 class_commands.register(app)
 machine_commands.register(app)
 mark_commands.register(app)
+guide_commands.register(app)
 host_commands.register(app)
