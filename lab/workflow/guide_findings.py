@@ -137,17 +137,16 @@ class _Judge:
             return
         for check in round_.checks:
             if check.step and check.id not in self._told:
-                yield from self._of_check(check, step, round_.checks)
+                yield from self._of_check(check, step)
         if round_.again is not None:
             yield from _of_again(step, round_.again)
         for other in round_.unsettled:
             # What its own second run did to it has been told.
             if other != step or (round_.again is not None and round_.again.same_state):
-                yield _finding("step.unsettled", advice="step.state", step=other, after=step)
+                yield _finding("step.unsettled", step=other, after=step)
 
-    def _of_check(
-        self, check: CheckRun, after: str, checks: Sequence[CheckRun]
-    ) -> Iterator[ProofFinding]:
+    def _of_check(self, check: CheckRun, after: str) -> Iterator[ProofFinding]:
+        # What is blocked, or unknown behind another, is told by what it is behind.
         is_due = self._place[check.step] <= self._place[after]
         if check.outcome is Outcome.PASSED:
             if not is_due:
@@ -162,17 +161,6 @@ class _Judge:
         elif is_due and check.outcome is Outcome.FAILED:
             kind = "check.lost" if check.id in self._passed else "check.not_passed"
             yield self._tell(kind, check, after=after, message=_why(check))
-        elif is_due and (later := self._later(check, after, checks)):
-            yield self._tell("check.waits_for_later", check, after=after, others=", ".join(later))
-
-    def _later(self, check: CheckRun, after: str, checks: Sequence[CheckRun]) -> list[str]:
-        """The checks of later steps that block one; what blocks it else is told for itself."""
-        steps = {other.id: other.step for other in checks}
-        return [
-            other
-            for other in check.blocked_by
-            if self._place.get(steps.get(other, ""), -1) > self._place[after]
-        ]
 
     def _tell(
         self, kind: str, check: CheckRun, *, after: str = "", **values: object
@@ -212,13 +200,12 @@ def _of_again(step: str, again: Again) -> Iterator[ProofFinding]:
             "step.restarted", step=step, after=step, values={"services": ", ".join(again.restarted)}
         )
     if not again.same_state:
-        yield _finding("step.other_state", advice="step.state", step=step, after=step)
+        yield _finding("step.other_state", step=step, after=step)
 
 
 def _finding(
     kind: str,
     *,
-    advice: str = "",
     step: str = "",
     check: str = "",
     after: str = "",
@@ -229,7 +216,7 @@ def _finding(
     return ProofFinding(
         kind=kind,
         text=say_in_all(f"guides.{kind}", **filled),
-        advice=say_in_all(f"guides.{advice or kind}.do", **filled),
+        advice=say_in_all(f"guides.{kind}.do", **filled),
         step=step,
         check=check,
         after=after,

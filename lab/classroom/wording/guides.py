@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+_ONLY_ITS_OWN = {
+    "en": "Each `lab up` would take the step {step} for broken, and run it again: have it "
+    "print only what nothing but that step owns.",
+    "es": "Cada `lab up` daría el paso {step} por roto y lo volvería a ejecutar: haz que "
+    "escriba solo lo que es únicamente de ese paso.",
+}
+
 TEXTS: dict[str, dict[str, str]] = {
     "guides.untouched": {"en": "an untouched machine", "es": "una máquina intacta"},
     "guides.column_step": {"en": "step", "es": "paso"},
@@ -118,15 +125,6 @@ TEXTS: dict[str, dict[str, str]] = {
         "en": "See what steps/{after}.sh does to what the step {step} had made.",
         "es": "Mira qué le hace steps/{after}.sh a lo que el paso {step} había hecho.",
     },
-    "guides.check.waits_for_later": {
-        "en": "{check} is blocked after its step {step} by checks of later steps: {others}",
-        "es": "{check} está bloqueada después de su paso {step} por comprobaciones de pasos "
-        "posteriores: {others}",
-    },
-    "guides.check.waits_for_later.do": {
-        "en": "Bind it to the later step, or take them out of its `after`.",
-        "es": "Asígnala al paso posterior, o quítalas de su `after`.",
-    },
     "guides.check.unknown": {
         "en": "{check} could not be evaluated on {where}: {message}",
         "es": "{check} no se pudo evaluar en {where}: {message}",
@@ -179,16 +177,12 @@ TEXTS: dict[str, dict[str, str]] = {
         "en": "steps/{step}.state.sh printed something else after the second run of its step",
         "es": "steps/{step}.state.sh escribió otra cosa después de la segunda ejecución de su paso",
     },
+    "guides.step.other_state.do": _ONLY_ITS_OWN,
     "guides.step.unsettled": {
         "en": "steps/{step}.state.sh prints something else after the step {after} than when its "
         "own step ended",
         "es": "steps/{step}.state.sh escribe después del paso {after} otra cosa que cuando terminó "
         "su propio paso",
     },
-    "guides.step.state.do": {
-        "en": "Each `lab up` would take the step {step} for broken, and run it again: have it "
-        "print only what nothing but that step owns.",
-        "es": "Cada `lab up` daría el paso {step} por roto y lo volvería a ejecutar: haz que "
-        "escriba solo lo que es únicamente de ese paso.",
-    },
+    "guides.step.unsettled.do": _ONLY_ITS_OWN,
 }

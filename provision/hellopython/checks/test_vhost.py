@@ -107,6 +107,7 @@ def test_vhost_is_enabled(host, student):
         "en": "sudo nginx -t names the file and the line",
         "es": "sudo nginx -t dice el fichero y la línea",
     },
+    after=["vhost.file"],
 )
 def test_nginx_accepts_its_settings(host):
     answer = host.run("nginx -t")
