@@ -6,6 +6,7 @@ import csv
 import io
 import random
 import unicodedata
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,19 +14,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lab.classroom.logins import login_problem
-from lab.classroom.roster import Person, parse_roster, read_roster
+from lab.classroom.roster import Person, parse_roster, scan_roster
 from lab.errors import USAGE, ConfigError
 
 
 def people(raw: str | bytes) -> tuple[Person, ...]:
-    found, problems = parse_roster(raw if isinstance(raw, bytes) else raw.encode(), name="s.csv")
-    assert problems == []
-    return found
+    roster = parse_roster(raw if isinstance(raw, bytes) else raw.encode(), name="s.csv")
+    assert roster.problems == ()
+    return roster.people
 
 
 def told(raw: str | bytes) -> list[str]:
-    _, problems = parse_roster(raw if isinstance(raw, bytes) else raw.encode(), name="s.csv")
-    return [str(problem) for problem in problems]
+    roster = parse_roster(raw if isinstance(raw, bytes) else raw.encode(), name="s.csv")
+    return [str(problem) for problem in roster.problems]
 
 
 NUNEZ = Person(login="ana", name="Ana Núñez", email="ana@example.org", line=2)
@@ -57,7 +58,7 @@ def test_every_dialect_gives_the_same_people(encoding: str, delimiter: str, end:
     ],
 )
 def test_columns_are_known_by_their_names(text: str) -> None:
-    assert people(text) == (NUNEZ,)
+    assert [replace(it, id_number="", group="") for it in people(text)] == [NUNEZ]
 
 
 def test_a_roster_of_names_or_logins_alone_will_do() -> None:
@@ -170,21 +171,14 @@ def test_the_same_person_twice_is_a_problem() -> None:
     assert problem.endswith("` is also the login of line 2")
 
 
-def test_a_roster_that_cannot_be_read_or_is_wrong_exits_with_2(tmp_path: Path) -> None:
+def test_a_roster_that_cannot_be_read_exits_with_2(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
-        read_roster(tmp_path / "students.csv")
-    assert caught.value.exit_code == USAGE
-    path = tmp_path / "students.csv"
-    path.write_text("login\nroot\n0\n")
-    with pytest.raises(ConfigError) as caught:
-        read_roster(path)
+        scan_roster(tmp_path / "students.csv", name="students.csv")
     assert caught.value == ConfigError(
-        "students.csv has 2 problems",
-        details="students.csv:2: the login `root` is an account that every machine has already\n"
-        "students.csv:3: the login `0` is not a login: begin with a letter a-z, then letters a-z,"
-        " digits and hyphens",
-        hint="edit the roster, or export it again",
+        "students.csv cannot be read",
+        details=f"{tmp_path / 'students.csv'}: No such file or directory",
     )
+    assert caught.value.exit_code == USAGE
 
 
 NAMES = st.text(alphabet=st.characters(exclude_categories=("Cs", "Cc", "Zl", "Zp")), max_size=20)
@@ -205,6 +199,6 @@ def test_what_is_written_as_csv_is_read_as_it_was(names: list[str], delimiter: s
     | st.text(alphabet='login,ema;\t"\n\r\0é@. ', max_size=80).map(str.encode)
 )
 def test_any_bytes_are_people_or_problems(raw: bytes) -> None:
-    found, problems = parse_roster(raw, name="s.csv")
-    assert len({person.login for person in found}) == len(found) or problems
-    assert all(login_problem(person.login) == "" for person in found)
+    roster = parse_roster(raw, name="s.csv")
+    assert len({person.login for person in roster.people}) == len(roster.people)
+    assert all(login_problem(person.login) == "" for person in roster.people)
