@@ -10,6 +10,7 @@ from lab import __version__
 from lab.cli import (
     class_commands,
     grade_commands,
+    guide_commands,
     host_commands,
     machine_commands,
     mark_commands,
@@ -50,4 +51,5 @@ roster_commands.register(app)
 machine_commands.register(app)
 mark_commands.register(app)
 grade_commands.register(app)
+guide_commands.register(app)
 host_commands.register(app)

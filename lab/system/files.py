@@ -7,6 +7,7 @@ import os
 import re
 import secrets
 import shutil
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -85,6 +86,28 @@ def write_bytes_atomically(path: Path, data: bytes, *, mode: int = 0o644) -> Non
             hint="Free some space or mend the permissions, then run the same command again; "
             "what was there is intact.",
         ) from error
+
+
+def write_tree(folder: Path, texts: Mapping[str, str]) -> None:
+    """Make a folder with these files, by their paths in it, whole or not at all.
+
+    Raises:
+        LabError: it cannot be written, or is there already; nothing is left of it.
+    """
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        for left in _half_written_in(folder.parent):
+            remove_tree(left)
+        new = temporary_beside(folder)
+        try:
+            for name, text in texts.items():
+                write_atomically(new / name, text)
+            new.rename(folder)
+        except BaseException:
+            remove_tree(new)
+            raise
+    except OSError as error:
+        raise LabError(f"{folder} could not be written: {error.strerror}", hint=_HINT) from error
 
 
 def write_if_changed(path: Path, text: str, *, mode: int = 0o644) -> bool:
