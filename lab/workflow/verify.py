@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
@@ -15,10 +14,7 @@ from lab.classroom.wording import FALLBACK, Texts, in_language, say_in_all
 from lab.errors import NOT_ALL_WELL, NOTHING_EVALUATED, OK
 from lab.machines.fleet import Machine
 from lab.machines.providers.base import Guest
-from lab.report.text import in_json
-from lab.report.verify_json import verify_json
 from lab.system import parallel
-from lab.system.files import write_atomically
 from lab.workflow.connect import write_ssh_config
 from lab.workflow.observer import Observer
 from lab.workflow.project import Project
@@ -145,16 +141,6 @@ def _by_lab(
 def _why(check: CheckRun) -> str:
     """The reason in English, as all progress is told."""
     return in_language(check.message, FALLBACK)
-
-
-def _keep(project: Project, results: tuple[LabResult, ...]) -> None:
-    """Keep this run beside the earlier ones, under the second at which it ended."""
-    if not project.folder.root.exists():
-        return
-    when = datetime.now().astimezone()
-    data = {"at": when.isoformat(timespec="seconds"), **json.loads(verify_json(results))}
-    path = project.folder.runs / f"{when:%Y%m%dT%H%M%S}-{when.microsecond:06d}.json"
-    write_atomically(path, in_json(json.dumps(data, ensure_ascii=False, indent=1)) + "\n")
 
 
 def exit_code_of(results: Sequence[LabResult]) -> int:
