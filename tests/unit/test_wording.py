@@ -29,6 +29,8 @@ TEMPLATES = [
 ]
 
 
+# What the program itself adds to a key: one or many, and a problem's advice.
+ENDINGS = re.compile(r"(_one|_many|\.do)$")
 SAID_IN_TEMPLATE = re.compile(r"""\bsay\(['"]([\w.]+)['"]\s*[,)]""")
 
 
@@ -118,7 +120,7 @@ def test_every_text_of_the_catalogue_is_used() -> None:
     beginnings = tuple(word for word in used if word.endswith("_") and word.strip("_"))
 
     def is_used(key: str) -> bool:
-        stem = key.removesuffix("_one").removesuffix("_many")
+        stem = ENDINGS.sub("", key)
         module, _, rest = stem.partition(".")
         ends = {rest, key.partition(".")[2]} if f"{module}." in used else set()
         return bool({key, stem, *ends} & used) or any(
