@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from lab.classroom.results import CheckResult, Evidence, Outcome
+from lab.classroom.results import Outcome
+from lab.classroom.runs import CheckRun
+from lab.classroom.wording import Texts
 
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
     """One machine to check.
 
-    `unreachable` says why when it is known beforehand that it cannot be.
+    `unreachable` says why, in every language, when it is known beforehand that it cannot be.
     """
 
     machine: str
@@ -24,7 +26,7 @@ class Target:
     email: str
     vhost: str
     vars: dict[str, str]
-    unreachable: str = ""
+    unreachable: Texts = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +39,6 @@ class Request:
         steps: the names of the guide's steps in order.
         targets: the machines.
         jobs: how many machines at a time.
-        language: of titles and hints.
     """
 
     project: str
@@ -45,7 +46,6 @@ class Request:
     steps: tuple[str, ...]
     targets: tuple[Target, ...]
     jobs: int
-    language: str
 
     def to_json(self) -> str:
         """The request as one line."""
@@ -60,7 +60,7 @@ class Request:
         return cls(**data)
 
 
-def result_event(machine: str, result: CheckResult) -> str:
+def result_event(machine: str, result: CheckRun) -> str:
     """The event that a check has ended on a machine."""
     return json.dumps({"machine": machine, "result": dataclasses.asdict(result)})
 
@@ -70,13 +70,12 @@ def done_event(machine: str) -> str:
     return json.dumps({"machine": machine, "done": True})
 
 
-def read_result(data: dict[str, Any]) -> CheckResult:
+def read_result(data: dict[str, Any]) -> CheckRun:
     """A check's result from its event."""
-    return CheckResult(
+    return CheckRun(
         **{
             **data,
             "outcome": Outcome(data["outcome"]),
-            "evidence": Evidence(**data["evidence"]),
             "blocked_by": tuple(data["blocked_by"]),
         }
     )

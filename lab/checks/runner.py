@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
+from lab.checks.evidence import MESSAGE_CHARACTERS, OUTPUT_CHARACTERS, shortened
 from lab.checks.request import Request, read_result
-from lab.classroom.results import CheckResult, Outcome
+from lab.classroom.results import Outcome
+from lab.classroom.runs import CheckRun
+from lab.classroom.wording import Texts, say_in_all
 from lab.errors import ProcessError
 from lab.system import process
 from lab.system.output import append
@@ -17,8 +22,8 @@ _TIMEOUT_S = 3600.0
 
 
 def run_checks(
-    request: Request, *, log: Path, tell: Callable[[str, CheckResult | None], None]
-) -> dict[str, tuple[CheckResult, ...]]:
+    request: Request, *, log: Path, tell: Callable[[str, CheckRun | None], None]
+) -> dict[str, tuple[CheckRun, ...]]:
     """Run a guide's checks on machines.
 
     Args:
@@ -30,13 +35,13 @@ def run_checks(
     Returns:
         Each machine's results, in the order in which they were run; none at all where the guide has
         no checks. A machine that the checks process did not get through has an unknown one at the
-        end.
+        end, which says what became of that process.
 
     Raises:
-        ProcessError: the checks process itself failed before it could say anything.
+        Interrupted: lab was.
         LabError: the log cannot be written.
     """
-    found: dict[str, list[CheckResult]] = {target.machine: [] for target in request.targets}
+    found: dict[str, list[CheckRun]] = {target.machine: [] for target in request.targets}
     waiting = dict.fromkeys(found)
     if not Path(request.checks).is_dir():
         for machine in waiting:
@@ -44,7 +49,10 @@ def run_checks(
         return dict.fromkeys(waiting, ())
 
     def hear(line: str) -> None:
-        event = json.loads(line)
+        try:
+            event = json.loads(line)
+        except ValueError:
+            return  # the last words of a process that was killed while it wrote
         if event.get("done"):
             waiting.pop(event["machine"], None)
             tell(event["machine"], None)
@@ -53,34 +61,54 @@ def run_checks(
         found[event["machine"]].append(result)
         tell(event["machine"], result)
 
-    completed = process.run(
-        [sys.executable, "-P", "-m", "lab.checks.session"],
-        stdin=request.to_json().encode(),
-        log=None,
-        on_line=hear,
-        timeout_s=_TIMEOUT_S,
-        check=False,
-    )
-    if completed.stderr.strip():
-        append(log, completed.stderr)
-    if waiting and not any(found.values()):
-        raise ProcessError("The checks could not be run", details=completed.tail(), log=log)
+    how, words = _ask(request, hear)
+    if words.strip():
+        append(log, words)
     for machine in waiting:
-        lost = _lost(process.describe_exit(completed.returncode))
+        lost = _lost(how, words)
         found[machine].append(lost)
         tell(machine, lost)
         tell(machine, None)
     return {machine: tuple(results) for machine, results in found.items()}
 
 
-def _lost(how: str) -> CheckResult:
+def _ask(request: Request, hear: Callable[[str], None]) -> tuple[Texts, str]:
+    """How the checks process ended, and what it said on stderr."""
+    try:
+        completed = process.run(
+            [sys.executable, "-P", "-m", "lab.checks.session"],
+            stdin=request.to_json().encode(),
+            log=None,
+            on_line=hear,
+            timeout_s=_TIMEOUT_S,
+            check=False,
+        )
+    except ProcessError as error:
+        return say_in_all("checks.process_too_long", minutes=f"{_TIMEOUT_S / 60:.0f}"), (
+            error.details
+        )
+    code = completed.returncode
+    if code >= 0:
+        return say_in_all("checks.process_ended", code=code), completed.stderr
+    name = str(-code)
+    with suppress(ValueError):
+        name = signal.Signals(-code).name
+    return say_in_all("checks.process_killed", signal=name), completed.stderr
+
+
+def _lost(how: Texts, words: str) -> CheckRun:
     """Stands for all that a checks process which died on the way did not get to."""
-    return CheckResult(
+    lines = [line.strip() for line in words.splitlines() if line.strip()]
+    last = f": {lines[-1]}" if lines else ""
+    return CheckRun(
         id="checks",
         step="",
-        title="The checks could not be finished",
+        title=say_in_all("checks.unfinished"),
         outcome=Outcome.UNKNOWN,
         points=None,
         max_points=0.0,
-        message=f"the process that runs the checks {how}",
+        message={
+            language: shortened(text + last, MESSAGE_CHARACTERS) for language, text in how.items()
+        },
+        output=shortened("\n".join(lines[-20:]), OUTPUT_CHARACTERS),
     )

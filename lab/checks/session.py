@@ -17,13 +17,16 @@ from pathlib import Path
 from typing import IO
 
 import pytest
+from _pytest.assertion import util as assertion_util
 from _pytest.runner import runtestprotocol
 
 from lab.checks import outcomes
+from lab.checks.comparisons import Comparisons
 from lab.checks.fixtures import MachineFixtures
 from lab.checks.request import Request, Target, done_event, result_event
-from lab.checks.spec import CheckSpec, problems_of, read_spec
-from lab.classroom.results import CheckResult, Outcome
+from lab.checks.spec import KNOWN, CheckSpec, problems_of, read_spec
+from lab.classroom.runs import CheckRun
+from lab.classroom.wording import FALLBACK, Texts, say_in_all
 from lab.errors import LabError
 from lab.machines.ssh import Shell
 from lab.system.files import LabFolder
@@ -41,6 +44,7 @@ class ChecksPlugin:
         self._request = request
         self._events = events
         self._fixtures = MachineFixtures()
+        self._comparisons = Comparisons()
         self._specs: dict[str, CheckSpec] = {}
         self._broken: list[tuple[str, str]] = []
         self._error: BaseException | None = None
@@ -48,9 +52,7 @@ class ChecksPlugin:
     def pytest_configure(self, config: pytest.Config) -> None:
         """Make the mark and the fixtures known."""
         config.pluginmanager.register(self._fixtures, "lab-machine-fixtures")
-        config.addinivalue_line(
-            "markers", f"{_MARK}(id, step, title, points, hint, after): a check of the guide"
-        )
+        config.addinivalue_line("markers", f"{_MARK}({', '.join(KNOWN)}): a check of the guide")
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Note a file that could not be read; its checks are unknown, the others go on."""
@@ -108,47 +110,52 @@ class ChecksPlugin:
         own = call.when == "call" or isinstance(error, LabError)
         self._error = error if own else RuntimeError(f"{call.when}: {error}")
 
-    def check_machine(self, items: Sequence[pytest.Item], target: Target) -> Iterator[CheckResult]:
+    def check_machine(self, items: Sequence[pytest.Item], target: Target) -> Iterator[CheckRun]:
         """All results of one machine, in order."""
-        language = self._request.language
         yield from self._unreadable()
         shell = Shell(LabFolder(Path(self._request.project)), target.machine)
         self._fixtures.point_at(target, shell)
-        known: dict[str, Outcome] = {}
+        # pytest's own way to it, its hook, also writes a diff of both values: of two large ones
+        # that takes minutes.
+        assertion_util._reprcompare = self._comparisons.note
+        known: dict[str, CheckRun] = {}
         for item in items:
             spec = self._specs[item.nodeid]
             if target.unreachable:
-                result = outcomes.unknown(spec, target.unreachable, language=language)
+                result = outcomes.unknown(spec, target.unreachable)
             else:
-                result = outcomes.blocked_by(spec, known, language=language) or self._run(
-                    item, spec
-                )
-            known[spec.id] = result.outcome
+                result = outcomes.behind_others(spec, known) or self._run(item, spec)
+            known[spec.id] = result
             yield result
         shell.close()
 
-    def _run(self, item: pytest.Item, spec: CheckSpec) -> CheckResult:
+    def _run(self, item: pytest.Item, spec: CheckSpec) -> CheckRun:
         self._error = None
+        self._fixtures.transcript.clear()
+        self._comparisons.clear()
         started = time.monotonic()
         # Everything is torn down after each: the next one to run is not known, it may be blocked.
         runtestprotocol(item, log=False, nextitem=None)
         return outcomes.result_of(
-            spec, self._error, language=self._request.language, seconds=time.monotonic() - started
+            spec,
+            self._error,
+            seconds=time.monotonic() - started,
+            compared=self._comparisons.of(str(self._error)),
+            transcript=self._fixtures.transcript.text(),
         )
 
-    def _unreadable(self) -> Iterator[CheckResult]:
+    def _unreadable(self) -> Iterator[CheckRun]:
         for where, why in self._broken:
-            spec = CheckSpec(
-                id=where, step="", title={"en": f"{where} could not be read"}, points=0.0
-            )
-            yield outcomes.unknown(spec, why, language=self._request.language)
+            title = say_in_all("checks.unreadable", where=where)
+            spec = CheckSpec(id=where, step="", title=title, points=0.0)
+            yield outcomes.unknown(spec, {FALLBACK: why})
 
     def _finish(self, fork: _Fork, items: Sequence[pytest.Item]) -> None:
         """Tell all that a fork found; what it did not get to is unknown."""
         for item in items:
             spec = self._specs[item.nodeid]
             if spec.id not in fork.found:
-                lost = outcomes.unknown(spec, fork.why_it_ended(), language=self._request.language)
+                lost = outcomes.unknown(spec, fork.why_it_ended())
                 self.tell(result_event(fork.target.machine, lost))
         self.tell(done_event(fork.target.machine))
 
@@ -199,11 +206,11 @@ class _Fork:
             self.pipe.close()
         return self._closed
 
-    def why_it_ended(self) -> str:
+    def why_it_ended(self) -> Texts:
         """Why some checks have no result."""
         if self._silenced:
-            return f"the machine's checks were silent for {SILENCE_S:.0f} s and were stopped"
-        return "the process that checked this machine died"
+            return say_in_all("checks.silent", seconds=f"{SILENCE_S:.0f}")
+        return say_in_all("checks.fork_died")
 
 
 def _be_the_child(

@@ -7,25 +7,34 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-KNOWN = ("id", "step", "points", "title", "hint", "after")
-FALLBACK_LANGUAGE = "en"
+from lab.classroom.wording import FALLBACK, Texts
+
+KNOWN = ("id", "step", "points", "title", "hint", "full_hint", "after", "hidden")
 
 
 @dataclass(frozen=True, kw_only=True)
 class CheckSpec:
-    """One check: `after` holds the ids of the checks that it means nothing without."""
+    """One check.
+
+    Attributes:
+        id: its own, unique in the guide.
+        step: the step that it is bound to.
+        title: what it is about.
+        points: its weight; 0 for one that is told and not counted.
+        hint: teaches where to look.
+        full_hint: gives the answer away.
+        after: the ids of the checks that it means nothing without.
+        hidden: for the teacher alone.
+    """
 
     id: str
     step: str
-    title: Mapping[str, str]
+    title: Texts
     points: float = 1.0
-    hint: Mapping[str, str] = field(default_factory=dict)
+    hint: Texts = field(default_factory=dict)
+    full_hint: Texts = field(default_factory=dict)
     after: tuple[str, ...] = ()
-
-
-def in_language(texts: Mapping[str, str], language: str) -> str:
-    """The text in a language, else in English, else in whichever there is."""
-    return texts.get(language) or texts.get(FALLBACK_LANGUAGE) or next(iter(texts.values()), "")
+    hidden: bool = False
 
 
 def read_spec(values: Mapping[str, Any], *, where: str, steps: Sequence[str]) -> CheckSpec:
@@ -57,7 +66,9 @@ def read_spec(values: Mapping[str, Any], *, where: str, steps: Sequence[str]) ->
         title=_texts(values["title"], f"{where}: title"),
         points=_points(values.get("points", 1), f"{where}: points"),
         hint=_texts(values.get("hint", {}), f"{where}: hint"),
+        full_hint=_texts(values.get("full_hint", {}), f"{where}: full_hint"),
         after=_ids(values.get("after", ()), f"{where}: after"),
+        hidden=_flag(values.get("hidden", False), f"{where}: hidden"),
     )
 
 
@@ -107,9 +118,15 @@ def _points(value: object, what: str) -> float:
     raise ValueError(f"{what} must be a number that is not negative, not {value!r}")
 
 
+def _flag(value: object, what: str) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError(f"{what} must be True or False, not {value!r}")
+    return value
+
+
 def _texts(value: object, what: str) -> dict[str, str]:
     if isinstance(value, str):
-        return {FALLBACK_LANGUAGE: value}
+        return {FALLBACK: value}
     words = [*value.keys(), *value.values()] if isinstance(value, Mapping) else [value]
     if not isinstance(value, Mapping) or not all(isinstance(word, str) for word in words):
         raise ValueError(f"{what} must be text, or a text for each language, not {value!r}")

@@ -119,9 +119,9 @@ def load_guide(name: str, *, project: Path) -> Guide:
         ConfigError: there is none, or its guide.yaml has problems; `details` holds them all.
     """
     roots = (project.absolute() / FOLDER, shipped(FOLDER))
-    folder = next((root / name for root in roots if name in _names(root)), None)
+    folder = next((root / name for root in roots if name in guide_names(root)), None)
     if folder is None:
-        known = sorted({name for root in roots for name in _names(root)})
+        known = sorted({name for root in roots for name in guide_names(root)})
         raise ConfigError(
             f"There is no guide called {quoted(name)}{did_you_mean(name, known)}",
             details=f"guides: {', '.join(known) or 'none'}\nlooked in {roots[0]} and {roots[1]}",
@@ -130,8 +130,10 @@ def load_guide(name: str, *, project: Path) -> Guide:
     return _load(folder)
 
 
-def _names(root: Path) -> set[str]:
-    return {path.parent.name for path in root.glob("*/guide.yaml")}
+def guide_names(root: Path) -> set[str]:
+    """The guides in a folder; one whose name begins with a dot is still being written."""
+    names = {path.parent.name for path in root.glob("*/guide.yaml")}
+    return {name for name in names if not name.startswith(".")}
 
 
 def _load(folder: Path) -> Guide:

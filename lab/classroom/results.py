@@ -37,7 +37,8 @@ class CheckResult:
     `points` is what was earned, None when the check could not be evaluated: unknown is never a
     zero.
     `message` is one line (why it did not pass), `evidence` what is behind it; `blocked_by` are the
-    checks that failed, because of which this one means nothing; a `hidden` one is the teacher's.
+    checks that failed (or, for an unknown one, could not be evaluated), because of which this one
+    means nothing; a `hidden` one is the teacher's.
     """
 
     id: str

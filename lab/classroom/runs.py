@@ -31,7 +31,8 @@ class CheckRun:
         hint: teaches where to look, and does not give the answer away.
         full_hint: gives the answer away; empty where the author wrote but one hint.
         hidden: for the teacher alone.
-        blocked_by: the checks that failed, because of which this one means nothing.
+        blocked_by: the checks that failed (or, for an unknown one, could not be evaluated), because
+            of which this one means nothing: those at the root of it, which are behind no other.
         seconds: how long it took.
     """
 

@@ -8,6 +8,7 @@ import re
 import secrets
 import shutil
 import stat
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -52,7 +53,7 @@ def make_private_folder(path: Path) -> None:
     write_if_changed(path / ".gitignore", "*\n")
 
 
-def write_atomically(path: Path, text: str | bytes, *, mode: int = 0o644) -> None:
+def write_atomically(path: Path, text: str, *, mode: int = 0o644) -> None:
     """Put `text` into `path` whole or not at all.
 
     A reader, or a crash, sees the old file or the new one, never a part; and nobody else sees what
@@ -62,9 +63,25 @@ def write_atomically(path: Path, text: str | bytes, *, mode: int = 0o644) -> Non
         LabError: the disk is full, the folder cannot be written, or the text is none that UTF-8
             can hold; the old file is intact.
     """
+    try:
+        data = text.encode()
+    except UnicodeEncodeError as error:
+        raise LabError(
+            f"{path} could not be written: {error.reason}",
+            details=f"After {text[: error.start][-40:]!r} comes {text[error.start : error.end]!r}.",
+            hint="Mend that character where it comes from; what was there is intact.",
+        ) from error
+    write_bytes_atomically(path, data, mode=mode)
+
+
+def write_bytes_atomically(path: Path, data: bytes, *, mode: int = 0o644) -> None:
+    """Put `data` into `path` whole or not at all; see `write_atomically`.
+
+    Raises:
+        LabError: the disk is full, or the folder cannot be written; the old file is intact.
+    """
     temporary = None
     try:
-        data = text.encode() if isinstance(text, str) else text
         crash.point(f"before {path} is written")
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = temporary_beside(path)
@@ -81,12 +98,6 @@ def write_atomically(path: Path, text: str | bytes, *, mode: int = 0o644) -> Non
         crash.point(f"{path} is written under another name")
         temporary.replace(path)
         crash.point(f"{path} is written")
-    except UnicodeEncodeError as error:
-        raise LabError(
-            f"{path} could not be written: {error.reason}",
-            details=f"After {text[: error.start][-40:]!r} comes {text[error.start : error.end]!r}.",
-            hint="Mend that character where it comes from; what was there is intact.",
-        ) from error
     except OSError as error:
         if temporary is not None:
             with suppress(OSError):
@@ -96,6 +107,28 @@ def write_atomically(path: Path, text: str | bytes, *, mode: int = 0o644) -> Non
             hint="Free some space or mend the permissions, then run the same command again; "
             "what was there is intact.",
         ) from error
+
+
+def write_tree(folder: Path, texts: Mapping[str, str]) -> None:
+    """Make a folder with these files, by their paths in it, whole or not at all.
+
+    Raises:
+        LabError: it cannot be written, or is there already; nothing is left of it.
+    """
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        for left in _half_written_in(folder.parent):
+            remove_tree(left)
+        new = temporary_beside(folder)
+        try:
+            for name, text in texts.items():
+                write_atomically(new / name, text)
+            new.rename(folder)
+        except BaseException:
+            remove_tree(new)
+            raise
+    except OSError as error:
+        raise LabError(f"{folder} could not be written: {error.strerror}", hint=_HINT) from error
 
 
 def write_if_changed(path: Path, text: str, *, mode: int = 0o644) -> bool:
@@ -118,7 +151,7 @@ def write_private(path: Path, text: str | bytes) -> None:
     with suppress(OSError):
         if path.lstat().st_mode == stat.S_IFREG | _PRIVATE_FILE and path.read_bytes() == data:
             return
-    write_atomically(path, data, mode=_PRIVATE_FILE)
+    write_bytes_atomically(path, data, mode=_PRIVATE_FILE)
 
 
 def remove(path: Path) -> None:

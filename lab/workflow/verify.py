@@ -2,52 +2,48 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from lab.checks.request import Request, Target
 from lab.checks.runner import run_checks
 from lab.classroom.guide import variables
-from lab.classroom.results import CheckResult, LabResult, Outcome, StudentResult
+from lab.classroom.results import LabResult, Outcome
+from lab.classroom.runs import CheckRun, LabRun, Run, StudentRun
+from lab.classroom.wording import FALLBACK, Texts, in_language, say_in_all
 from lab.errors import NOT_ALL_WELL, NOTHING_EVALUATED, OK
 from lab.machines.fleet import Machine
 from lab.machines.providers.base import Guest
-from lab.report.text import in_json
-from lab.report.verify_json import verify_json
 from lab.system import parallel
-from lab.system.files import write_atomically
 from lab.workflow.connect import write_ssh_config
 from lab.workflow.observer import Observer
 from lab.workflow.project import Project
 
 
-def verify(
-    project: Project, machines: Sequence[Machine], *, observer: Observer, jobs: int, language: str
-) -> tuple[LabResult, ...]:
+def verify(project: Project, machines: Sequence[Machine], *, observer: Observer, jobs: int) -> Run:
     """Run the checks on machines.
+
+    A lab whose checks cannot be run at all is unknown, and the others are not.
 
     Args:
         project: whose machines.
         machines: which of them.
         observer: told of each check.
         jobs: how many machines at a time.
-        language: of titles and hints; a lab's own `lang` goes before it.
 
     Raises:
-        ProcessError: the provider did not answer, or no check could be started.
+        ProcessError: the provider did not answer.
+        Interrupted: lab was.
     """
     guests = project.provider.guests(project.prefix)
     write_ssh_config(project, guests)
     observer.started(len(machines), "checking")
-    results: dict[str, tuple[CheckResult, ...]] = {}
+    results: dict[str, tuple[CheckRun, ...]] = {}
     for lab in dict.fromkeys(machine.lab.name for machine in machines):
         ours = [machine for machine in machines if machine.lab.name == lab]
-        results |= _check(project, ours, guests, observer=observer, jobs=jobs, language=language)
+        results |= _check(project, ours, guests, observer=observer, jobs=jobs)
     observer.finished()
-    found = _by_lab(machines, results)
-    _keep(project, found)
-    return found
+    return Run(at=datetime.now().astimezone(), labs=_by_lab(machines, guests, results))
 
 
 def _check(
@@ -57,8 +53,7 @@ def _check(
     *,
     observer: Observer,
     jobs: int,
-    language: str,
-) -> dict[str, tuple[CheckResult, ...]]:
+) -> dict[str, tuple[CheckRun, ...]]:
     """The results of one lab's machines."""
     guide = machines[0].guide
     request = Request(
@@ -67,12 +62,11 @@ def _check(
         steps=tuple(step.name for step in guide.steps),
         targets=tuple(_target(machine, guests.get(machine.container)) for machine in machines),
         jobs=jobs,
-        language=machines[0].lab.lang or language,
     )
-    tally: dict[str, list[CheckResult]] = {machine.name: [] for machine in machines}
+    tally: dict[str, list[CheckRun]] = {machine.name: [] for machine in machines}
 
-    def work(_: object, tell: Callable[[str], None]) -> dict[str, tuple[CheckResult, ...]]:
-        def hear(machine: str, result: CheckResult | None) -> None:
+    def work(_: object, tell: Callable[[str], None]) -> dict[str, tuple[CheckRun, ...]]:
+        def hear(machine: str, result: CheckRun | None) -> None:
             if result is not None:
                 tally[machine].append(result)
             tell(f"{machine}\t{result.id if result else ''}")
@@ -88,7 +82,7 @@ def _check(
             passed = sum(result.outcome is Outcome.PASSED for result in results)
             told = f"{passed} of {len(results)} checks passed" if results else "has no checks"
             if results and all(result.outcome is Outcome.UNKNOWN for result in results):
-                told = f"not evaluated: {results[0].message}"
+                told = f"not evaluated: {_why(results[0])}"
             observer.done(machine, ok=bool(results) and passed == len(results), summary=told)
 
     done = parallel.run_all([request], work, workers=1, on_news=news, on_done=lambda _, __: None)[0]
@@ -98,13 +92,13 @@ def _check(
 
 
 def _target(machine: Machine, guest: Guest | None) -> Target:
-    unreachable = ""
+    unreachable: Texts = {}
     if guest is None:
-        unreachable = "there is no machine yet: lab up"
+        unreachable = say_in_all("checks.no_machine")
     elif guest.state != "running":
-        unreachable = f"the machine is {guest.state}: lab up"
+        unreachable = say_in_all("checks.not_running", state=guest.state)
     elif not guest.ip:
-        unreachable = "the machine has no address"
+        unreachable = say_in_all("checks.no_address")
     return Target(
         machine=machine.name,
         address=guest.ip if guest else "",
@@ -118,38 +112,38 @@ def _target(machine: Machine, guest: Guest | None) -> Target:
 
 
 def _by_lab(
-    machines: Sequence[Machine], results: dict[str, tuple[CheckResult, ...]]
-) -> tuple[LabResult, ...]:
-    labs = dict.fromkeys(machine.lab.name for machine in machines)
+    machines: Sequence[Machine],
+    guests: Mapping[str, Guest],
+    results: dict[str, tuple[CheckRun, ...]],
+) -> tuple[LabRun, ...]:
+    labs = {machine.lab.name: machine for machine in machines}
     return tuple(
-        LabResult(
+        LabRun(
             lab=lab,
+            lang=first.lab.lang,
+            steps={step.name: step.title for step in first.guide.steps},
             students=tuple(
-                StudentResult(
+                StudentRun(
                     login=machine.student.login,
                     name=machine.student.name,
                     machine=machine.name,
+                    identity=guest.identity if (guest := guests.get(machine.container)) else "",
                     checks=results.get(machine.name, ()),
                 )
                 for machine in machines
                 if machine.lab.name == lab
             ),
         )
-        for lab in labs
+        for lab, first in labs.items()
     )
 
 
-def _keep(project: Project, results: tuple[LabResult, ...]) -> None:
-    """Keep this run beside the earlier ones, under the second at which it ended."""
-    if not project.folder.root.exists():
-        return
-    when = datetime.now().astimezone()
-    data = {"at": when.isoformat(timespec="seconds"), **json.loads(verify_json(results))}
-    path = project.folder.runs / f"{when:%Y%m%dT%H%M%S}-{when.microsecond:06d}.json"
-    write_atomically(path, in_json(json.dumps(data, ensure_ascii=False, indent=1)) + "\n")
+def _why(check: CheckRun) -> str:
+    """The reason in English, as all progress is told."""
+    return in_language(check.message, FALLBACK)
 
 
-def exit_code_of(results: tuple[LabResult, ...]) -> int:
+def exit_code_of(results: Sequence[LabResult]) -> int:
     """0 when every student has everything, 4 when nothing could be evaluated, else 1."""
     students = [student for lab in results for student in lab.students]
     if not any(student.evaluated for student in students):

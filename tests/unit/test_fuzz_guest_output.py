@@ -13,18 +13,19 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lab.checks.outcomes import EVIDENCE_CHARACTERS, result_of
+from lab.checks.evidence import OUTPUT_CHARACTERS
+from lab.checks.outcomes import result_of
 from lab.checks.request import read_result, result_event
 from lab.checks.spec import CheckSpec
 from lab.classroom.results import (
     BoxStatus,
-    LabResult,
     MachineOutcome,
     MachineState,
     MachineStatus,
     Outcome,
-    StudentResult,
 )
+from lab.classroom.runs import LabRun, StudentRun
+from lab.classroom.view import View
 from lab.errors import ConnectionLost, LabError
 from lab.machines import kit, ssh
 from lab.machines.ssh import Answer, Shell
@@ -146,16 +147,16 @@ ERRORS: list[Callable[[str], BaseException]] = [
 def test_whatever_a_check_says_comes_through_and_is_told_inertly(
     text: str, kind: Callable[[str], BaseException]
 ) -> None:
-    result = result_of(SPEC, kind(text), language="en", seconds=0.5)
+    result = result_of(SPEC, kind(text), seconds=0.5)
     event = result_event("hello-ana", result)
     # A line of its own on a pipe that takes UTF-8.
     assert "\n" not in event
     assert read_result(json.loads(event.encode().decode())["result"]) == result
     assert result.outcome in {Outcome.FAILED, Outcome.UNKNOWN}
     assert (result.points is None) == (result.outcome is Outcome.UNKNOWN)
-    assert len(result.evidence.output) <= EVIDENCE_CHARACTERS
-    student = StudentResult(login="ana", name=text, machine="hello-ana", checks=(result,))
-    labs = (LabResult(lab="hello", students=(student,)),)
+    assert len(result.output) <= OUTPUT_CHARACTERS
+    student = StudentRun(login="ana", name=text, machine="hello-ana", checks=(result,))
+    labs = View().of_labs([LabRun(lab="hello", students=(student,))])
     stream = io.StringIO()
     verify_table(labs, console=console_for(stream, {"COLUMNS": "100"}))
     assert ACTIVE.findall(stream.getvalue() + verify_json(labs)) == []

@@ -8,9 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lab.checks.request import Request, Target, done_event, read_result, result_event
-from lab.classroom.results import CheckResult, Evidence, Outcome
+from lab.classroom.results import Outcome
+from lab.classroom.runs import CheckRun
 
 TEXTS = st.text(max_size=10)
+IN_LANGUAGES = st.dictionaries(st.sampled_from(["en", "es"]), TEXTS)
 TARGETS = st.builds(
     Target,
     machine=TEXTS,
@@ -20,19 +22,24 @@ TARGETS = st.builds(
     email=TEXTS,
     vhost=TEXTS,
     vars=st.dictionaries(TEXTS, TEXTS),
-    unreachable=TEXTS,
+    unreachable=IN_LANGUAGES,
 )
 RESULTS = st.builds(
-    CheckResult,
+    CheckRun,
     id=TEXTS,
     step=TEXTS,
-    title=TEXTS,
+    title=IN_LANGUAGES,
     outcome=st.sampled_from(Outcome),
     points=st.none() | st.floats(0, 100),
     max_points=st.floats(0, 100),
-    message=TEXTS,
-    evidence=st.builds(Evidence, expected=TEXTS, found=TEXTS, output=TEXTS),
-    hint=TEXTS,
+    message=IN_LANGUAGES,
+    expected=IN_LANGUAGES,
+    found=TEXTS,
+    output=TEXTS,
+    hint=IN_LANGUAGES,
+    full_hint=IN_LANGUAGES,
+    hidden=st.booleans(),
+    blocked_by=st.lists(TEXTS).map(tuple),
     seconds=st.floats(0, 100),
 )
 
@@ -45,7 +52,6 @@ RESULTS = st.builds(
         steps=st.lists(TEXTS).map(tuple),
         targets=st.lists(TARGETS, max_size=3).map(tuple),
         jobs=st.integers(1, 99),
-        language=TEXTS,
     )
 )
 def test_a_request_is_one_line_and_comes_back(request: Request) -> None:
@@ -55,7 +61,7 @@ def test_a_request_is_one_line_and_comes_back(request: Request) -> None:
 
 
 @given(TEXTS, RESULTS)
-def test_a_result_is_one_line_and_comes_back(machine: str, result: CheckResult) -> None:
+def test_a_result_is_one_line_and_comes_back(machine: str, result: CheckRun) -> None:
     event = result_event(machine, result)
     assert "\n" not in event
     assert "\t" not in event

@@ -13,8 +13,9 @@ import pytest
 from lab.checks import runner
 from lab.checks.request import Request, Target
 from lab.checks.runner import run_checks
-from lab.classroom.results import CheckResult, Outcome
-from lab.errors import ProcessError
+from lab.classroom.results import Outcome
+from lab.classroom.runs import CheckRun
+from lab.classroom.wording import say_in_all
 
 Program = Callable[[str, str], Path]
 PASSED, FAILED, BLOCKED, UNKNOWN = Outcome
@@ -118,11 +119,11 @@ def test_account():
 class Ran:
     """What a run of the checks process came to."""
 
-    results: dict[str, tuple[CheckResult, ...]]
+    results: dict[str, tuple[CheckRun, ...]]
     told: list[tuple[str, str | None]] = field(default_factory=list)
 
     @property
-    def ana(self) -> dict[str, CheckResult]:
+    def ana(self) -> dict[str, CheckRun]:
         return {result.id: result for result in self.results["hello-ana"]}
 
     def outcomes(self) -> dict[str, Outcome]:
@@ -146,9 +147,7 @@ def run(tmp_path: Path, local_guest: Path) -> Run:
     """Runs checks that are given as the text of files by their names."""
     del local_guest
 
-    def make(
-        *targets: Target, raw: dict[str, str] | None = None, language: str = "en", **files: str
-    ) -> Ran:
+    def make(*targets: Target, raw: dict[str, str] | None = None, **files: str) -> Ran:
         checks = tmp_path / "guide" / "checks"
         checks.mkdir(parents=True)
         for name, text in files.items():
@@ -162,7 +161,6 @@ def run(tmp_path: Path, local_guest: Path) -> Run:
             steps=("account", "web", "app"),
             targets=targets or (TARGET,),
             jobs=2,
-            language=language,
         )
         ran.results = run_checks(
             request,
@@ -175,7 +173,7 @@ def run(tmp_path: Path, local_guest: Path) -> Run:
 
 
 def test_every_check_has_its_outcome_in_the_order_of_the_steps(run: Run, tmp_path: Path) -> None:
-    ran = run(app=APP, web=WEB, language="es")
+    ran = run(app=APP, web=WEB)
     assert ran.outcomes() == {
         "account.first": PASSED,
         "web.passes": PASSED,
@@ -206,23 +204,33 @@ def test_every_check_has_its_outcome_in_the_order_of_the_steps(run: Run, tmp_pat
     }
     assert {it.points for it in ran.ana.values() if it.outcome is UNKNOWN} == {None}
     passed, failed = ran.ana["web.passes"], ran.ana["web.fails"]
-    assert replace(passed, seconds=0) == CheckResult(
+    assert replace(passed, seconds=0) == CheckRun(
         id="web.passes",
         step="web",
-        title="web.passes se cumple",
+        title={"en": "web.passes holds", "es": "web.passes se cumple"},
         outcome=PASSED,
         points=3.0,
         max_points=3.0,
     )
     assert passed.seconds > 0
-    assert (failed.message, failed.hint) == ("expected bye, found hello", "Hazlo")
-    assert failed.evidence.output.startswith("expected bye, found hello")
-    messages = {check_id: result.message for check_id, result in ran.ana.items()}
-    assert messages["web.plain"] == "the check's condition does not hold"
-    assert messages["web.blocked"] == "blocked by web.fails"
-    assert messages["web.behind_blocked"] == "blocked by web.blocked"
+    assert (failed.message, failed.hint) == (
+        {"en": "expected bye, found hello"},
+        {"en": "Do it", "es": "Hazlo"},
+    )
+    messages = {check_id: result.message.get("en", "") for check_id, result in ran.ana.items()}
+    roots = {check_id: it.blocked_by for check_id, it in ran.ana.items() if it.blocked_by}
+    assert roots == {
+        "web.blocked": ("web.fails",),
+        "web.behind_blocked": ("web.fails",),
+        "web.behind_broken": ("web.breaks",),
+    }
+    assert (failed.expected, failed.found) == ({"en": "bye", "es": "bye"}, "hello")
+    assert failed.output == "$ echo hello\nhello"
+    assert ran.ana["web.plain"].message == {
+        "en": "expected 2; found 1",
+        "es": "se esperaba 2; se encontró 1",
+    }
     assert messages["web.breaks"].startswith("the check itself went wrong: TypeError: ")
-    assert messages["web.behind_broken"] == "web.breaks could not be evaluated"
     assert messages["web.skipped"] == "not evaluated: not on this box"
     assert messages["web.told"] == "told plainly"
     assert (
@@ -231,6 +239,92 @@ def test_every_check_has_its_outcome_in_the_order_of_the_steps(run: Run, tmp_pat
     assert "SystemExit" in messages["web.exits"]
     assert "read on stdout" in (tmp_path / "verify.log").read_text()
     assert not list((tmp_path / "guide").rglob("__pycache__"))
+
+
+EVIDENCE = """
+@check("web.expects", hidden=True, full_hint="Start it")
+def test_expects(host, as_student, from_lab_host, expect):
+    host.run("echo one")
+    as_student.run("echo $USER; echo 'no such' >&2; exit 4")
+    said = from_lab_host.get("/x y", host="other").body
+    expect(said, expected="words")
+    expect(not said, expected={"en": "silence", "es": "silencio"}, found="noise")
+
+@check("web.forgets")
+def test_forgets(host):
+    try:
+        assert 1 == 2
+    except AssertionError:
+        pass
+    answer = host.run("printf 'a\\\\377\\\\033[2J'; exit 1")
+    assert answer.succeeded, "it should succeed"
+
+@check("web.much")
+def test_much(host):
+    found = host.run("yes | head -c 10000000").stdout
+    other = found.replace("y", "z")
+    assert found == other
+
+@check("web.either")
+def test_either(host):
+    one, other = host.run("echo 1").stdout, host.run("echo 2").stdout
+    assert one == "2" or other == "1"
+
+@check("web.helper")
+def test_helper(host):
+    host.check_output("false")
+
+@check("web.unexpected")
+def test_unexpected(host, expect):
+    host.run("echo on the way")
+    expect(True, expected=3)
+
+@check("web.holds")
+def test_holds(host, expect):
+    host.run("echo fine")
+"""
+
+
+def test_a_failure_has_its_evidence(run: Run) -> None:
+    ran = run(web=EVIDENCE)
+    expects = ran.ana["web.expects"]
+    assert expects.message == {
+        "en": "expected silence; found noise",
+        "es": "se esperaba silencio; se encontró noise",
+    }
+    assert (expects.expected, expects.found) == ({"en": "silence", "es": "silencio"}, "noise")
+    assert (expects.hidden, expects.full_hint) == (True, {"en": "Start it"})
+    # How lab becomes the student is not shown, whose command it was is.
+    assert expects.output.splitlines()[:8] == [
+        "$ echo one",
+        "one",
+        "ana$ echo $USER; echo 'no such' >&2; exit 4",
+        "ana",
+        "no such",
+        "exit code 4",
+        "lab host$ curl -i -H 'Host: other' 'http://127.0.0.254/x y'",
+        "[Errno 111] Connection refused",
+    ]
+    forgets = ran.ana["web.forgets"]
+    assert forgets.message == {"en": "it should succeed"}
+    # The comparison that it caught was not what it failed for.
+    assert (forgets.expected, forgets.found) == ({}, "")
+    assert forgets.output.endswith("'; exit 1\na�\x1b[2J\nexit code 1")
+    much = ran.ana["web.much"]
+    assert much.outcome is FAILED
+    assert len(much.output) < 200
+    assert "[… 499984 lines …]" in much.output
+    assert max(len(much.found), len(much.expected["en"])) <= 1000
+    either = ran.ana["web.either"]
+    assert (either.message, either.found) == (say_in_all("checks.does_not_hold"), "")
+    assert ran.ana["web.helper"].outcome is FAILED
+    assert ran.ana["web.helper"].output == "$ false\nexit code 1"
+    unexpected = ran.ana["web.unexpected"]
+    assert (unexpected.outcome, unexpected.points) == (UNKNOWN, None)
+    assert unexpected.output == (
+        "$ echo on the way\non the way\nexpected must be text, or a text for each language, not 3"
+    )
+    assert (ran.ana["web.holds"].outcome, ran.ana["web.holds"].output) == (PASSED, "")
 
 
 BROKEN = {
@@ -276,7 +370,7 @@ def test_later(): pass
     others = [result for result in results if not result.id.startswith("web.")]
     assert {result.outcome for result in others} == {UNKNOWN}
     assert {result.points for result in others} == {None}
-    said = "\n".join(f"{result.id}: {result.message}" for result in others)
+    said = "\n".join(f"{result.id}: {result.message['en']}" for result in others)
     for sentence in (
         "test_syntax.py: ",
         "SyntaxError",
@@ -297,7 +391,7 @@ def test_a_guide_of_which_nothing_can_be_read(run: Run) -> None:
     ran = run(raw={"test_syntax.py": "def test_it(:\n"})
     [result] = ran.results["hello-ana"]
     assert (result.outcome, result.points) == (UNKNOWN, None)
-    assert "SyntaxError" in result.message
+    assert "SyntaxError" in result.message["en"]
 
 
 @pytest.mark.parametrize(
@@ -318,14 +412,13 @@ def test_a_guide_without_checks_has_no_results(run: Run) -> None:
 
 
 def test_a_guide_without_a_folder_of_checks_has_no_results(tmp_path: Path) -> None:
-    told: list[tuple[str, CheckResult | None]] = []
+    told: list[tuple[str, CheckRun | None]] = []
     request = Request(
         project=str(tmp_path),
         checks=str(tmp_path / "checks"),
         steps=("web",),
         targets=(TARGET,),
         jobs=1,
-        language="en",
     )
     results = run_checks(request, log=tmp_path / "log", tell=lambda *it: told.append(it))
     assert results == {"hello-ana": ()}
@@ -349,9 +442,12 @@ def test_three(student):
 """
     ran = run(web=checks)
     assert ran.outcomes() == {"web.one": UNKNOWN, "web.two": UNKNOWN, "web.three": PASSED}
-    assert ran.ana["web.one"].message == (
-        "No SSH connection to hello-ana: ssh: connect to host 10.0.0.9 port 22: No route to host"
-    )
+    assert ran.ana["web.one"].message == {
+        "en": "no SSH connection to the machine: ssh: connect to host 10.0.0.9 port 22: "
+        "No route to host",
+        "es": "no hay conexión SSH con la máquina: ssh: connect to host 10.0.0.9 port 22: "
+        "No route to host",
+    }
 
 
 DEADLY = """
@@ -372,7 +468,8 @@ def test_after(): pass
 
 def test_one_machine_s_end_is_not_another_s(run: Run) -> None:
     def of(login: str, unreachable: str = "") -> Target:
-        return replace(TARGET, login=login, machine=f"hello-{login}", unreachable=unreachable)
+        why = {"en": unreachable} if unreachable else {}
+        return replace(TARGET, login=login, machine=f"hello-{login}", unreachable=why)
 
     ran = run(of("ana"), of("luis"), of("pep"), of("zoe", "the machine is stopped"), web=DEADLY)
     assert list(ran.results) == ["hello-ana", "hello-luis", "hello-pep", "hello-zoe"]
@@ -385,8 +482,8 @@ def test_one_machine_s_end_is_not_another_s(run: Run) -> None:
         "hello-pep": [PASSED, UNKNOWN, UNKNOWN],
         "hello-zoe": [UNKNOWN, UNKNOWN, UNKNOWN],
     }
-    assert ran.ana["web.after"].message == "the process that checked this machine died"
-    assert ran.results["hello-zoe"][0].message == "the machine is stopped"
+    assert ran.ana["web.after"].message == say_in_all("checks.fork_died")
+    assert ran.results["hello-zoe"][0].message == {"en": "the machine is stopped"}
     ends = [machine for machine, check in ran.told if check is None]
     assert sorted(ends) == sorted(outcomes)
 
@@ -403,17 +500,33 @@ def test_a_machine_that_says_nothing_more_is_given_up(
     monkeypatch.setattr(runner.sys, "executable", str(impatient))
     ran = run(web=DEADLY.replace("os._exit(3)", "time.sleep(60)"))
     assert ran.outcomes() == {"web.before": PASSED, "web.dies": UNKNOWN, "web.after": UNKNOWN}
-    assert "silent" in ran.ana["web.dies"].message
+    assert "silent" in ran.ana["web.dies"].message["en"]
 
 
 def test_a_checks_process_that_says_nothing_is_told(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(runner.sys, "executable", "false")
-    with pytest.raises(ProcessError) as caught:
-        run(web="@check('a')\ndef test_a(): pass")
-    assert caught.value.message == "The checks could not be run"
-    assert caught.value.log == tmp_path / "verify.log"
+    speechless = tmp_path / "python"
+    speechless.write_text("#!/bin/sh\necho 'no such' >&2; echo why >&2; exit 3\n")
+    speechless.chmod(0o755)
+    monkeypatch.setattr(runner.sys, "executable", str(speechless))
+    ran = run(web="@check('a')\ndef test_a(): pass")
+    [lost] = ran.results["hello-ana"]
+    assert lost == CheckRun(
+        id="checks",
+        step="",
+        title=say_in_all("checks.unfinished"),
+        outcome=UNKNOWN,
+        points=None,
+        max_points=0.0,
+        message={
+            language: f"{text}: why"
+            for language, text in say_in_all("checks.process_ended", code=3).items()
+        },
+        output="no such\nwhy",
+    )
+    assert ran.told == [("hello-ana", "checks"), ("hello-ana", None)]
+    assert (tmp_path / "verify.log").read_text().endswith("no such\nwhy\n")
 
 
 def test_a_checks_process_that_dies_leaves_the_rest_unknown(
@@ -428,7 +541,8 @@ def test_a_checks_process_that_dies_leaves_the_rest_unknown(
     assert len(ran.results) == 2
     for results in ran.results.values():
         assert results[-1].outcome is UNKNOWN
-        assert results[-1].message == "the process that runs the checks ended with exit code 9"
+        why = say_in_all("checks.process_ended", code=9)["en"]
+        assert results[-1].message["en"].startswith(why)
     assert sorted(machine for machine, check in ran.told if check is None) == sorted(ran.results)
 
 

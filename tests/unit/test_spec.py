@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lab.checks.spec import CheckSpec, in_language, problems_of, read_spec
+from lab.checks.spec import CheckSpec, problems_of, read_spec
 
 STEPS = ("web", "app")
 MARK = {"id": "web.up", "step": "web", "title": {"en": "Up", "es": "Arriba"}}
@@ -23,20 +23,23 @@ def spec(check_id: str, *after: str) -> CheckSpec:
 
 
 def test_a_check_is_read_whole() -> None:
-    assert read(points=2, hint="Start it", after=["web.there"]) == CheckSpec(
+    found = read(
+        points=2, hint="Start it", full_hint={"es": "Hazlo"}, after=["web.there"], hidden=True
+    )
+    assert found == CheckSpec(
         id="web.up",
         step="web",
         title={"en": "Up", "es": "Arriba"},
         points=2.0,
         hint={"en": "Start it"},
+        full_hint={"es": "Hazlo"},
         after=("web.there",),
+        hidden=True,
     )
 
 
 def test_what_a_check_need_not_say() -> None:
-    assert read() == CheckSpec(
-        id="web.up", step="web", title=MARK["title"], points=1.0, hint={}, after=()
-    )
+    assert read() == CheckSpec(id="web.up", step="web", title=MARK["title"], points=1.0)
 
 
 @pytest.mark.parametrize(
@@ -87,6 +90,9 @@ def test_what_is_of_the_wrong_type_is_told_too(changes: dict[str, Any]) -> None:
         {"after": "web.there"},
         {"id": "web\tup"},
         {"id": "web\nup"},
+        {"hidden": "no"},
+        {"hidden": 1},
+        {"full_hint": 3},
     ],
 )
 def test_what_cannot_be_meant_is_told(changes: dict[str, Any]) -> None:
@@ -105,19 +111,6 @@ def test_any_mark_is_a_check_or_a_sentence(values: dict[str, Any]) -> None:
     except ValueError as error:
         problem = str(error)
     assert problem.startswith("here: ") if found is None else found.step in STEPS
-
-
-@pytest.mark.parametrize(
-    ("language", "text"), [("es", "Arriba"), ("en", "Up"), ("fr", "Up"), ("", "Up")]
-)
-def test_a_text_in_a_language(language: str, text: str) -> None:
-    assert in_language({"es": "Arriba", "en": "Up"}, language) == text
-
-
-def test_a_text_in_whichever_language_there_is() -> None:
-    assert in_language({"es": "Arriba"}, "fr") == "Arriba"
-    assert in_language({"en": "Up", "es": ""}, "es") == "Up"
-    assert in_language({}, "es") == ""
 
 
 def test_nothing_is_wrong_with_checks_in_order() -> None:

@@ -1,17 +1,20 @@
-"""Verifying a class: who is asked, whose results are whose, and what is kept."""
+"""Verifying a class: who is asked, and whose results are whose."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from lab.checks.request import Request, Target
-from lab.classroom.results import CheckResult, LabResult, Outcome, StudentResult
-from lab.errors import NOT_ALL_WELL, NOTHING_EVALUATED, OK, ProcessError
+from lab.classroom.results import Outcome
+from lab.classroom.runs import CheckRun, LabRun, StudentRun
+from lab.classroom.view import View
+from lab.classroom.wording import say_in_all
+from lab.errors import NOT_ALL_WELL, NOTHING_EVALUATED, OK
 from lab.workflow import verify as module
+from lab.workflow.identity import identities
 from lab.workflow.project import Project
 from lab.workflow.verify import exit_code_of, verify
 
@@ -20,13 +23,13 @@ labs:
   web: {guide: tiny, box: debian-12, domain: example.org, students: [ana, luis]}
   db: {guide: tiny, domain: example.org, lang: es, vars: {python: "3.7"}, students: [ana]}
 """
-Tell = Callable[[str, CheckResult | None], None]
+Tell = Callable[[str, CheckRun | None], None]
 
 
-def check(outcome: Outcome, check_id: str = "web.up") -> CheckResult:
+def check(outcome: Outcome, check_id: str = "web.up") -> CheckRun:
     points = {Outcome.PASSED: 1.0, Outcome.UNKNOWN: None}.get(outcome, 0.0)
-    return CheckResult(
-        id=check_id, step="web", title="Up", outcome=outcome, points=points, max_points=1.0
+    return CheckRun(
+        id=check_id, step="web", title={"en": "Up"}, outcome=outcome, points=points, max_points=1.0
     )
 
 
@@ -35,7 +38,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[Request]:
     """What the checks process is asked; everything passes but what luis does."""
     requests: list[Request] = []
 
-    def answer(request: Request, *, log: object, tell: Tell) -> dict[str, tuple[CheckResult, ...]]:
+    def answer(request: Request, *, log: object, tell: Tell) -> dict[str, tuple[CheckRun, ...]]:
         del log
         requests.append(request)
         found = {}
@@ -57,16 +60,14 @@ def test_a_class_is_asked_lab_by_lab(
     ana, luis, other_ana = project.machines
     project.provider.add(ana.container, ip="10.0.3.1")
     project.provider.add(luis.container, state="stopped")
-    results = verify(project, project.machines, observer=witness, jobs=3, language="en")
+    run = verify(project, project.machines, observer=witness, jobs=3)
     web, db = asked
-    assert (web.project, web.checks, web.steps, web.jobs, web.language) == (
+    assert (web.project, web.checks, web.steps, web.jobs) == (
         str(project.path),
         str(ana.guide.checks),
         ("base", "web", "account", "app"),
         3,
-        "en",
     )
-    assert db.language == "es"
     assert web.targets == (
         Target(
             machine="web-ana",
@@ -85,22 +86,39 @@ def test_a_class_is_asked_lab_by_lab(
             email="",
             vhost="tiny.luis.example.org",
             vars={"python": "3.11"},
-            unreachable="the machine is stopped: lab up",
+            unreachable=say_in_all("checks.not_running", state="stopped"),
         ),
     )
-    assert [target.unreachable for target in db.targets] == ["there is no machine yet: lab up"]
+    assert [target.unreachable for target in db.targets] == [say_in_all("checks.no_machine")]
     assert db.targets[0].vars == {"python": "3.7"}
-    assert results == tuple(
-        LabResult(
+    steps = {step.name: step.title for step in ana.guide.steps}
+    assert run.at.tzinfo is not None
+    assert run.labs == tuple(
+        LabRun(
             lab=lab,
+            lang=lang,
+            steps=steps,
             students=tuple(
-                StudentResult(login=login, name=login, machine=f"{lab}-{login}", checks=(one,))
-                for login, one in students
+                StudentRun(
+                    login=login,
+                    name=login,
+                    machine=f"{lab}-{login}",
+                    identity=identity,
+                    checks=(one,),
+                )
+                for login, identity, one in students
             ),
         )
-        for lab, students in (
-            ("web", [("ana", check(Outcome.PASSED)), ("luis", check(Outcome.FAILED))]),
-            ("db", [("ana", check(Outcome.PASSED))]),
+        for lab, lang, students in (
+            (
+                "web",
+                None,
+                [
+                    ("ana", f"fake:{ana.container}", check(Outcome.PASSED)),
+                    ("luis", f"fake:{luis.container}", check(Outcome.FAILED)),
+                ],
+            ),
+            ("db", "es", [("ana", "", check(Outcome.PASSED))]),
         )
     )
     assert witness.of_kind("done") == [
@@ -112,35 +130,54 @@ def test_a_class_is_asked_lab_by_lab(
     assert "Host web-ana\n" in (project.folder.ssh / "config").read_text()
 
 
+def test_which_machine_it_is_is_the_provider_s_word(classroom: Callable[..., Project]) -> None:
+    project = classroom(TWO)
+    ana, luis, db = project.machines
+    project.provider.add(ana.container, state="stopped")
+    project.provider.add(luis.container, started=False)
+    assert identities(project, project.machines) == {
+        ana.name: f"fake:{ana.container}",
+        luis.name: "",
+        db.name: "",
+    }
+
+
 def test_a_machine_without_an_address_is_not_asked(
     project: Project, asked: list[Request], witness: Any
 ) -> None:
     project.provider.add(project.machines[0].container, ip="")
-    verify(project, project.machines[:1], observer=witness, jobs=1, language="en")
-    assert asked[0].targets[0].unreachable == "the machine has no address"
+    verify(project, project.machines[:1], observer=witness, jobs=1)
+    assert asked[0].targets[0].unreachable == say_in_all("checks.no_address")
 
 
-def test_every_run_is_kept(project: Project, asked: list[Request], witness: Any) -> None:
-    for _ in range(2):
-        verify(project, project.machines[:1], observer=witness, jobs=1, language="en")
-    runs = sorted(project.folder.runs.iterdir())
-    assert len(runs) == len(asked) == 2
-    data = json.loads(runs[0].read_text())
-    assert data["at"]
-    assert data["version"] == 1
-    assert data["labs"][0]["students"][0]["login"] == "ana"
-
-
-def test_checks_that_cannot_be_run_at_all_end_the_verify(
-    project: Project, witness: Any, monkeypatch: pytest.MonkeyPatch
+def test_a_lab_whose_checks_cannot_be_run_is_unknown_and_the_others_are_not(
+    classroom: Callable[..., Project], witness: Any
 ) -> None:
-    def broken(*_: object, **__: object) -> None:
-        raise ProcessError("The checks could not be run")
-
-    monkeypatch.setattr(module, "run_checks", broken)
-    with pytest.raises(ProcessError, match="could not be run"):
-        verify(project, project.machines, observer=witness, jobs=1, language="en")
-    assert list(project.folder.runs.iterdir()) == []
+    project = classroom(TWO)
+    for machine in project.machines:
+        project.provider.add(machine.container, ip="127.0.0.254")
+    checks = project.machines[0].guide.checks
+    checks.mkdir()
+    (checks / "conftest.py").write_text("import os; os._exit(7)\n")
+    run = verify(project, project.machines, observer=witness, jobs=1)
+    whys = {
+        (student.machine, check.id, check.outcome, check.message["en"])
+        for lab in run.labs
+        for student in lab.students
+        for check in student.checks
+    }
+    assert whys == {
+        (
+            machine.name,
+            "checks",
+            Outcome.UNKNOWN,
+            "the process that runs the checks ended too soon, with exit code 7",
+        )
+        for machine in project.machines
+    }
+    assert [summary for _, _, summary in witness.of_kind("done")] == [
+        "not evaluated: the process that runs the checks ended too soon, with exit code 7"
+    ] * 3
 
 
 PASSED, FAILED, BLOCKED, UNKNOWN = Outcome
@@ -160,18 +197,21 @@ PASSED, FAILED, BLOCKED, UNKNOWN = Outcome
     ],
 )
 def test_the_exit_code(students: list[list[Outcome]], code: int) -> None:
-    results = tuple(
-        StudentResult(
-            login=str(number), name="", machine="", checks=tuple(check(it) for it in outcomes)
-        )
-        for number, outcomes in enumerate(students)
+    run = LabRun(
+        lab="web",
+        students=tuple(
+            StudentRun(
+                login=str(number), name="", machine="", checks=tuple(check(it) for it in outcomes)
+            )
+            for number, outcomes in enumerate(students)
+        ),
     )
-    assert exit_code_of((LabResult(lab="web", students=results),)) == code
+    assert exit_code_of(View().of_labs([run])) == code
 
 
 def test_a_student_of_whom_nothing_is_known_is_not_all_well() -> None:
-    results = (
-        StudentResult(login="a", name="", machine="", checks=(check(PASSED),)),
-        StudentResult(login="b", name="", machine="", checks=()),
+    students = (
+        StudentRun(login="a", name="", machine="", checks=(check(PASSED),)),
+        StudentRun(login="b", name="", machine="", checks=()),
     )
-    assert exit_code_of((LabResult(lab="web", students=results),)) == NOT_ALL_WELL
+    assert exit_code_of(View().of_labs([LabRun(lab="web", students=students)])) == NOT_ALL_WELL
