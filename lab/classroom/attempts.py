@@ -4,16 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 
+from lab.classroom.choices import Take
 from lab.classroom.results import Outcome
-
-
-class Take(StrEnum):
-    """Which of a student's attempts makes their mark."""
-
-    LAST = "last"
-    BEST = "best"
 
 
 @dataclass(frozen=True, kw_only=True)

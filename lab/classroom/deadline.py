@@ -8,8 +8,9 @@ from datetime import datetime, timedelta
 from lab.errors import UsageError
 
 _WRITTEN = re.compile(
-    r"(?P<day>\d{4}-\d\d-\d\d)"
-    r"(?:[T ](?P<minute>\d\d:\d\d)(?P<second>:\d\d)?(?P<zone>Z|[+-]\d\d:?\d\d)?)?"
+    r"(?P<day>[0-9]{4}-[0-9]{2}-[0-9]{2})"
+    r"(?:[T ](?P<minute>[0-9]{2}:[0-9]{2})(?P<second>:[0-9]{2})?"
+    r"(?P<zone>Z|[+-][0-9]{2}:?[0-9]{2})?)?"
 )
 _A_MOMENT = timedelta(microseconds=1)
 

@@ -30,6 +30,7 @@ FOLDER = "provision"
 SCOPES = ("class", "student")
 
 Titles = dict[Language, Text]
+Lines = dict[Language, tuple[Text, ...]]
 StepName = Annotated[
     str,
     BeforeValidator(text),
@@ -60,6 +61,7 @@ class _GuideEntry(Frozen):
 
     name: GuideName
     title: Titles
+    handout: Annotated[Lines, Field(default_factory=dict)]
     profiles: Annotated[dict[Text, _ProfileEntry | None], Field(default_factory=dict)]
     steps: tuple[_StepEntry, ...]
 
@@ -81,13 +83,18 @@ class Step(Frozen):
 
 
 class Guide(Frozen):
-    """A guide: `folder` is where it stands, `steps` are in the order in which they run."""
+    """A guide: `folder` is where it stands, `steps` are in the order in which they run.
+
+    `handout` is what a student does first, line by line, in each language that it was written in.
+    What stands between backticks is to be typed.
+    """
 
     name: str
     folder: Path
     title: dict[str, str]
     profiles: dict[str, Profile]
     steps: tuple[Step, ...]
+    handout: dict[str, tuple[str, ...]] = Field(default_factory=dict)
 
     @property
     def checks(self) -> Path:
@@ -149,6 +156,7 @@ def _load(folder: Path) -> Guide:
             for box, profile in entry.profiles.items()
         },
         steps=tuple(_step(step, folder) for step in entry.steps),
+        handout=dict(entry.handout),
     )
 
 

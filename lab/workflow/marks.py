@@ -7,18 +7,21 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from fractions import Fraction
 from functools import cached_property
 from math import floor
 
-from lab.classroom.attempts import HistoryAttempt, StudentHistory, Take
-from lab.classroom.classes import Lab, Student
+from lab.classroom.attempts import HistoryAttempt, StudentHistory
+from lab.classroom.choices import Audience, Hints, Take
+from lab.classroom.classes import Classroom, Lab, Student
 from lab.classroom.results import Grade, LabResult, Outcome, StudentResult
 from lab.classroom.runs import CheckRun, LabRun, Run, StudentRun
-from lab.classroom.view import Audience, Hints, View
+from lab.classroom.view import View
 from lab.classroom.wording import FALLBACK, Texts, in_language, say
+from lab.machines.fleet import Machine
+from lab.workflow.project import Project
 
 # What a line of feedback names; how many more there are is said.
 _MOST_NAMED = 8
@@ -66,7 +69,7 @@ class Attempt:
 
     @property
     def is_weighed(self) -> bool:
-        """Whether it is known what all checks are worth: of a file that cannot be read it is not."""
+        """Whether it is known what all checks are worth: not where a file could not be read."""
         return all(it.step or it.outcome is not Outcome.UNKNOWN for it in self.run.checks)
 
     def mark(self, scale: float) -> float | None:
@@ -85,13 +88,15 @@ class Marking:
         take: which attempt counts.
         until: the last moment that counts; None for no end.
         scale: the highest mark.
+        language: of feedback; None for each lab's own.
         identities: of each machine that exists now, by its name; "" where that is not known.
     """
 
     take: Take = Take.LAST
     until: datetime | None = None
     scale: float = 10.0
-    identities: Mapping[str, str]
+    language: str | None = None
+    identities: Mapping[str, str] = field(default_factory=dict)
 
     def identity_now(self, place: Place) -> str:
         """The machine that a student has now; "" where it is not known, or does not matter.
@@ -99,6 +104,21 @@ class Marking:
         What is made of a machine after the window has closed does not matter.
         """
         return "" if self.until else self.identities.get(place.name, "")
+
+
+def places_of(classroom: Classroom) -> tuple[Place, ...]:
+    """Every student's place in every lab, in the order of labs.yaml and of the roster."""
+    return tuple(Place(lab=lab, student=it) for lab in classroom.labs for it in lab.students)
+
+
+def identities(project: Project, machines: Sequence[Machine]) -> dict[str, str]:
+    """The machines that exist now, by name: what tells each from its namesakes, "" for not known.
+
+    Raises:
+        ProcessError: the provider did not answer.
+    """
+    guests = project.provider.guests(project.prefix)
+    return {it.name: guests[it.container].identity for it in machines if it.container in guests}
 
 
 class Book:
@@ -114,7 +134,7 @@ class Book:
 
     def _add(self, lab: LabRun, at: datetime) -> None:
         # The titles and the order that a guide had last; below them what it had before.
-        self._steps[lab.lab] = {**lab.steps, **{**self._steps[lab.lab], **lab.steps}}
+        self._steps[lab.lab] = {**lab.steps, **self._steps[lab.lab], **lab.steps}
         for student in lab.students:
             self._attempts[lab.lab, student.login].append(Attempt(at=at, run=student))
 
@@ -179,18 +199,33 @@ def results(
     )
 
 
-def history(
-    *, lab: str, login: str, name: str, book: Book, identity_now: str, scale: float
+def history_of(
+    lab: str,
+    login: str,
+    *,
+    place: Place | None,
+    book: Book,
+    identities: Mapping[str, str],
+    scale: float,
 ) -> StudentHistory:
-    """All that was ever verified of a student in a lab, oldest first."""
+    """All that was ever verified of a student in a lab, oldest first.
+
+    Args:
+        lab: the lab's name.
+        login: the student's.
+        place: theirs in labs.yaml; None for who is no longer there.
+        book: all attempts.
+        identities: of each machine that exists now, by its name.
+        scale: the highest mark.
+    """
     attempts = book.of(lab, login)
-    counted = counting(attempts, identity_now=identity_now)
+    counted = counting(attempts, identity_now=identities.get(place.name, "") if place else "")
+    names = [attempt.run.name for attempt in attempts]
+    name = place.student.name if place else names[-1]
     told = []
     before: Attempt | None = None
     for attempt in attempts:
-        told.append(
-            _told(attempt, before, counted=counted, scale=scale),
-        )
+        told.append(_told(attempt, before, counted=counted, scale=scale))
         if attempt.evaluated:
             before = attempt
     return StudentHistory(lab=lab, login=login, name=name, attempts=tuple(told), scale=scale)
@@ -221,6 +256,7 @@ def _grade(place: Place, book: Book, marking: Marking) -> Grade:
         login=student.login,
         name=student.name,
         email=student.email,
+        id_number=student.id_number,
         attempts=len(attempts),
         scale=marking.scale,
     )
@@ -233,7 +269,7 @@ def _grade(place: Place, book: Book, marking: Marking) -> Grade:
         max_score=float(attempt.max_score),
         total_points=float(attempt.total_points),
         mark=attempt.mark(marking.scale),
-        feedback=feedback(attempt, language=lab.lang or FALLBACK),
+        feedback=feedback(attempt, language=marking.language or lab.lang or FALLBACK),
     )
 
 
@@ -244,7 +280,7 @@ def feedback(attempt: Attempt, *, language: str) -> str:
         return [check for check in attempt.run.checks if check.outcome is outcome]
 
     failed, unknown = having(Outcome.FAILED), having(Outcome.UNKNOWN)
-    named = [in_language(it.title, language) for it in failed if not it.hidden]
+    named = [in_language(it.title, language) or it.id for it in failed if not it.hidden]
     words = named[:_MOST_NAMED]
     if len(named) > _MOST_NAMED:
         words.append(say("grades.more", language, count=len(named) - _MOST_NAMED))
@@ -302,7 +338,7 @@ def _told(
         identity=attempt.run.identity,
         made_anew=made_anew,
         evaluated=bool(attempt.evaluated),
-        counts=attempt in counted,
+        counts=any(it is attempt for it in counted),
         max_score=float(attempt.max_score),
         total_points=float(attempt.total_points),
         outcome=checks.outcome,

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 TEXTS: dict[str, dict[str, str]] = {
+    # Moodle's own words, so that whoever maps the columns of an import finds them.
+    "grades.moodle_email": {"en": "Email address", "es": "Dirección de correo"},
+    "grades.moodle_id_number": {"en": "ID number", "es": "Número de ID"},
+    "grades.moodle_feedback": {"en": "Feedback: {lab}", "es": "Retroalimentación: {lab}"},
     "grades.checks": {
         "en": "{passed}/{evaluated} checks",
         "es": "{passed}/{evaluated} comprobaciones",
@@ -62,7 +66,6 @@ TEXTS: dict[str, dict[str, str]] = {
         "en": "On the machine that is there now nothing has been evaluated yet.",
         "es": "En la máquina que hay ahora aún no se ha evaluado nada.",
     },
-    "grades.passed": {"en": "passed", "es": "superada"},
-    "grades.failed_outcome": {"en": "failed", "es": "no superada"},
-    "grades.unknown_outcome": {"en": "unknown", "es": "sin determinar"},
+    "grades.turned_passed": {"en": "now passes: {checks}", "es": "ahora se supera: {checks}"},
+    "grades.turned_failed": {"en": "now fails: {checks}", "es": "ahora no se supera: {checks}"},
 }
