@@ -513,7 +513,7 @@ def test_a_worksheet_is_filled_and_the_download_left(lab: Lab, keep: Keep, world
     assert "Filled in 1 of 2 marks." in ran.err
     filled = (world.project / "filled.csv").read_bytes().decode()
     assert filled == WORKSHEET.replace(
-        "-,,100.00,Yes,-,-,", "-,50.00,100.00,Yes,-,-,1/2 checks. Failed: Check 2", 1
+        "-,,100.00,Yes,-,-,", '-,50.00,100.00,Yes,-,-,"1/2 checks. Failed: Check 2"', 1
     )
     assert download.read_bytes().decode() == WORKSHEET
     assert lab("grades", "--worksheet", "download.csv").out.encode() == filled.encode()
