@@ -15,6 +15,9 @@ from lab.checks.transcript import Transcript, answer_of
 from lab.machines.ssh import Shell
 
 COMMAND_TIMEOUT_S = 60.0
+# Of 512 bytes: what a student's login prints without end, in the background even, is stopped before
+# it has the guest's memory.
+_STUDENT_FILE_BLOCKS = 4096
 
 
 class LiveBackend(BaseBackend):  # type: ignore[misc]  # testinfra has no types
@@ -41,7 +44,10 @@ class LiveBackend(BaseBackend):  # type: ignore[misc]  # testinfra has no types
         command = line = self.get_command(command, *args)
         if self._login:
             login, quoted = shlex.quote(self._login), shlex.quote(command)
-            line = f"cd / && exec runuser --login {login} --command {quoted}"
+            line = (
+                f"ulimit -f {_STUDENT_FILE_BLOCKS} && cd / && "
+                f"exec runuser --login {login} --command {quoted}"
+            )
         # Noted before it is known how it ends: the connection may be lost over it.
         self._transcript.note(command, where=self._login)
         answer = self._shell.run(line, timeout_s=COMMAND_TIMEOUT_S)

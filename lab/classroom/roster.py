@@ -135,6 +135,7 @@ def parse_roster(raw: bytes, *, name: str, holders: Sequence[Holder] = ()) -> Ro
     rows = [_row(settled) for settled in settle_logins(entries, holders)]
     notes = [
         *_notes_of_columns(columns, header.line, titles=at),
+        *_notes_of_emails(columns, rows),
         *_notes_of_clashes(rows),
         *_notes_of_names(rows),
     ]
@@ -185,11 +186,29 @@ def _notes_of_columns(
     columns: Sequence[Column], line: int, *, titles: int
 ) -> Iterator[tuple[int, str]]:
     if titles:
-        yield line, f"the columns are named here; the {titles} lines above are taken for titles"
+        above = "line above is taken for a title"
+        if titles > 1:
+            above = f"{titles} lines above are taken for titles"
+        yield line, f"the columns are named here; the {above}"
     for column in columns:
         if column.role is Role.UNKNOWN:
             ending = f"; {column.note}" if column.note else ""
             yield line, f"column {quoted(column.title)} is none that lab knows{ending}"
+
+
+def _notes_of_emails(
+    columns: Sequence[Column], rows: Sequence[RosterRow]
+) -> Iterator[tuple[int, str]]:
+    lines = [row.person.line for row in rows if not row.problem and not row.person.email]
+    if lines and any(column.role is Role.EMAIL for column in columns):
+        yield lines[0], f"no email here{_and_on(lines[1:])}: marks for Moodle need one"
+
+
+def _and_on(lines: Sequence[int]) -> str:
+    if not lines:
+        return ""
+    more = ", ..." if len(lines) > _MOST_LINES else ""
+    return f", nor on {', '.join(map(str, lines[:_MOST_LINES]))}{more}"
 
 
 def _notes_of_clashes(rows: Sequence[RosterRow]) -> Iterator[tuple[int, str]]:
@@ -213,4 +232,5 @@ def _notes_of_names(rows: Sequence[RosterRow]) -> Iterator[tuple[int, str]]:
     for found in lines.values():
         if len(found) > 1:
             others = ", ".join(map(str, found[:_MOST_LINES]))
-            yield found[1], f"{quoted(named[found[1]])} is on several lines: {others}"
+            more = ", ..." if len(found) > _MOST_LINES else ""
+            yield found[1], f"{quoted(named[found[1]])} is on lines {others}{more}"

@@ -63,9 +63,10 @@ NAMES: Mapping[Role, tuple[frozenset[str], ...]] = {
     ),
     Role.SURNAME_FIRST: (
         _names(
-            "alumno a|alumno|alumna|alumnado|alumna o|apellidos nombre|apellidos y nombre|apellido s y nombre"
-            "|apelidos nome|apelidos e nome|surname first name|last name first name"
-            "|nombre del alumno|nombre del alumno a|nome do alumno|nome do alumno a|nome do alumnado"
+            "alumno a|alumno|alumna|alumna o|alumnado|apellidos nombre|apellidos y nombre"
+            "|apellido s y nombre|apelidos nome|apelidos e nome|surname first name"
+            "|last name first name|nombre del alumno|nombre del alumno a|nome do alumno"
+            "|nome do alumno a|nome do alumnado"
         ),
     ),
     Role.FIRST: (_names("first name|firstname|given name|nombre|nombre s|nombres|nome"),),

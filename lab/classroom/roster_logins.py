@@ -10,7 +10,7 @@ from __future__ import annotations
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from lab.classroom import logins
@@ -94,21 +94,24 @@ def settle_logins(entries: Sequence[Entry], holders: Sequence[Holder]) -> tuple[
 
 def _one_each(entries: Sequence[Entry], found: dict[int, Settled]) -> Sequence[Settled]:
     """Every entry as it was settled, with a login that an earlier one has as its problem."""
-    first: dict[str, int] = {}
+    first: dict[str, Settled] = {}
     rows = []
     for entry in entries:
-        if entry.problem:
-            rows.append(Settled(entry=entry, problem=entry.problem))
-            continue
-        row = found[entry.line]
-        line = first.setdefault(row.login, entry.line)
-        why = f"{quoted(row.login)} is also the login of line {line}"
-        rows.append(
-            row
-            if line == entry.line
-            else Settled(entry=entry, login=row.login, source=row.source, problem=why)
-        )
+        row = found.get(entry.line) or Settled(entry=entry, problem=entry.problem)
+        other = first.setdefault(row.login, row) if row.login else row
+        if other is not row:
+            row = replace(row, clashed="", problem=_same_login(row, other))
+        rows.append(row)
     return rows
+
+
+def _same_login(row: Settled, other: Settled) -> str:
+    if row.source is LoginSource.COLUMN or row.entry.name != other.entry.name:
+        return f"{quoted(row.login)} is also the login of line {other.entry.line}"
+    return (
+        f"{quoted(row.entry.name)} is on line {other.entry.line} already: an email each, or a"
+        " `login` column, would tell them apart"
+    )
 
 
 def _source(entry: Entry) -> LoginSource:

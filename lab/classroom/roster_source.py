@@ -80,7 +80,7 @@ def read_table(raw: bytes, *, known_names: KnownNames) -> Table:
     # Excel writes `sep=;` first when it was told to.
     declared = re.match(r"sep=([,;\t])(?:\r\n|\n|\r)", text)
     body = text[declared.end() :] if declared else text
-    separator = declared[1] if declared else _separator(body, known_names)
+    separator = declared[1] if declared else separator_of(body, known_names)
     rows = tuple(
         row for row in _rows(body, separator, first=2 if declared else 1) if any(row.cells)
     )
@@ -108,8 +108,8 @@ def decode(raw: bytes) -> tuple[str, str]:
     return (text[1:], "UTF-8 with BOM") if text.startswith(_BOM) else (text, "UTF-8")
 
 
-def _separator(text: str, known_names: KnownNames) -> str:
-    """The one that splits a line into the most known column names, else the first into most cells.
+def separator_of(text: str, known_names: KnownNames) -> str:
+    """The one that splits a line into the most known names, else the first line into most cells.
 
     The first line that has a name decides: further down stands what people are called.
     """

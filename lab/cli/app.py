@@ -10,9 +10,11 @@ from lab import __version__
 from lab.cli import (
     class_commands,
     grade_commands,
+    guide_commands,
     host_commands,
     machine_commands,
     mark_commands,
+    roster_commands,
 )
 
 app = typer.Typer(
@@ -45,7 +47,9 @@ def _options(
 
 
 class_commands.register(app)
+roster_commands.register(app)
 machine_commands.register(app)
 mark_commands.register(app)
 grade_commands.register(app)
+guide_commands.register(app)
 host_commands.register(app)

@@ -41,7 +41,8 @@ def bake_for(machine: Machine, folder: LabFolder) -> Bake | None:
     box that it would be made of.
 
     Its name covers the box, the provider, the class steps (scripts, files and variables), the
-    runner and what steps may source, and what labs.yaml hands to guests. Nothing of a student is in it.
+    runner and what steps may source, and what labs.yaml hands to guests. Nothing of a student is
+    in it.
     """
     steps = class_steps(machine)
     box = catalog.find(machine.box, provider=machine.provider)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from lab.checks.request import Request, Target
@@ -43,7 +43,7 @@ def verify(project: Project, machines: Sequence[Machine], *, observer: Observer,
         ours = [machine for machine in machines if machine.lab.name == lab]
         results |= _check(project, ours, guests, observer=observer, jobs=jobs)
     observer.finished()
-    return Run(at=datetime.now().astimezone(), labs=_by_lab(machines, results))
+    return Run(at=datetime.now().astimezone(), labs=_by_lab(machines, guests, results))
 
 
 def _check(
@@ -112,7 +112,9 @@ def _target(machine: Machine, guest: Guest | None) -> Target:
 
 
 def _by_lab(
-    machines: Sequence[Machine], results: dict[str, tuple[CheckRun, ...]]
+    machines: Sequence[Machine],
+    guests: Mapping[str, Guest],
+    results: dict[str, tuple[CheckRun, ...]],
 ) -> tuple[LabRun, ...]:
     labs = {machine.lab.name: machine for machine in machines}
     return tuple(
@@ -125,6 +127,7 @@ def _by_lab(
                     login=machine.student.login,
                     name=machine.student.name,
                     machine=machine.name,
+                    identity=guest.identity if (guest := guests.get(machine.container)) else "",
                     checks=results.get(machine.name, ()),
                 )
                 for machine in machines

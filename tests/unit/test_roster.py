@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from lab.classroom.logins import login_problem
 from lab.classroom.roster import Person, parse_roster, scan_roster
+from lab.classroom.roster_columns import Role
 from lab.errors import USAGE, ConfigError
 
 
@@ -166,9 +167,9 @@ def test_namesakes_have_logins_that_do_not_depend_on_the_order() -> None:
 
 
 def test_the_same_person_twice_is_a_problem() -> None:
-    [problem] = told("name\nAna\nAna\n")
-    assert problem.startswith("s.csv:3: `ana-")
-    assert problem.endswith("` is also the login of line 2")
+    assert told("name\nAna\nAna\n") == [
+        "s.csv:3: `Ana` is on line 2 already: an email each, or a `login` column, would tell them apart"
+    ]
 
 
 def test_a_roster_that_cannot_be_read_exits_with_2(tmp_path: Path) -> None:
@@ -179,6 +180,74 @@ def test_a_roster_that_cannot_be_read_exits_with_2(tmp_path: Path) -> None:
         details=f"{tmp_path / 'students.csv'}: No such file or directory",
     )
     assert caught.value.exit_code == USAGE
+
+
+def test_surname_first_is_turned_round() -> None:
+    rows = ['"Núñez Ibáñez, Ana"', "Ana Núñez", '"A, B, C"', '", Ana"']
+    found = people("\n".join(["Alumno/a", *rows]))
+    assert [person.name for person in found] == [
+        "Ana Núñez Ibáñez",
+        "Ana Núñez",
+        "A, B, C",
+        ", Ana",
+    ]
+
+
+def notes(text: str) -> list[str]:
+    return [str(note) for note in parse_roster(text.encode(), name="s.csv").notes]
+
+
+def test_columns_that_lab_does_not_know_are_told() -> None:
+    assert notes("login,emial,mood,DNI\nana,a@x.org,fine,1\n") == [
+        "s.csv:1: column `emial` is none that lab knows; did you mean `email`?",
+        "s.csv:1: column `mood` is none that lab knows",
+    ]
+    # What is there already is not what was meant.
+    assert notes("email,emial\na@x.org,b@x.org\n") == [
+        "s.csv:1: column `emial` is none that lab knows"
+    ]
+
+
+def test_a_login_column_goes_before_the_user_names_of_other_programs() -> None:
+    text = "username,github_username,login,name\n1,2,ana,Ana Núñez"
+    roster = parse_roster(text.encode(), name="s.csv")
+    assert [person.login for person in roster.people] == ["ana"]
+    assert [(it.role, it.note) for it in roster.columns] == [
+        (Role.UNUSED, "`login` is taken"),
+        (Role.UNUSED, "`login` is taken"),
+        (Role.LOGIN, ""),
+        (Role.NAME, ""),
+    ]
+
+
+def test_titles_may_stand_above_the_columns() -> None:
+    text = "IES Exemplo;;\n\nGrupo;DAW1;\nNome;Apelidos;Notas\nAna;Núñez;\n"
+    assert people(text) == (Person(login="ana-nunez", name="Ana Núñez", email="", line=5),)
+    assert notes(text)[0] == (
+        "s.csv:4: the columns are named here; the 2 lines above are taken for titles"
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        # The first line is no title but a roster's first student, and `Nombre` is nobody's column.
+        "Ana;Núñez;ana@x.org\nNombre;Apellidos;Correo\n",
+        # One name alone may be anything.
+        "IES Exemplo\nname\nAna\n",
+        "x\n" * 12 + "login,email\nana,a@x.org\n",
+    ],
+)
+def test_a_line_that_may_be_a_student_is_no_title(text: str) -> None:
+    assert told(text)[0].startswith("s.csv:1: no column tells who the students are")
+
+
+def test_namesakes_and_missing_emails_are_worth_a_look() -> None:
+    text = "name,email\nAna,a@x.org\nana ,b@x.org\nLuis,\nEva,\n"
+    assert notes(text) == [
+        "s.csv:4: no email here, nor on 5: marks for Moodle need one",
+        "s.csv:3: `ana` is on lines 2, 3",
+    ]
 
 
 NAMES = st.text(alphabet=st.characters(exclude_categories=("Cs", "Cc", "Zl", "Zp")), max_size=20)

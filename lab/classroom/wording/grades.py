@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 TEXTS: dict[str, dict[str, str]] = {
+    # Moodle's own words, so that whoever maps the columns of an import finds them.
+    "grades.moodle_email": {"en": "Email address", "es": "Dirección de correo"},
+    "grades.moodle_id_number": {"en": "ID number", "es": "Número de ID"},
+    "grades.moodle_feedback": {"en": "Feedback: {lab}", "es": "Retroalimentación: {lab}"},
     "grades.checks": {
         "en": "{passed}/{evaluated} checks",
         "es": "{passed}/{evaluated} comprobaciones",
