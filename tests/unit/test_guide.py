@@ -117,7 +117,7 @@ def test_an_unknown_guide_is_told_with_the_known_ones(tmp_path: Path, name: str)
     with pytest.raises(ConfigError) as caught:
         load_guide(name, project=tmp_path)
     assert caught.value.message.startswith(f"There is no guide called `{name}`")
-    assert "hellopython, web" in caught.value.details
+    assert "hellopython, staticsite, web" in caught.value.details
     assert name != "wab" or caught.value.message.endswith("; did you mean `web`?")
 
 
