@@ -107,12 +107,13 @@ def _lacking(texts: Texts) -> str:
 
 
 class _Judge:
-    """Goes through what was seen in its order, and tells of each check once."""
+    """Goes through what was seen in its order; tells of each check once, of each state too."""
 
     def __init__(self, guide: Guide) -> None:
         self._place = {step.name: place for place, step in enumerate(guide.steps)}
         self._told: set[str] = set()
         self._passed: set[str] = set()
+        self._restless: set[str] = set()
 
     def of_untouched(self, checks: Sequence[CheckRun]) -> Iterator[ProofFinding]:
         for check in checks:
@@ -140,9 +141,11 @@ class _Judge:
                 yield from self._of_check(check, step)
         if round_.again is not None:
             yield from _of_again(step, round_.again)
+            if not round_.again.same_state:
+                self._restless.add(step)
         for other in round_.unsettled:
-            # What its own second run did to it has been told.
-            if other != step or (round_.again is not None and round_.again.same_state):
+            if other not in self._restless:
+                self._restless.add(other)
                 yield _finding("step.unsettled", step=other, after=step)
 
     def _of_check(self, check: CheckRun, after: str) -> Iterator[ProofFinding]:
