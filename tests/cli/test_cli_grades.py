@@ -1,11 +1,9 @@
-"""`lab report`, `lab history`, `lab grades`, and where results go: all out of what verify has kept."""
+"""`lab grades` and `lab history`: marks out of what verify has kept."""
 
 from __future__ import annotations
 
 import csv
 import io
-import json
-import os
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,21 +11,11 @@ from typing import Any
 
 import pytest
 
-from lab.classroom.results import Outcome
-from lab.classroom.runs import CheckRun, LabRun, Run, StudentRun
 from lab.errors import NOT_ALL_WELL, NOTHING_EVALUATED, OK, USAGE
-from lab.system.files import LabFolder
-from lab.workflow import history
 
 Lab = Callable[..., Any]
 Keep = Callable[..., Path]
 AT = datetime(2026, 3, 2, 12, tzinfo=UTC)
-OUTCOMES = {
-    "p": (Outcome.PASSED, 1.0),
-    "f": (Outcome.FAILED, 0.0),
-    "u": (Outcome.UNKNOWN, None),
-}
-NAMES = {"ana": "Ana Núñez"}
 TWO_LABS = """
 labs:
   hello:
@@ -37,64 +25,8 @@ labs:
 """
 
 
-def checks(letters: str) -> tuple[CheckRun, ...]:
-    return tuple(
-        CheckRun(
-            id=f"web.{number}",
-            step="web",
-            title={"en": f"Check {number}", "es": f"Comprobación {number}"},
-            outcome=OUTCOMES[letter.lower()][0],
-            points=OUTCOMES[letter.lower()][1],
-            max_points=1.0,
-            hidden=letter.isupper(),
-        )
-        for number, letter in enumerate(letters, 1)
-    )
-
-
-@pytest.fixture
-def keep(world: Any) -> Keep:
-    """Keeps a run of which each student's outcomes are letters; a capital is a hidden check."""
-
-    def run(
-        hour: float = 0, *, lab: str = "hello", identity: str = "lxc:0001", **students: str
-    ) -> Path:
-        return history.keep(
-            LabFolder(world.project),
-            Run(
-                at=AT + timedelta(hours=hour),
-                labs=(
-                    LabRun(
-                        lab=lab,
-                        steps={"web": {"en": "Web"}},
-                        students=tuple(
-                            StudentRun(
-                                login=login,
-                                name=NAMES.get(login, login),
-                                machine=f"{lab}-{login}",
-                                identity=identity,
-                                checks=checks(letters),
-                            )
-                            for login, letters in students.items()
-                        ),
-                    ),
-                ),
-            ),
-        )
-
-    return run
-
-
 def marks(ran: Any) -> dict[str, float | None]:
     return {grade["login"]: grade["mark"] for grade in ran.json["grades"]}
-
-
-def files(world: Any) -> list[str]:
-    """What is beside labs.yaml."""
-    return [path for path in world.below() if not path.startswith(".lab")]
-
-
-# Marks.
 
 
 def test_grades_are_the_last_or_the_best_attempts_until_a_moment(lab: Lab, keep: Keep) -> None:
@@ -301,144 +233,6 @@ def test_a_history_that_is_no_folder_is_an_error(lab: Lab, world: Any) -> None:
     assert "could not be read: Not a directory" in ran.err
 
 
-# Reports.
-
-
-def test_a_report_is_a_page_unless_something_else_is_said(lab: Lab, keep: Keep, world: Any) -> None:
-    keep(ana="pf", luis="uu")
-    ran = lab("report")
-    assert (ran.code, ran.out, ran.err) == (OK, "", "Written to report.html\n")
-    page = world.project / "report.html"
-    assert page.stat().st_mode & 0o777 == 0o600
-    assert "Ana Núñez" in page.read_text(encoding="utf-8")
-    assert world.calls("ssh") == []
-
-
-def test_a_report_is_of_each_students_own_attempt(lab: Lab, keep: Keep) -> None:
-    keep(0, ana="pp", luis="ff")
-    keep(1, ana="ff")
-    ran = lab("report", "--format", "json", "--take", "best")
-    told = {
-        it["login"]: (it["score"], it["at"], len(it["checks"]))
-        for it in ran.json["labs"][0]["students"]
-    }
-    assert told == {
-        "ana": (2, AT.isoformat(), 2),
-        "luis": (0, AT.isoformat(), 2),
-        "marta": (None, None, 0),
-    }
-    assert ran.code == OK
-
-
-def test_a_students_report_names_no_hidden_check(lab: Lab, keep: Keep) -> None:
-    keep(ana="pF")
-    for form in ("table", "json", "junit", "html", "csv", "markdown"):
-        teachers = lab("report", "ana", "--format", form)
-        students = lab("report", "ana", "--format", form, "--audience", "student")
-        assert (teachers.code, students.code) == (OK, OK), form
-        assert "web.2" in teachers.out or "Check 2" in teachers.out, form
-        assert "web.2" not in students.out, form
-        assert "Check 2" not in students.out, form
-
-
-def test_a_report_of_nothing_replaces_no_file(lab: Lab, world: Any) -> None:
-    (world.project / "report.html").write_text("of yesterday")
-    ran = lab("report")
-    assert (ran.code, ran.out) == (NOTHING_EVALUATED, "")
-    assert (world.project / "report.html").read_text() == "of yesterday"
-    ran = lab("report", "--format", "json")
-    assert ran.code == NOTHING_EVALUATED
-    assert [it["outcome"] for it in ran.json["labs"][0]["students"]] == ["unknown"] * 3
-
-
-# Where results go.
-
-
-@pytest.mark.parametrize(
-    ("name", "begins"),
-    [
-        ("marks.json", "{"),
-        ("marks.xml", "<?xml"),
-        ("marks.html", "<!doctype html"),
-        ("marks.csv", "lab,login"),
-        ("marks.MD", ""),
-        ("marks.txt", ""),
-        ("marks", ""),
-    ],
-)
-def test_a_files_name_says_the_format(
-    lab: Lab, keep: Keep, world: Any, name: str, begins: str
-) -> None:
-    keep(ana="pp")
-    ran = lab("report", "ana", "--output", name)
-    assert (ran.code, ran.out, ran.err) == (OK, "", f"Written to {name}\n")
-    text = (world.project / name).read_text(encoding="utf-8")
-    assert text.lower().startswith(begins)
-    assert text.endswith("\n")
-    assert "\x1b" not in text
-
-
-def test_a_format_that_is_asked_for_goes_before_a_files_name(
-    lab: Lab, keep: Keep, world: Any
-) -> None:
-    keep(ana="pp")
-    lab("report", "ana", "--format", "json", "--output", "marks.html")
-    json.loads((world.project / "marks.html").read_text())
-
-
-def test_verify_writes_a_file_too(lab: Lab, world: Any) -> None:
-    lab("up", "--no-bake")
-    ran = lab("verify", "--output", "marks.csv")
-    assert (ran.code, ran.out) == (OK, "")
-    assert "Written to marks.csv" in ran.err
-    assert (world.project / "marks.csv").stat().st_mode & 0o777 == 0o600
-    assert marks(lab("grades", "--format", "json")) == {"ana": 10, "luis": 10, "marta": 10}
-
-
-def test_an_old_file_is_closed_to_others_and_a_link_stays_one(
-    lab: Lab, keep: Keep, world: Any
-) -> None:
-    keep(ana="pp")
-    real = world.project / "real.json"
-    real.write_text("old")
-    real.chmod(0o644)
-    (world.project / "link.json").symlink_to(real)
-    lab("report", "ana", "--output", "link.json")
-    assert (world.project / "link.json").is_symlink()
-    assert json.loads(real.read_text())["version"] == 1
-    assert real.stat().st_mode & 0o777 == 0o600
-
-
-def test_what_is_no_file_is_written_to_and_not_replaced(lab: Lab, keep: Keep) -> None:
-    keep(ana="pp")
-    assert lab("report", "ana", "--output", "/dev/null").code == OK
-    assert not Path("/dev/null").is_file()
-    ran = lab("report", "ana", "--output", "/dev/full")
-    assert ran.code == NOT_ALL_WELL
-    assert "/dev/full could not be written: No space left on device" in ran.err
-
-
-def test_results_are_shown_even_when_they_cannot_be_kept(lab: Lab, world: Any) -> None:
-    lab("up", "--no-bake")
-    runs = world.project / ".lab/runs"
-    runs.rmdir()
-    runs.write_text("in the way")
-    ran = lab("verify", "--format", "json")
-    assert [it["score"] for it in ran.json["labs"][0]["students"]] == [4, 4, 4]
-    assert ran.code == NOT_ALL_WELL
-    assert f"The folder {runs} could not be made" in ran.err
-    assert runs.read_text() == "in the way"
-
-
-def test_runs_are_for_their_owner_alone(lab: Lab, world: Any) -> None:
-    os.umask(0o022)
-    lab("up", "ana", "--no-bake")
-    lab("verify", "ana")
-    [run] = (world.project / ".lab/runs").iterdir()
-    assert run.stat().st_mode & 0o777 == 0o600
-    assert run.parent.stat().st_mode & 0o777 == 0o700
-
-
 # Machines.
 
 
@@ -495,74 +289,3 @@ def test_a_login_that_somebody_else_may_have_got_is_told_of(
         ran.err == "warning: hello/ana is Ana Núñez Ibáñez, and was Ana Núñez when verified: "
         "see that it is the same person.\n"
     )
-
-
-# Moodle.
-
-WORKSHEET = (
-    "\ufeffIdentifier,Full name,Email address,Status,Grade,Maximum Grade,Grade can be changed,"
-    "Last modified (submission),Last modified (grade),Feedback comments\r\n"
-    "Participant 7,Ana Núñez,ana@example.org,-,,100.00,Yes,-,-,\r\n"
-    "Participant 8,Eva,eva@example.org,-,44.00,100.00,Yes,-,-,good\r\n"
-)
-
-
-def test_marks_for_moodles_gradebook(lab: Lab, keep: Keep, world: Any) -> None:
-    keep(ana="pf", luis="uu")
-    ran = lab("grades", "--format", "moodle", "--lang", "es", "--output", "gradebook.csv")
-    assert (ran.code, ran.out) == (OK, "")
-    assert "Left out, as nothing of theirs was evaluated: luis, marta" in ran.err
-    assert (world.project / "gradebook.csv").read_text(encoding="utf-8") == (
-        "Dirección de correo,hello,Retroalimentación: hello\n"
-        "ana@example.org,5.00,1/2 comprobaciones. Fallidas: Comprobación 2\n"
-    )
-
-
-def test_nobody_to_import_is_4(lab: Lab) -> None:
-    ran = lab("grades", "--format", "moodle")
-    assert (ran.code, ran.out) == (NOTHING_EVALUATED, "")
-
-
-def test_a_worksheet_is_filled_and_the_download_left(lab: Lab, keep: Keep, world: Any) -> None:
-    keep(ana="pf", luis="pp", marta="uu")
-    download = world.project / "download.csv"
-    download.write_bytes(WORKSHEET.encode())
-    ran = lab("grades", "--worksheet", "download.csv", "--output", "filled.csv")
-    assert (ran.code, ran.out) == (OK, "")
-    assert "Left out, as nothing of theirs was evaluated: marta" in ran.err
-    assert "Evaluated, and not in download.csv: luis" in ran.err
-    assert "Filled in 1 of 2 marks." in ran.err
-    filled = (world.project / "filled.csv").read_bytes().decode()
-    assert filled == WORKSHEET.replace(
-        "-,,100.00,Yes,-,-,", '-,50.00,100.00,Yes,-,-,"1/2 checks. Failed: Check 2"', 1
-    )
-    assert download.read_bytes().decode() == WORKSHEET
-    assert lab("grades", "--worksheet", "download.csv").out.encode() == filled.encode()
-    lab("grades", "--worksheet", "download.csv", "--output", "download.csv")
-    assert download.read_bytes().decode() == filled
-
-
-def test_a_worksheet_of_others_is_1_and_writes_nothing(lab: Lab, keep: Keep, world: Any) -> None:
-    keep(luis="pp")
-    (world.project / "download.csv").write_bytes(WORKSHEET.encode())
-    ran = lab("grades", "--worksheet", "download.csv", "--output", "filled.csv")
-    assert ran.code == NOT_ALL_WELL
-    assert "No mark could be filled in to download.csv" in ran.err
-    assert not (world.project / "filled.csv").exists()
-
-
-def test_a_worksheet_is_of_one_lab(lab: Lab, keep: Keep, world: Any) -> None:
-    (world.project / "labs.yaml").write_text(TWO_LABS)
-    keep(0, ana="pp", lab="hello")
-    (world.project / "download.csv").write_bytes(WORKSHEET.encode())
-    ran = lab("grades", "--worksheet", "download.csv")
-    assert (ran.code, ran.out) == (USAGE, "")
-    assert "lab grades hello --worksheet download.csv" in ran.said
-
-
-def test_what_is_no_worksheet_is_2(lab: Lab, keep: Keep, world: Any) -> None:
-    keep(ana="pp")
-    (world.project / "download.csv").write_bytes(b"\x00\xff")
-    ran = lab("grades", "--worksheet", "download.csv", "--output", "filled.csv")
-    assert (ran.code, ran.out) == (USAGE, "")
-    assert not (world.project / "filled.csv").exists()
