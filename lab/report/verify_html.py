@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 from collections.abc import Sequence
 from datetime import datetime
@@ -24,18 +25,10 @@ def verify_html(results: Sequence[LabResult], *, made_at: datetime) -> str:
     Its policy lets only the page's own style and script act, so that nothing which a name, a title
     or a guest's output may hold is ever run. `made_at` is shown as when the page was made.
     """
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_PAGES, encoding="utf-8"),
-        undefined=jinja2.StrictUndefined,
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["moment"] = _moment
     style, script = _own("verify.css"), _own("verify.js")
     labs = page(results)
     language = labs[0].language if labs else FALLBACK
-    return environment.get_template("verify.html.j2").render(
+    return _template().render(
         labs=labs,
         language=language,
         title=say("reports.page_title", language),
@@ -49,6 +42,19 @@ def verify_html(results: Sequence[LabResult], *, made_at: datetime) -> str:
         style_hash=_hash(style),
         script_hash=_hash(script),
     )
+
+
+@functools.cache
+def _template() -> jinja2.Template:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_PAGES, encoding="utf-8"),
+        undefined=jinja2.StrictUndefined,
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["moment"] = _moment
+    return environment.get_template("verify.html.j2")
 
 
 def _own(name: str) -> str:

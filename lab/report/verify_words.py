@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from lab.classroom.results import CheckResult, Outcome, StudentResult
 from lab.classroom.wording import say
+from lab.report.text import inert_block
 
 _DECIMAL_COMMA = ("es",)
 
@@ -88,8 +89,10 @@ def says_hidden(check: CheckResult, language: str) -> bool:
 
 def found_words(check: CheckResult, language: str) -> str:
     """Return what was found; where something was expected, and nothing found, the word for that."""
-    nothing = say("checks.nothing_found", language) if check.evidence.expected else ""
-    return check.evidence.found or nothing
+    expected, found = (
+        inert_block(text).strip("\n") for text in (check.evidence.expected, check.evidence.found)
+    )
+    return found or (say("checks.nothing_found", language) if expected else "")
 
 
 def repeats_evidence(check: CheckResult, language: str) -> bool:
@@ -100,7 +103,8 @@ def repeats_evidence(check: CheckResult, language: str) -> bool:
         return False
     expected, found = check.evidence.expected, found_words(check, language)
     both = say("checks.as_expected", language, expected=expected, found=found)
-    return " ".join(both.split()) == " ".join(check.message.split())
+    told, message = (" ".join(inert_block(text).split()) for text in (both, check.message))
+    return told == message
 
 
 def _missing(student: StudentResult) -> float:
