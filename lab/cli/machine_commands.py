@@ -25,13 +25,6 @@ class PageFormat(StrEnum):
     BOTH = "both"
 
 
-class PageLanguage(StrEnum):
-    """What handouts are written in."""
-
-    ENGLISH = "en"
-    SPANISH = "es"
-
-
 def status(
     targets: options.Targets = None,
     file: options.File = LABS_YAML,
@@ -132,10 +125,7 @@ def handout(
     contact: Annotated[
         str, typer.Option(envvar="LAB_CONTACT", help="Whom students ask, in your words.")
     ] = "",
-    lang: Annotated[
-        PageLanguage | None,
-        typer.Option(envvar="LAB_LANG", help="Language of the pages; else that of each lab."),
-    ] = None,
+    lang: options.Lang = None,
 ) -> None:
     """Write a page for each student: how to get into their machine, and what to do there.
 
@@ -154,7 +144,7 @@ def handout(
     wanted = Wanted(
         folder=folder or file.parent / FOLDER,
         formats=FORMATS if pages is PageFormat.BOTH else (pages.value,),
-        language=lang and lang.value,
+        language=lang,
         via=via,
         contact=contact,
     )

@@ -18,7 +18,7 @@ from lab.machines.fleet import Machine
 from lab.machines.keys import fingerprint
 from lab.report.handout_page import handout_page
 from lab.report.handout_pdf import handout_pdf, require_pdf
-from lab.system.files import make_private_folder, remove, sweep, write_private
+from lab.system.files import make_folder, make_private_folder, remove, sweep, write_private
 from lab.workflow.observer import Observer
 from lab.workflow.project import Project
 from lab.workflow.reconcile import Found, find
@@ -115,6 +115,7 @@ def make_handouts(
     if "pdf" in wanted.formats:
         require_pdf()
     found = find(project, machines, project.provider.guests(project.prefix))
+    make_folder(wanted.folder)
     for lab in {machine.lab.name for machine in machines}:
         make_private_folder(wanted.folder / lab)
         sweep(wanted.folder / lab)

@@ -104,6 +104,11 @@ def test_nobody_else_may_read_them_whatever_was_there_before(made: Project) -> N
     assert (folder / ".gitignore").read_text() == "*\n"
 
 
+def test_a_new_folder_is_closed_as_a_whole(made: Project) -> None:
+    hand_out(made, "ana")
+    assert stat.S_IMODE((made.path / "handouts").stat().st_mode) == 0o700
+
+
 def test_a_folder_of_ones_own_is_left_as_open_as_it_is(made: Project, tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir(mode=0o755)
     hand_out(made, "ana", folder=tmp_path / "mine")
