@@ -19,9 +19,9 @@ import pytest
     },
     full_hint={
         "en": "`sudo nginx -t`; a missing `;` or `}` is the usual mistake; then "
-        "`sudo systemctl reload nginx`",
+        "`sudo systemctl reload nginx`. Where there is no nginx: `sudo apt install nginx`",
         "es": "`sudo nginx -t`; lo habitual es que falte un `;` o una `}`; después "
-        "`sudo systemctl reload nginx`",
+        "`sudo systemctl reload nginx`. Si no hay nginx: `sudo apt install nginx`",
     },
 )
 def test_nginx_accepts_its_settings(host, expect):
