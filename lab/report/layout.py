@@ -98,8 +98,3 @@ def listing(words: Sequence[str], *, most: int = 5, between: str = ", ") -> str:
     """Return at most `most` of the words, and how many more there are."""
     shown = between.join(words[:most])
     return f"{shown} and {len(words) - most} more" if len(words) > most else shown
-
-
-def number(value: float) -> str:
-    """Return a number of points as a person writes it: `3`, `2.5`."""
-    return f"{value:.2f}".rstrip("0").rstrip(".")

@@ -2,103 +2,125 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from rich.console import Console, RenderableType
 from rich.text import Text
 
 from lab.classroom.results import CheckResult, LabResult, Outcome, StudentResult
-from lab.report.layout import amount, block, cell, listing, marked
+from lab.classroom.wording import say
+from lab.report.layout import block, cell, marked
 from lab.report.text import inert_line
-from lab.report.verify_matrix import STYLES, score, symbols
+from lab.report.verify_matrix import STYLES, symbols
+from lab.report.verify_words import (
+    at_most,
+    counted,
+    counts,
+    missing_points,
+    says_hidden,
+    whole_score,
+)
 
-_WORD = re.compile(r"[\w.-]*\w")
+_MOST_STUDENTS = 5
 
 
-def details(student: StudentResult, *, console: Console) -> Iterator[RenderableType]:
+def details(student: StudentResult, language: str, *, console: Console) -> Iterator[RenderableType]:
     """Yield what to print about one student; nothing when every check passed."""
     if student.outcome is Outcome.PASSED:
         return
     signs = symbols(console)
     named = f" ({inert_line(student.name)})" if student.name else ""
-    yield Text(f"{inert_line(student.login)}{named}: {score(student)}", style="bold")
+    who = f"{inert_line(student.login)}{named}"
+    yield Text(f"{who}: {whole_score(student, language)}", style="bold")
     if not student.checks:
-        yield _mark(signs, Outcome.UNKNOWN, "no check was run")
+        yield _mark(signs, Outcome.UNKNOWN, say("reports.no_check", language))
     for check in _having(student, Outcome.FAILED):
-        yield _mark(signs, Outcome.FAILED, f"{inert_line(check.id)}: {inert_line(check.title)}")
+        title = f"{_id(check, language)}: {inert_line(check.title)}"
+        yield _mark(signs, Outcome.FAILED, title)
         if check.message:
             yield block(check.message, indent=4)
         if check.hint:
-            yield block(f"hint: {check.hint}", indent=4, style="cyan")
-    for cause, ids in _grouped(_having(student, Outcome.BLOCKED), student):
-        yield _mark(signs, Outcome.BLOCKED, f"blocked: {', '.join(ids)}{cause}")
-    yield from _unknown(student, signs)
+            hint = say("reports.hint_line", language, hint=check.hint)
+            yield block(hint, indent=4, style="cyan")
+    for cause, ids in _blocked(student, language).items():
+        line = counted("reports.blocked_line", len(ids), language, ids=", ".join(ids))
+        why = f" ({inert_line(cause)})" if cause else ""
+        yield _mark(signs, Outcome.BLOCKED, f"{line}{why}")
+    yield from _unknown(student, signs, language)
 
 
 def summary(lab: LabResult) -> Iterator[RenderableType]:
     """Yield the lab's closing sentence and the next command to try."""
-    name = inert_line(lab.lab)
+    name, language = inert_line(lab.lab), lab.language
     if not lab.students:
-        yield Text(f"{name}: no students")
+        yield Text(f"{name}: {say('reports.no_students', language)}")
         return
     lacking = [s for s in lab.students if s.outcome is not Outcome.PASSED]
     total = len(lab.students)
-    has = "has" if total == 1 else "have"
-    sentence = f"{name}: {total - len(lacking)} of {amount(total, 'student')} {has} everything"
-    counts = [f"{inert_line(s.login)}: {_counts(s)}" for s in lacking]
-    if counts:
-        sentence += "; " + listing(counts, between="; ")
+    complete = total - len(lacking)
+    everything = counted("reports.have_everything", total, language, complete=complete)
+    sentence = f"{name}: {everything}"
+    if lacking:
+        told = [f"{inert_line(s.login)}: {_counts(s, language)}" for s in lacking]
+        sentence += "; " + at_most(told, _MOST_STUDENTS, language, between="; ")
     yield Text(sentence, style="bold")
     if lacking:
-        yield Text(f"Next: {_next_command(name, lacking)}")
+        command = _next_command(name, lacking, language)
+        yield Text(say("reports.next", language, command=command))
 
 
-def _next_command(lab: str, lacking: Sequence[StudentResult]) -> str:
+def _next_command(lab: str, lacking: Sequence[StudentResult], language: str) -> str:
     target = f"{lab}/{inert_line(lacking[0].login)}" if len(lacking) == 1 else lab
     if all(student.outcome is Outcome.UNKNOWN for student in lacking):
-        return f"lab up {target}, then lab verify {target}"
+        return say("reports.up_then_verify", language, target=target)
     failed = next(s for s in lacking if s.outcome is Outcome.FAILED)
-    return f"lab ssh {lab}/{inert_line(failed.login)} to look, then lab verify {target}"
+    machine = f"{lab}/{inert_line(failed.login)}"
+    return say("reports.look_then_verify", language, machine=machine, target=target)
 
 
-def _counts(student: StudentResult) -> str:
-    words = {
-        Outcome.FAILED: "failed",
-        Outcome.BLOCKED: "blocked",
-        Outcome.UNKNOWN: "not evaluated",
-    }
-    counted = {outcome: len(_having(student, outcome)) for outcome in words}
-    told = [f"{count} {words[outcome]}" for outcome, count in counted.items() if count]
-    return ", ".join(told) or "nothing was evaluated"
+def _counts(student: StudentResult, language: str) -> str:
+    told = ", ".join(counts(student, language)) or say("reports.nothing_evaluated", language)
+    missing = missing_points("reports.of_points", student, language)
+    return f"{told} ({missing})" if missing else told
 
 
-def _unknown(student: StudentResult, signs: dict[Outcome, str]) -> Iterator[RenderableType]:
-    unknown = _having(student, Outcome.UNKNOWN)
-    reasons = dict.fromkeys(check.message for check in unknown)
-    for reason in reasons:
-        ids = [inert_line(check.id) for check in unknown if check.message == reason]
-        whole = len(ids) == len(student.checks) and len(ids) > 1
-        which = f"all {len(ids)} checks" if whole else ", ".join(ids)
-        why = f": {inert_line(reason)}" if reason else ""
-        yield _mark(signs, Outcome.UNKNOWN, f"not evaluated: {which}{why}")
+def _unknown(
+    student: StudentResult, signs: dict[Outcome, str], language: str
+) -> Iterator[RenderableType]:
+    groups: dict[tuple[str, bool], list[str]] = {}
+    for check in _having(student, Outcome.UNKNOWN):
+        behind = bool(check.blocked_by)
+        cause = _roots("reports.behind", check, language) if behind else check.message
+        groups.setdefault((cause, behind), []).append(_id(check, language))
+    for (cause, behind), ids in groups.items():
+        which = ", ".join(ids)
+        if len(ids) == len(student.checks) and len(ids) > 1:
+            which = say("reports.all_checks", language, n=len(ids))
+        line = say("reports.unknown_line", language, ids=which)
+        why = f" ({cause})" if behind else f": {inert_line(cause)}" if cause else ""
+        yield _mark(signs, Outcome.UNKNOWN, f"{line}{why}")
 
 
-def _grouped(
-    checks: Iterable[CheckResult], student: StudentResult
-) -> Iterator[tuple[str, list[str]]]:
-    known = {check.id for check in student.checks}
+def _blocked(student: StudentResult, language: str) -> dict[str, list[str]]:
+    """The blocked checks by what blocks them: one broken thing is one line."""
     groups: dict[str, list[str]] = {}
-    for check in checks:
-        groups.setdefault(_cause(check, known), []).append(inert_line(check.id))
-    yield from groups.items()
+    for check in _having(student, Outcome.BLOCKED):
+        cause = check.message
+        if check.blocked_by:
+            cause = _roots("reports.by", check, language)
+        groups.setdefault(cause, []).append(_id(check, language))
+    return groups
 
 
-def _cause(check: CheckResult, known: set[str]) -> str:
-    named = [word for word in _WORD.findall(check.message) if word in known and word != check.id]
-    if named:
-        return inert_line(f" (by {', '.join(dict.fromkeys(named))})")
-    return inert_line(f" ({check.message})") if check.message else ""
+def _roots(key: str, check: CheckResult, language: str) -> str:
+    return say(key, language, ids=", ".join(map(inert_line, check.blocked_by)))
+
+
+def _id(check: CheckResult, language: str) -> str:
+    shown = inert_line(check.id)
+    if says_hidden(check, language):
+        return f"{shown} ({say('reports.hidden', language)})"
+    return shown
 
 
 def _having(student: StudentResult, outcome: Outcome) -> list[CheckResult]:

@@ -10,7 +10,7 @@ def verify_json(results: tuple[LabResult, ...]) -> str:
     """Return the results as JSON, in the order that they came in.
 
     `points` is null for a check that could not be evaluated, and `score` for a student of whom
-    nothing could be: unknown is never a zero.
+    nothing could be: unknown is never a zero. `at` is ISO 8601, null where nobody noted it.
     """
     return document({"labs": [_lab(result) for result in results]})
 
@@ -25,7 +25,9 @@ def _student(student: StudentResult) -> dict[str, object]:
         "machine": student.machine,
         "score": number(student.score) if student.evaluated else None,
         "max_score": number(student.max_score),
+        "total_points": number(student.total_points),
         "outcome": student.outcome.value,
+        "at": None if student.at is None else student.at.isoformat(),
         "checks": [_check(check) for check in student.checks],
     }
 
@@ -41,4 +43,11 @@ def _check(check: CheckResult) -> dict[str, object]:
         "message": check.message,
         "hint": check.hint,
         "seconds": number(check.seconds, digits=3),
+        "hidden": check.hidden,
+        "blocked_by": list(check.blocked_by),
+        "evidence": {
+            "expected": check.evidence.expected,
+            "found": check.evidence.found,
+            "output": check.evidence.output,
+        },
     }

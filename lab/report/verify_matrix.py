@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
 from lab.classroom.results import LabResult, Outcome, StudentResult
+from lab.classroom.wording import say
+from lab.report.class_figures import step_names, step_state
 from lab.report.layout import (
     NARROWEST_NAME,
     Column,
     cell,
     natural_width,
-    number,
     speaks_unicode,
     table,
 )
+from lab.report.verify_words import score, student_outcome
 
 STYLES = {
     Outcome.PASSED: "green",
@@ -25,16 +26,7 @@ STYLES = {
     Outcome.BLOCKED: "yellow",
     Outcome.UNKNOWN: "magenta",
 }
-_WORST_FIRST = (Outcome.FAILED, Outcome.BLOCKED, Outcome.UNKNOWN)
 _READABLE_NAME = 12
-
-
-@dataclass(frozen=True)
-class StepState:
-    """The worst outcome among a step's checks, and how many checks have it."""
-
-    outcome: Outcome
-    count: int
 
 
 def symbols(console: Console) -> dict[Outcome, str]:
@@ -48,31 +40,6 @@ def symbols(console: Console) -> dict[Outcome, str]:
     }
 
 
-def step_names(lab: LabResult) -> tuple[str, ...]:
-    """Return the lab's steps in the guide's order, as the student with the most of them has it."""
-    orders = [tuple(dict.fromkeys(c.step for c in student.checks)) for student in lab.students]
-    orders.sort(key=len, reverse=True)
-    return tuple(dict.fromkeys(name for order in orders for name in order))
-
-
-def step_state(student: StudentResult, step: str) -> StepState | None:
-    """Return what the student has of a step, None when it has no check for them."""
-    outcomes = [check.outcome for check in student.checks if check.step == step]
-    if not student.checks:
-        return StepState(Outcome.UNKNOWN, 0)
-    for outcome in _WORST_FIRST:
-        if outcome in outcomes:
-            return StepState(outcome, outcomes.count(outcome))
-    return StepState(Outcome.PASSED, len(outcomes)) if outcomes else None
-
-
-def score(student: StudentResult) -> str:
-    """Return `31/34`, or a dash when there was nothing to give points for."""
-    if not student.evaluated:
-        return "-"
-    return f"{number(student.score)}/{number(student.max_score)}"
-
-
 def matrix(lab: LabResult, *, console: Console) -> RenderableType:
     """Return the lab's overview in the roomiest of its three forms that fits the console.
 
@@ -82,12 +49,13 @@ def matrix(lab: LabResult, *, console: Console) -> RenderableType:
     """
     steps = step_names(lab)
     signs = symbols(console)
-    legend = _legend(signs)
+    legend = _legend(signs, lab.language)
     by_name = _with_steps(lab, steps, steps, signs)
     if _fits(by_name, gap=2, width=console.width, name_at_least=_READABLE_NAME):
         return Group(table(by_name, console=console), legend)
     by_number = _with_steps(lab, steps, [str(n) for n in range(1, len(steps) + 1)], signs)
-    numbers = Text("Steps: " + ", ".join(f"{n}={cell(s)}" for n, s in enumerate(steps, start=1)))
+    listed = ", ".join(f"{n}={cell(s)}" for n, s in enumerate(steps, start=1))
+    numbers = Text(f"{say('reports.steps', lab.language)}: {listed}")
     if _fits(by_number, gap=1, width=console.width, name_at_least=NARROWEST_NAME):
         return Group(numbers, table(by_number, console=console, gap=1), legend)
     nameless = [column for column in by_number if not column.shrinks]
@@ -122,23 +90,30 @@ def _in_words(lab: LabResult, steps: Sequence[str], signs: dict[Outcome, str]) -
         return Text(", ".join(words))
 
     login, _name = _who(lab)
-    return [login, *_sum(lab), Column(title="not passed", cells=_cells(lab, lacking))]
+    title = say("reports.not_passed", lab.language)
+    return [login, *_sum(lab), Column(title=title, cells=_cells(lab, lacking))]
 
 
 def _who(lab: LabResult) -> tuple[Column, Column]:
+    login, name = say("reports.login", lab.language), say("reports.name", lab.language)
     return (
-        Column(title="login", cells=_cells(lab, lambda s: cell(s.login))),
-        Column(title="name", cells=_cells(lab, lambda s: cell(s.name)), shrinks=True),
+        Column(title=login, cells=_cells(lab, lambda s: cell(s.login))),
+        Column(title=name, cells=_cells(lab, lambda s: cell(s.name)), shrinks=True),
     )
 
 
 def _sum(lab: LabResult) -> tuple[Column, Column]:
+    def outcome(student: StudentResult) -> Text:
+        word = student_outcome(student.outcome, lab.language)
+        return Text(word, style=STYLES[student.outcome])
+
     return (
-        Column(title="score", cells=_cells(lab, lambda s: Text(score(s))), right=True),
         Column(
-            title="outcome",
-            cells=_cells(lab, lambda s: Text(s.outcome.value, style=STYLES[s.outcome])),
+            title=say("reports.score", lab.language),
+            cells=_cells(lab, lambda s: Text(score(s, lab.language))),
+            right=True,
         ),
+        Column(title=say("reports.outcome", lab.language), cells=_cells(lab, outcome)),
     )
 
 
@@ -154,9 +129,10 @@ def _sign(student: StudentResult, step: str, signs: dict[Outcome, str]) -> Text:
     return Text(signs[state.outcome] + count, style=STYLES[state.outcome])
 
 
-def _legend(signs: dict[Outcome, str]) -> Text:
-    return Text(
-        f"{signs[Outcome.PASSED]} all passed   {signs[Outcome.FAILED]}n n failed   "
-        f"{signs[Outcome.BLOCKED]} blocked by a failure   {signs[Outcome.UNKNOWN]} not evaluated",
-        style="dim",
-    )
+def _legend(signs: dict[Outcome, str], language: str) -> Text:
+    counting = {**signs, Outcome.FAILED: f"{signs[Outcome.FAILED]}n"}
+    words = [
+        f"{sign} {say(f'reports.legend_{outcome.value}', language)}"
+        for outcome, sign in counting.items()
+    ]
+    return Text("   ".join(words), style="dim")

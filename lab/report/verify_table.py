@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.text import Text
 
 from lab.classroom.results import LabResult
+from lab.classroom.wording import FALLBACK, say
 from lab.report.layout import cell
 from lab.report.verify_details import details, summary
 from lab.report.verify_matrix import matrix
@@ -18,7 +19,7 @@ def verify_table(results: tuple[LabResult, ...], *, console: Console) -> None:
             console.print()
         _print_lab(lab, console=console)
     if not results:
-        console.print(Text("Nothing was verified: no lab has a student."))
+        console.print(Text(say("reports.nothing_verified", FALLBACK)))
 
 
 def _print_lab(lab: LabResult, *, console: Console) -> None:
@@ -27,7 +28,7 @@ def _print_lab(lab: LabResult, *, console: Console) -> None:
         console.print(matrix(lab, console=console))
         console.print()
     for student in lab.students:
-        lines = tuple(details(student, console=console))
+        lines = tuple(details(student, lab.language, console=console))
         for line in lines:
             console.print(line)
         if lines:

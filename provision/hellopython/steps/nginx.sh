@@ -3,8 +3,8 @@
 set -euo pipefail
 
 if ! command -v nginx >/dev/null; then
-    # shellcheck source=../apt-install.sh
-    source "$LAB_GUIDE/apt-install.sh"
+    # shellcheck source=../../apt-install.sh
+    source "$LAB_KIT/apt-install.sh"
     apt_install nginx
 fi
 
