@@ -19,9 +19,9 @@ import pytest
     },
     full_hint={
         "en": "`sudo nginx -t`; a missing `;` or `}` is the usual mistake; then "
-        "`sudo systemctl reload nginx`",
+        "`sudo systemctl reload nginx`. Where there is no nginx: `sudo apt install nginx`",
         "es": "`sudo nginx -t`; lo habitual es que falte un `;` o una `}`; después "
-        "`sudo systemctl reload nginx`",
+        "`sudo systemctl reload nginx`. Si no hay nginx: `sudo apt install nginx`",
     },
 )
 def test_nginx_accepts_its_settings(host, expect):
@@ -34,7 +34,7 @@ def test_nginx_accepts_its_settings(host, expect):
             "en": "nginx to accept its settings",
             "es": "que nginx aceptara su configuración",
         },
-        found=complaint[1] if complaint else answer.stderr,
+        found=complaint[1] if complaint else answer.stderr.rpartition(": 1: ")[2],
     )
 
 

@@ -13,6 +13,13 @@ def pinned(package, python):
     return found[1]
 
 
+def said_by(answer):
+    """A command's answer, or the last line of its complaint without the name of the script."""
+    return (
+        answer.stdout.strip() or answer.stderr.rstrip().rpartition("\n")[2].rpartition(": 1: ")[2]
+    )
+
+
 @pytest.mark.check(
     id="pip.version",
     step="pip",
@@ -40,8 +47,7 @@ def test_pip_is_of_that_python(host, student, expect):
     python = student.vars["python"]
     version = pinned("pip", python)
     answer = host.run("pip --version")
-    # Of a traceback, the line that says what happened.
-    said = answer.stdout.strip() or answer.stderr.strip().rpartition("\n")[2]
+    said = said_by(answer)
     expect(
         said.startswith(f"pip {version} from") and said.endswith(f"(python {python})"),
         expected={

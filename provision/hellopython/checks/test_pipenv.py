@@ -6,6 +6,13 @@ from pathlib import Path
 import pytest
 
 
+def said_by(answer):
+    """A command's answer, or the last line of its complaint without the name of the script."""
+    return (
+        answer.stdout.strip() or answer.stderr.rstrip().rpartition("\n")[2].rpartition(": 1: ")[2]
+    )
+
+
 @pytest.mark.check(
     id="pipenv.version",
     step="pipenv",
@@ -40,5 +47,5 @@ def test_pipenv_works(host, student, expect):
             "en": f"`pipenv --version` to say version {version}",
             "es": f"que `pipenv --version` dijera la versión {version}",
         },
-        found=answer.stdout.strip() or answer.stderr.strip().rpartition("\n")[2],
+        found=said_by(answer),
     )

@@ -28,9 +28,11 @@ WHY = "journalctl --unit supervisor --lines 50 --output cat | grep '^Error' | ta
     },
     full_hint={
         "en": "`sudo journalctl -u supervisor` names the mistake, if there is one; then "
-        "`sudo systemctl enable supervisor` and `sudo systemctl restart supervisor`",
+        "`sudo systemctl enable supervisor` and `sudo systemctl restart supervisor`. Where there "
+        "is no supervisor: `sudo apt install supervisor`",
         "es": "`sudo journalctl -u supervisor` dice cuál es el error, si lo hay; después "
-        "`sudo systemctl enable supervisor` y `sudo systemctl restart supervisor`",
+        "`sudo systemctl enable supervisor` y `sudo systemctl restart supervisor`. Si no hay "
+        "supervisor: `sudo apt install supervisor`",
     },
 )
 def test_supervisor_runs(host, expect):

@@ -6,6 +6,13 @@ from pathlib import Path
 import pytest
 
 
+def said_by(answer):
+    """A command's answer, or the last line of its complaint without the name of the script."""
+    return (
+        answer.stdout.strip() or answer.stderr.rstrip().rpartition("\n")[2].rpartition(": 1: ")[2]
+    )
+
+
 @pytest.mark.check(
     id="uwsgi.version",
     step="uwsgi",
@@ -40,7 +47,7 @@ def test_uwsgi_works(host, student, expect):
             "en": f"`uwsgi --version` to say {version}",
             "es": f"que `uwsgi --version` dijera {version}",
         },
-        found=answer.stdout.strip() or answer.stderr.strip().rpartition("\n")[2],
+        found=said_by(answer),
     )
 
 
