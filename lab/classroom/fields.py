@@ -248,6 +248,12 @@ GuideName = Annotated[
     ),
     WithJsonSchema({"type": "string", "pattern": GUIDE_PATTERN}),
 ]
+# A guide may have texts in more languages than lab itself speaks.
+AuthorsLanguage = Annotated[
+    str,
+    BeforeValidator(text),
+    AfterValidator(matching("^[a-z]{2}$", "is not a language: use its two letters, such as es")),
+]
 Language = Annotated[
     str,
     BeforeValidator(text),

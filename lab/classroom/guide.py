@@ -12,9 +12,9 @@ from lab.classroom import yaml_source
 from lab.classroom.classes import Lab, Student
 from lab.classroom.explain import validate
 from lab.classroom.fields import (
+    AuthorsLanguage,
     Frozen,
     GuideName,
-    Language,
     Text,
     Variables,
     matching,
@@ -29,8 +29,8 @@ from lab.errors import ConfigError
 FOLDER = "provision"
 SCOPES = ("class", "student")
 
-Titles = dict[Language, Text]
-Lines = dict[Language, tuple[Text, ...]]
+Titles = dict[AuthorsLanguage, Text]
+Lines = dict[AuthorsLanguage, tuple[Text, ...]]
 StepName = Annotated[
     str,
     BeforeValidator(text),

@@ -50,14 +50,12 @@ def history(
 
     Example: lab history hello/ana --format json
     """
-    from lab.classroom.config import load_classroom
     from lab.classroom.wording import FALLBACK
-    from lab.system.files import LabFolder
     from lab.workflow.marks import Book
 
     scale = marking.usable_scale(scale)
-    classroom = load_classroom(file)
-    book = Book(marking.runs_in(LabFolder(classroom.folder)))
+    classroom, folder = marking.class_of(file)
+    book = Book(marking.runs_in(folder))
     histories = _histories(file, classroom, book, target, scale=scale)
     if output is Format.JSON:
         from lab.report.history_json import history_json

@@ -16,6 +16,7 @@ from lab.cli import options
 from lab.errors import NOTHING_EVALUATED, LabError, UsageError
 
 if TYPE_CHECKING:
+    from lab.classroom.classes import Classroom
     from lab.classroom.runs import Run
     from lab.system.files import LabFolder
     from lab.workflow.marks import Book, Marking, Place
@@ -77,26 +78,41 @@ def open_history(
         UsageError: a target names nobody, the moment is none, or the scale.
         LabError: labs.yaml or the history cannot be read.
     """
-    from lab.classroom.config import load_classroom
     from lab.classroom.deadline import closing_moment
-    from lab.system.files import LabFolder
-    from lab.workflow.marks import Book, Marking, places_of
+    from lab.workflow.marks import Book, Marking, places_of, renamed
     from lab.workflow.project import select
 
     until = closing_moment(at) if at else None
-    classroom = load_classroom(file)
+    classroom, folder = class_of(file)
     places = select(places_of(classroom), targets)
-    return History(
-        places=places,
-        book=Book(runs_in(LabFolder(classroom.folder)), until=until),
-        marking=Marking(
-            take=take,
-            until=until,
-            scale=usable_scale(scale),
-            language=language,
-            identities={} if until else identities_of(file, places),
-        ),
+    book = Book(runs_in(folder), until=until)
+    marking = Marking(
+        take=take,
+        until=until,
+        scale=usable_scale(scale),
+        language=language,
+        identities={} if until else identities_of(file, places),
     )
+    for place, earlier in renamed(places, book, marking):
+        options.tell(
+            f"warning: {place.lab.name}/{place.student.login} is {_shown(place.student.name)}, and "
+            f"was {_shown(earlier)} when verified: see that it is the same person."
+        )
+    return History(places=places, book=book, marking=marking)
+
+
+def class_of(file: Path) -> tuple[Classroom, LabFolder]:
+    """The class, with the logins that whoever has a machine keeps, and lab's folder.
+
+    Raises:
+        ConfigError: labs.yaml or a roster is wrong.
+    """
+    from lab.classroom.config import load_classroom
+    from lab.system.files import LabFolder
+    from lab.workflow.records import all_holders
+
+    folder = LabFolder(file.absolute().parent)
+    return load_classroom(file, holders=all_holders(folder)), folder
 
 
 def runs_in(folder: LabFolder) -> tuple[Run, ...]:
@@ -129,6 +145,12 @@ def identities_of(file: Path, places: Sequence[Place]) -> dict[str, str]:
             "One that was made anew since the last `lab verify` is not noticed."
         )
         return {}
+
+
+def _shown(name: str) -> str:
+    from lab.report.text import inert_line
+
+    return inert_line(name)
 
 
 def usable_scale(scale: float) -> float:

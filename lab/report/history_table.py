@@ -8,13 +8,11 @@ from rich.console import Console, RenderableType
 from rich.text import Text
 
 from lab.classroom.attempts import HistoryAttempt, StudentHistory
-from lab.classroom.results import Outcome
 from lab.classroom.wording import say
 from lab.report.layout import Column, cell, table
 from lab.report.mark_words import in_mark, points
-from lab.report.verify_words import at_most, in_points, student_outcome
+from lab.report.verify_words import at_most, in_points
 
-_STYLES = {Outcome.PASSED: "green", Outcome.FAILED: "red", Outcome.UNKNOWN: "magenta"}
 # They end in what differs.
 _IDENTITY_LETTERS = 8
 _MOST_NAMED = 6
@@ -25,18 +23,22 @@ def history_table(histories: Sequence[StudentHistory], *, language: str, console
     for number, history in enumerate(histories):
         if number:
             console.print()
-        title = f"{history.lab}/{history.login}"
-        title += f"  {history.name}" if history.name != history.login else ""
-        console.print(cell(title, "bold"))
+        console.print(_heading(history, language))
         for line in _lines(history, language, console=console):
             console.print(line)
+
+
+def _heading(history: StudentHistory, language: str) -> Text:
+    who = f"  {history.name}" if history.name != history.login else ""
+    scale = say("grades.marks_of", language, scale=in_points(history.scale, language))
+    return cell(f"{history.lab}/{history.login}{who}", "bold") + Text(f"  {scale}", style="dim")
 
 
 def _lines(history: StudentHistory, language: str, *, console: Console) -> Iterator[RenderableType]:
     for number, attempts in enumerate(_machines(history.attempts)):
         if number:
             yield cell(say("grades.made_anew", language), "yellow")
-        yield table(_columns(attempts, history.scale, language), console=console)
+        yield table(_columns(attempts, language), console=console)
     if not any(attempt.counts for attempt in history.attempts):
         yield cell(say("grades.none_yet", language), "yellow")
 
@@ -51,32 +53,26 @@ def _machines(attempts: Sequence[HistoryAttempt]) -> list[list[HistoryAttempt]]:
     return machines
 
 
-def _columns(attempts: Sequence[HistoryAttempt], scale: float, language: str) -> list[Column]:
-    def words(key: str, **values: object) -> str:
-        return say(f"grades.{key}", language, **values)
+def _columns(attempts: Sequence[HistoryAttempt], language: str) -> list[Column]:
+    def words(key: str) -> str:
+        return say(f"grades.{key}", language)
 
     def column(title: str, *cells: Text, right: bool = False) -> Column:
         return Column(title=title, cells=cells, right=right)
 
     return [
-        column(
-            words("when"), *(Text(f"{it.at.astimezone():%Y-%m-%d %H:%M:%S}") for it in attempts)
-        ),
+        column(words("when"), *(Text(f"{it.at.astimezone():%Y-%m-%d %H:%M}") for it in attempts)),
         column(
             words("machine"), *(cell(it.identity[-_IDENTITY_LETTERS:] or "-") for it in attempts)
         ),
         column(
-            words("mark", scale=in_points(scale, language)),
+            words("only_mark"),
             *(in_mark(it.mark, language) for it in attempts),
             right=True,
         ),
         column(
             words("points"),
             *(points(it.score, it.max_score, it.total_points, language) for it in attempts),
-        ),
-        column(
-            words("outcome"),
-            *(Text(student_outcome(it.outcome, language), _STYLES[it.outcome]) for it in attempts),
         ),
         column(words("taken"), *(_taken(it, language) for it in attempts)),
         column(words("changed"), *(_changed(it, language) for it in attempts)),

@@ -43,7 +43,7 @@ def details(student: StudentResult, language: str, *, console: Console) -> Itera
             hint = say("reports.hint_line", language, hint=check.hint)
             yield block(hint, indent=4, style="cyan")
     for cause, ids in _blocked(student, language).items():
-        line = say("reports.blocked_line", language, ids=", ".join(ids))
+        line = counted("reports.blocked_line", len(ids), language, ids=", ".join(ids))
         why = f" ({inert_line(cause)})" if cause else ""
         yield _mark(signs, Outcome.BLOCKED, f"{line}{why}")
     yield from _unknown(student, signs, language)

@@ -44,7 +44,8 @@ def _lab(lab: LabResult) -> Iterator[str]:
     if not total:
         yield f"**{name}**: {say('reports.no_students', lab.language)}"
         return
-    yield f"**{name}**: {counted('reports.have_everything', total, lab.language, complete=complete)}"
+    everything = counted("reports.have_everything", total, lab.language, complete=complete)
+    yield f"**{name}**: {everything}"
     yield ""
     for student in lab.students:
         yield f"- {_student(student, lab.language)}"
@@ -76,7 +77,7 @@ def _failed(student: StudentResult, language: str) -> str:
     ]
     if not titles:
         return ""
-    listed = at_most(titles, _MOST_TITLES, language, between="; ")
+    listed = at_most(titles, _MOST_TITLES, language, between=", ")
     return f"{counted('reports.count_failed', len(titles), language)}: {listed}"
 
 
@@ -86,7 +87,11 @@ def _rest(student: StudentResult, language: str) -> Iterator[str]:
         yield counted("reports.count_blocked", blocked, language)
     unknown = [check for check in student.checks if check.outcome is Outcome.UNKNOWN]
     if unknown:
-        reasons = list(dict.fromkeys(inert_markdown(c.message) for c in unknown if c.message))
+        reasons = list(
+            dict.fromkeys(
+                inert_markdown(c.message) for c in unknown if c.message and not c.blocked_by
+            )
+        )
         count = counted("reports.count_unknown", len(unknown), language)
         why = at_most(reasons, 1, language, between="; ")
         yield f"{count}: {why}" if why else count

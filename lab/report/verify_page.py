@@ -22,7 +22,9 @@ from lab.report.verify_words import (
     check_outcome,
     counted,
     counts,
+    found_words,
     in_points,
+    repeats_evidence,
     says_hidden,
     score,
     student_outcome,
@@ -340,23 +342,12 @@ def _check(check: CheckResult, anchors: dict[str, str], anchor: str, language: s
         word=check_outcome(check.outcome, language),
         points=f"{'-' if points is None else in_points(points, language)}/{most}",
         hidden=says_hidden(check, language),
-        message="" if _repeats(check, language) else inert_block(check.message).strip("\n"),
+        message="" if repeats_evidence(check, language) else inert_block(check.message).strip("\n"),
         expected=inert_block(check.evidence.expected).strip("\n"),
-        found=inert_block(check.evidence.found).strip("\n"),
+        found=inert_block(found_words(check, language)).strip("\n"),
         output=inert_block(check.evidence.output).strip("\n"),
         hint=inert_block(check.hint).strip("\n"),
         roots=tuple(
             Root(id=inert_line(other), anchor=anchors.get(other)) for other in check.blocked_by
         ),
     )
-
-
-def _repeats(check: CheckResult, language: str) -> bool:
-    """Tell whether the message says but what stands below it: expected and found, or the roots."""
-    if check.blocked_by:
-        return True
-    if not check.evidence.expected:
-        return False
-    found = check.evidence.found or say("checks.nothing_found", language)
-    both = say("checks.as_expected", language, expected=check.evidence.expected, found=found)
-    return " ".join(both.split()) == " ".join(check.message.split())

@@ -86,5 +86,22 @@ def says_hidden(check: CheckResult, language: str) -> bool:
     return check.hidden and check.title != say("checks.hidden", language)
 
 
+def found_words(check: CheckResult, language: str) -> str:
+    """Return what was found; where something was expected, and nothing found, the word for that."""
+    nothing = say("checks.nothing_found", language) if check.evidence.expected else ""
+    return check.evidence.found or nothing
+
+
+def repeats_evidence(check: CheckResult, language: str) -> bool:
+    """Tell whether the message says but what is expected and found, or which checks block it."""
+    if check.blocked_by:
+        return True
+    if not check.evidence.expected:
+        return False
+    expected, found = check.evidence.expected, found_words(check, language)
+    both = say("checks.as_expected", language, expected=expected, found=found)
+    return " ".join(both.split()) == " ".join(check.message.split())
+
+
 def _missing(student: StudentResult) -> float:
     return sum(c.max_points for c in student.checks if c.outcome is Outcome.UNKNOWN)

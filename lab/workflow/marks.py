@@ -188,6 +188,23 @@ def grades(places: Sequence[Place], book: Book, marking: Marking) -> tuple[Grade
     return tuple(_grade(place, book, marking) for place in places)
 
 
+def renamed(places: Sequence[Place], book: Book, marking: Marking) -> tuple[tuple[Place, str], ...]:
+    """Each place whose mark was earned under another name, and that name.
+
+    A login can be given to another person, once its machine is gone. Whose machine is still there
+    has only been corrected.
+    """
+    found = []
+    for place in places:
+        attempt = chosen(_counted_at(place, book, marking), marking.take)
+        if attempt is None or attempt.run.identity == marking.identities.get(place.name):
+            continue
+        # An earlier lab kept no names: there the login stands for it.
+        if attempt.run.name not in {place.student.name, place.student.login}:
+            found.append((place, attempt.run.name))
+    return tuple(found)
+
+
 def results(
     places: Sequence[Place], book: Book, marking: Marking, *, view: View
 ) -> tuple[LabResult, ...]:

@@ -27,6 +27,7 @@ OUTCOMES = {
     "f": (Outcome.FAILED, 0.0),
     "u": (Outcome.UNKNOWN, None),
 }
+NAMES = {"ana": "Ana Núñez"}
 TWO_LABS = """
 labs:
   hello:
@@ -69,7 +70,7 @@ def keep(world: Any) -> Keep:
                         students=tuple(
                             StudentRun(
                                 login=login,
-                                name=login.title(),
+                                name=NAMES.get(login, login),
                                 machine=f"{lab}-{login}",
                                 identity=identity,
                                 checks=checks(letters),
@@ -249,9 +250,9 @@ def test_a_history_is_every_attempt_and_what_it_changed(lab: Lab, keep: Keep) ->
     ]
     table = lab("history", "hello/ana")
     assert table.code == OK
-    for words in ("aaaaaaaa", "bbbbbbbb", "now fails: web.2", "another machine's", "made anew"):
+    for words in ("aaaaaaaa", "bbbbbbbb", "fails now: web.2", "another machine's", "made anew"):
         assert words in table.out, words
-    assert "ahora no se supera: web.2" in lab("history", "ana", "--lang", "es").out
+    assert "ahora fallidas: web.2" in lab("history", "ana", "--lang", "es").out
 
 
 def test_no_history_is_4_and_says_what_to_do(lab: Lab) -> None:
@@ -476,6 +477,26 @@ def test_history_stands_where_nobody_knows_which_machines_there_are(
     assert lab("grades", "ana", "--at", "2026-12-31").err == ""
 
 
+def test_a_login_that_somebody_else_may_have_got_is_told_of(
+    lab: Lab, keep: Keep, world: Any
+) -> None:
+    lab("up", "luis", "--no-bake")
+    lab("verify", "luis")
+    world.edit("luis, marta", "{login: luis, name: Luis Núñez}, marta")
+    assert lab("grades", "luis").err == ""
+    lab("destroy", "luis", "--yes")
+    # It was its own name before; lab keeps no name then.
+    assert lab("grades", "luis").err == ""
+    keep(ana="pp")
+    world.edit("Ana Núñez", "Ana Núñez Ibáñez")
+    ran = lab("grades", "ana")
+    assert ran.code == OK
+    assert (
+        ran.err == "warning: hello/ana is Ana Núñez Ibáñez, and was Ana Núñez when verified: "
+        "see that it is the same person.\n"
+    )
+
+
 # Moodle.
 
 WORKSHEET = (
@@ -493,7 +514,7 @@ def test_marks_for_moodles_gradebook(lab: Lab, keep: Keep, world: Any) -> None:
     assert "Left out, as nothing of theirs was evaluated: luis, marta" in ran.err
     assert (world.project / "gradebook.csv").read_text(encoding="utf-8") == (
         "Dirección de correo,hello,Retroalimentación: hello\n"
-        "ana@example.org,5.00,1/2 comprobaciones. Sin superar: Comprobación 2\n"
+        "ana@example.org,5.00,1/2 comprobaciones. Fallidas: Comprobación 2\n"
     )
 
 
@@ -513,7 +534,7 @@ def test_a_worksheet_is_filled_and_the_download_left(lab: Lab, keep: Keep, world
     assert "Filled in 1 of 2 marks." in ran.err
     filled = (world.project / "filled.csv").read_bytes().decode()
     assert filled == WORKSHEET.replace(
-        "-,,100.00,Yes,-,-,", "-,50.00,100.00,Yes,-,-,1/2 checks. Failed: Check 2", 1
+        "-,,100.00,Yes,-,-,", '-,50.00,100.00,Yes,-,-,"1/2 checks. Failed: Check 2"', 1
     )
     assert download.read_bytes().decode() == WORKSHEET
     assert lab("grades", "--worksheet", "download.csv").out.encode() == filled.encode()

@@ -307,8 +307,8 @@ def test_a_grade_says_all_that_it_is_made_of() -> None:
         ("pp", "es", "2/2 comprobaciones"),
         ("pP", "en", "2/2 checks"),
         ("pfbb", "en", "1/4 checks. Failed: Check 2. Blocked by what failed: 2"),
-        ("pff", "es", "1/3 comprobaciones. Sin superar: Comprobación 2; Comprobación 3"),
-        ("pF", "es", "1/2 comprobaciones. Sin superar: una comprobación oculta"),
+        ("pff", "es", "1/3 comprobaciones. Fallidas: Comprobación 2; Comprobación 3"),
+        ("pF", "es", "1/2 comprobaciones. Fallidas: una comprobación oculta"),
         ("pfFF", "en", "1/4 checks. Failed: Check 2; 2 hidden checks"),
         ("pUuu", "es", "1/1 comprobaciones. Sin evaluar, no cuentan: 3"),
         (

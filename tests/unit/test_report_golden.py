@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from rich.console import Console
 from lab.classroom.results import (
     BoxStatus,
     CheckResult,
+    Evidence,
     LabResult,
     MachineOutcome,
     MachineState,
@@ -33,7 +35,10 @@ from lab.report.errors import show_error
 from lab.report.status_json import status_json
 from lab.report.status_table import status_table
 from lab.report.up_summary import up_summary
+from lab.report.verify_csv import verify_csv
 from lab.report.verify_json import verify_json
+from lab.report.verify_junit import verify_junit
+from lab.report.verify_markdown import verify_markdown
 from lab.report.verify_table import verify_table
 
 CASES = Path(__file__).parent.parent / "golden" / "reports"
@@ -50,6 +55,8 @@ def read_labs(case: dict[str, Any]) -> tuple[LabResult, ...]:
     return tuple(
         LabResult(
             lab=lab["lab"],
+            language=lab.get("language", "en"),
+            steps=lab.get("steps", {}),
             students=tuple(read_student(lab["checks"], student) for student in lab["students"]),
         )
         for lab in case["labs"]
@@ -62,13 +69,14 @@ def read_student(checks: list[dict[str, Any]], student: dict[str, Any]) -> Stude
         name=student["name"],
         machine=f"machine-{student['login']}",
         checks=tuple(
-            read_check(check, OUTCOMES[letter], student.get("messages", {}))
+            read_check(check, OUTCOMES[letter], student)
             for check, letter in zip(checks, student["outcomes"], strict=False)
         ),
+        at=datetime.fromisoformat(student["at"]) if "at" in student else None,
     )
 
 
-def read_check(check: dict[str, Any], outcome: Outcome, messages: dict[str, str]) -> CheckResult:
+def read_check(check: dict[str, Any], outcome: Outcome, student: dict[str, Any]) -> CheckResult:
     full = float(check["points"])
     earned = {Outcome.PASSED: full, Outcome.UNKNOWN: None}.get(outcome, 0.0)
     return CheckResult(
@@ -78,8 +86,11 @@ def read_check(check: dict[str, Any], outcome: Outcome, messages: dict[str, str]
         outcome=outcome,
         points=earned,
         max_points=full,
-        message=messages.get(check["id"], ""),
+        message=student.get("messages", {}).get(check["id"], ""),
+        evidence=Evidence(**student.get("evidence", {}).get(check["id"], {})),
         hint=check["hint"] if outcome is Outcome.FAILED else "",
+        hidden=check.get("hidden", False),
+        blocked_by=tuple(student.get("blocked_by", {}).get(check["id"], ())),
         seconds=0.25,
     )
 
@@ -118,6 +129,12 @@ AS_JSON: dict[str, Callable[[dict[str, Any]], str]] = {
     "status": lambda case: status_json(read_statuses(case)),
     "boxes": lambda case: boxes_json(read_boxes(case)),
     "doctor": lambda case: doctor_json(read_findings(case)),
+}
+
+AS_TEXT: dict[str, Callable[[tuple[LabResult, ...]], str]] = {
+    "expected.csv": verify_csv,
+    "expected.md": lambda labs: verify_markdown(labs) + "\n",
+    "expected.xml": lambda labs: verify_junit(labs) + "\n",
 }
 
 
@@ -164,6 +181,12 @@ def test_report_is_the_golden_json(name: str, request: pytest.FixtureRequest) ->
     found = AS_JSON[case["report"]](case)
 
     compare(found + "\n", CASES / name / "expected.json", request)
+
+
+@pytest.mark.parametrize("file", AS_TEXT)
+@pytest.mark.parametrize("name", [name for name in NAMES_WITH_JSON if name.startswith("verify")])
+def test_verify_is_the_golden_file(name: str, file: str, request: pytest.FixtureRequest) -> None:
+    compare(AS_TEXT[file](read_labs(read_case(name))), CASES / name / file, request)
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if not name.startswith("error")])

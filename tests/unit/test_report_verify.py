@@ -4,38 +4,56 @@ from __future__ import annotations
 
 import io
 import json
+from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from lab.classroom.results import CheckResult, LabResult, Outcome, StudentResult
+from lab.classroom.results import CheckResult, Evidence, LabResult, Outcome, StudentResult
+from lab.report.class_figures import StepState, step_names, step_state
 from lab.report.console import console_for
 from lab.report.verify_json import verify_json
-from lab.report.verify_matrix import StepState, score, step_names, step_state
 from lab.report.verify_table import verify_table
+from lab.report.verify_words import score, whole_score
+
+NO_EVIDENCE = Evidence()
 
 
 def check(
-    identity: str, outcome: Outcome = Outcome.PASSED, *, points: float = 1.0, message: str = ""
+    identity: str,
+    outcome: Outcome = Outcome.PASSED,
+    *,
+    points: float = 1.0,
+    message: str = "",
+    blocked_by: tuple[str, ...] = (),
+    hidden: bool = False,
+    title: str = "",
+    evidence: Evidence = NO_EVIDENCE,
 ) -> CheckResult:
     earned = {Outcome.PASSED: points, Outcome.UNKNOWN: None}.get(outcome, 0.0)
     return CheckResult(
         id=identity,
         step=identity.partition(".")[0],
-        title=identity,
+        title=title or identity,
         outcome=outcome,
         points=earned,
         max_points=points,
         message=message,
+        blocked_by=blocked_by,
+        hidden=hidden,
+        evidence=evidence,
     )
 
 
-def student(*checks: CheckResult, login: str = "ana") -> StudentResult:
-    return StudentResult(login=login, name="", machine=f"x-{login}", checks=checks)
+AT = datetime(2026, 11, 30, 23, 59, tzinfo=timezone(timedelta(hours=1)))
 
 
-def lines_of(*students: StudentResult) -> list[str]:
+def student(*checks: CheckResult, login: str = "ana", at: datetime | None = None) -> StudentResult:
+    return StudentResult(login=login, name="", machine=f"x-{login}", checks=checks, at=at)
+
+
+def lines_of(*students: StudentResult, language: str = "en") -> list[str]:
     stream = io.StringIO()
-    lab = LabResult(lab="x", students=students)
+    lab = LabResult(lab="x", students=students, language=language)
     verify_table((lab,), console=console_for(stream, {"COLUMNS": "120"}))
     return [line.rstrip() for line in stream.getvalue().splitlines()]
 
@@ -43,13 +61,21 @@ def lines_of(*students: StudentResult) -> list[str]:
 def test_json_is_the_contract_in_whole() -> None:
     checks = (
         check("a.ok", points=0.1),
-        check("a.no", Outcome.FAILED, points=0.2, message="é"),
+        check(
+            "a.no",
+            Outcome.FAILED,
+            points=0.2,
+            message="é",
+            hidden=True,
+            evidence=Evidence(expected="x", found="y", output="$ z"),
+        ),
         check("b.lost", Outcome.UNKNOWN, points=2),
     )
 
-    document = json.loads(verify_json((LabResult(lab="x", students=(student(*checks),)),)))
+    document = json.loads(verify_json((LabResult(lab="x", students=(student(*checks, at=AT),)),)))
 
-    common = {"hint": "", "seconds": 0}
+    nothing = {"expected": "", "found": "", "output": ""}
+    common = {"hint": "", "seconds": 0, "hidden": False, "blocked_by": [], "evidence": nothing}
     assert document == {
         "version": 1,
         "labs": [
@@ -61,7 +87,9 @@ def test_json_is_the_contract_in_whole() -> None:
                         "machine": "x-ana",
                         "score": 0.1,
                         "max_score": 0.3,
+                        "total_points": 2.3,
                         "outcome": "failed",
+                        "at": "2026-11-30T23:59:00+01:00",
                         "checks": [
                             {
                                 **common,
@@ -82,6 +110,8 @@ def test_json_is_the_contract_in_whole() -> None:
                                 "points": 0,
                                 "max_points": 0.2,
                                 "message": "é",
+                                "hidden": True,
+                                "evidence": {"expected": "x", "found": "y", "output": "$ z"},
                             },
                             {
                                 **common,
@@ -145,27 +175,52 @@ def test_steps_are_in_the_order_of_the_student_with_the_most() -> None:
     [
         ([check("a", points=31), check("b", Outcome.FAILED, points=3)], "31/34"),
         ([check("a", points=0.1), check("b", points=0.2)], "0.3/0.3"),
-        ([check("a"), check("b", Outcome.UNKNOWN)], "1/1"),
+        ([check("a"), check("b", Outcome.UNKNOWN, points=2)], "1/1 of 3"),
         ([check("a", Outcome.UNKNOWN)], "-"),
+        ([], "-"),
     ],
 )
 def test_score(checks: list[CheckResult], text: str) -> None:
-    assert score(student(*checks)) == text
+    assert score(student(*checks), "en") == text
+
+
+@pytest.mark.parametrize(
+    ("checks", "english", "spanish"),
+    [
+        ([check("a", points=0.5)], "0.5/0.5", "0,5/0,5"),
+        (
+            [check("a"), check("b", Outcome.UNKNOWN, points=2.5)],
+            "1/1 (2.5 of 3.5 points not evaluated)",
+            "1/1 (2,5 de 3,5 puntos sin evaluar)",
+        ),
+        (
+            [check("a", Outcome.UNKNOWN)],
+            "- (1 of 1 points not evaluated)",
+            "- (1 de 1 puntos sin evaluar)",
+        ),
+        ([], "-", "-"),
+    ],
+)
+def test_a_score_says_what_was_not_evaluated(
+    checks: list[CheckResult], english: str, spanish: str
+) -> None:
+    assert whole_score(student(*checks), "en") == english
+    assert whole_score(student(*checks), "es") == spanish
 
 
 def test_blocked_checks_stand_on_one_line_with_what_blocks_them() -> None:
     lines = lines_of(
         student(
             check("a.b", Outcome.FAILED),
-            check("c.d", Outcome.BLOCKED, message="needs a.b, which did not pass."),
-            check("c.e", Outcome.BLOCKED, message="after a.b"),
+            check("c.d", Outcome.BLOCKED, message="blocked by a.b", blocked_by=("a.b",)),
+            check("c.e", Outcome.BLOCKED, blocked_by=("a.b",), hidden=True),
             check("c.f", Outcome.BLOCKED, message="a reason of its own"),
             check("c.g", Outcome.BLOCKED),
         )
     )
 
     assert [line for line in lines if "blocked: " in line] == [
-        "  - blocked: c.d, c.e (by a.b)",
+        "  - blocked: c.d, c.e (hidden) (by a.b)",
         "  - blocked: c.f (a reason of its own)",
         "  - blocked: c.g",
     ]
@@ -181,7 +236,7 @@ def test_blocked_checks_stand_on_one_line_with_what_blocks_them() -> None:
         (
             [student(check("a")), student(check("a", Outcome.UNKNOWN), login="eva")],
             [
-                "x: 1 of 2 students have everything; eva: 1 not evaluated",
+                "x: 1 of 2 students have everything; eva: 1 not evaluated (1 of 1 points)",
                 "Next: lab up x/eva, then lab verify x/eva",
             ],
         ),
@@ -208,3 +263,48 @@ def test_nothing_verified_is_said() -> None:
     verify_table((), console=console_for(stream, {}))
 
     assert stream.getvalue() == "Nothing was verified: no lab has a student.\n"
+
+
+def test_unknown_checks_stand_by_reason_or_by_what_they_depend_on() -> None:
+    lines = lines_of(
+        student(
+            check("a.b", Outcome.UNKNOWN, message="SSH was lost"),
+            check("a.c", Outcome.UNKNOWN, message="SSH was lost"),
+            check("c.d", Outcome.UNKNOWN, message="x", blocked_by=("a.b",)),
+            check("c.e", Outcome.UNKNOWN, message="y", blocked_by=("a.b",)),
+            check("c.f", Outcome.UNKNOWN),
+        )
+    )
+
+    assert [line for line in lines if line.startswith("  ?")] == [
+        "  ? not evaluated: a.b, a.c: SSH was lost",
+        "  ? not evaluated: c.d, c.e (depends on a.b)",
+        "  ? not evaluated: c.f",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("title", "line"),
+    [
+        ("It answers", "  ✗ a.b (oculta): It answers"),
+        ("Una comprobación oculta", "  ✗ a.b: Una comprobación oculta"),
+    ],
+)
+def test_a_hidden_check_is_marked_unless_its_title_says_it(title: str, line: str) -> None:
+    failed = check("a.b", Outcome.FAILED, hidden=True, title=title)
+
+    assert line in lines_of(student(failed), language="es")
+
+
+def test_a_lab_in_spanish_has_its_words_in_spanish() -> None:
+    lines = lines_of(
+        student(check("a.b", Outcome.FAILED), check("a.c")),
+        student(check("a.b"), check("a.c"), login="eva"),
+        language="es",
+    )
+
+    assert lines[1] == "usuario  nombre  a   puntos  resultado"
+    assert lines[-2:] == [
+        "x: 1 de 2 estudiantes con todo correcto; ana: 1 fallida",
+        "Siguiente: lab ssh x/ana para mirar, y después lab verify x/ana",
+    ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import string
 from pathlib import Path
 
@@ -21,6 +22,16 @@ MODULES = {
 SOURCES = [
     path for path in sorted(Path(lab.__file__).parent.rglob("*.py")) if "wording" not in path.parts
 ]
+TEMPLATES = [
+    path
+    for path in Path(lab.__file__).parent.rglob("*")
+    if path.suffix in {".j2", ".html", ".css", ".js"}
+]
+
+
+# What the program itself adds to a key: one or many, and a problem's advice.
+ENDINGS = re.compile(r"(_one|_many|\.do)$")
+SAID_IN_TEMPLATE = re.compile(r"""\bsay\(['"]([\w.]+)['"]\s*[,)]""")
 
 
 def gaps(text: str) -> set[tuple[str, str]]:
@@ -40,6 +51,11 @@ def words_in(path: Path) -> set[str]:
         for node in ast.walk(tree)
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
     }
+
+
+def quoted_in(template: Path) -> set[str]:
+    """Every quoted word of a template."""
+    return set(re.findall(r"""['"]([\w.]+)['"]""", template.read_text(encoding="utf-8")))
 
 
 def said_in(path: Path) -> dict[str, set[str]]:
@@ -91,16 +107,27 @@ def test_every_key_that_is_said_is_in_the_catalogue_with_all_its_values() -> Non
     assert wrong == []
 
 
+def test_every_key_that_a_template_says_is_in_the_catalogue() -> None:
+    said = {key for path in TEMPLATES for key in SAID_IN_TEMPLATE.findall(path.read_text("utf-8"))}
+    known = {ending for key in CATALOGUE for ending in (key, key.partition(".")[2])}
+    assert said - known == set()
+
+
 def test_every_text_of_the_catalogue_is_used() -> None:
-    used = set().union(*(words_in(path) for path in SOURCES))
-    # `say(f"reports.{outcome}", ...)` uses all that begins so.
-    beginnings = tuple(
-        word
-        for word in used
-        if word in {f"{name}." for name in MODULES}
-        or (word.partition(".")[0] in MODULES and word.endswith((".", "_")))
-    )
-    assert [key for key in CATALOGUE if key not in used and not key.startswith(beginnings)] == []
+    used = set().union(*(words_in(path) for path in SOURCES), *map(quoted_in, TEMPLATES))
+    # `say(f"checks.outcome_{it}")` may say all that begins so, `counted("reports.passed")` both
+    # that end in its number, and `say(f"reports.{key}")` those whose end is a word of its own.
+    beginnings = tuple(word for word in used if word.endswith("_") and word.strip("_"))
+
+    def is_used(key: str) -> bool:
+        stem = ENDINGS.sub("", key)
+        module, _, rest = stem.partition(".")
+        ends = {rest, key.partition(".")[2]} if f"{module}." in used else set()
+        return bool({key, stem, *ends} & used) or any(
+            word.startswith(beginnings) for word in (key, *ends)
+        )
+
+    assert [key for key in CATALOGUE if not is_used(key)] == []
 
 
 @pytest.mark.parametrize(

@@ -54,7 +54,8 @@ _TABLE: dict[str, dict[str, str]] = {
     },
     "reports.hint_line": {"en": "hint: {hint}", "es": "pista: {hint}"},
     "reports.hidden": {"en": "hidden", "es": "oculta"},
-    "reports.blocked_line": {"en": "blocked: {ids}", "es": "bloqueadas: {ids}"},
+    "reports.blocked_line_one": {"en": "blocked: {ids}", "es": "bloqueada: {ids}"},
+    "reports.blocked_line_many": {"en": "blocked: {ids}", "es": "bloqueadas: {ids}"},
     "reports.by": {"en": "by {ids}", "es": "por {ids}"},
     "reports.behind": {"en": "depends on {ids}", "es": "depende de {ids}"},
     "reports.unknown_line": {"en": "not evaluated: {ids}", "es": "sin evaluar: {ids}"},
@@ -62,11 +63,11 @@ _TABLE: dict[str, dict[str, str]] = {
     "reports.and_more": {"en": "{listed} and {n} more", "es": "{listed} y {n} más"},
     "reports.have_everything_one": {
         "en": "{complete} of {n} student has everything",
-        "es": "{complete} de {n} estudiante lo tiene todo",
+        "es": "{complete} de {n} estudiante con todo correcto",
     },
     "reports.have_everything_many": {
         "en": "{complete} of {n} students have everything",
-        "es": "{complete} de {n} estudiantes lo tienen todo",
+        "es": "{complete} de {n} estudiantes con todo correcto",
     },
     "reports.next": {"en": "Next: {command}", "es": "Siguiente: {command}"},
     "reports.up_then_verify": {
@@ -97,7 +98,7 @@ _PAGE: dict[str, dict[str, str]] = {
     "reports.page_title": {"en": "What works", "es": "Qué funciona"},
     "reports.page_verified": {"en": "Verified {at}", "es": "Comprobado el {at}"},
     "reports.page_made": {"en": "Page made {at}", "es": "Página hecha el {at}"},
-    "reports.page_everything": {"en": "have everything", "es": "lo tienen todo"},
+    "reports.page_everything": {"en": "have everything", "es": "con todo correcto"},
     "reports.page_median": {"en": "median score", "es": "mediana de la puntuación"},
     "reports.page_not_evaluated": {
         "en": "could not be evaluated in whole",

@@ -91,26 +91,24 @@ def test_settings_name_user_and_command(host, student, expect):
     step="program",
     points=1,
     title={
-        "en": "The program is to start with the machine and after a crash",
-        "es": "El programa debe arrancar con la máquina y tras una caída",
+        "en": "The program is to start with the machine",
+        "es": "El programa debe arrancar con la máquina",
     },
     hint={
-        "en": "One setting says whether supervisor starts the program when it starts itself, "
-        "another whether it starts it again when it ends. What do they say?",
-        "es": "Un ajuste dice si supervisor arranca el programa al arrancar él, y otro si lo "
-        "vuelve a arrancar cuando acaba. ¿Qué dicen?",
+        "en": "supervisor starts with the machine. Which of the program's settings says whether it "
+        "then starts the program, too?",
+        "es": "supervisor arranca con la máquina. ¿Qué ajuste del programa dice si entonces "
+        "arranca también el programa?",
     },
     full_hint={
-        "en": f"In {SETTINGS}: `autostart = true` and `autorestart = true`; then "
-        "`sudo supervisorctl update`",
-        "es": f"En {SETTINGS}: `autostart = true` y `autorestart = true`; después "
-        "`sudo supervisorctl update`",
+        "en": f"In {SETTINGS}: `autostart = true`; then `sudo supervisorctl update`",
+        "es": f"En {SETTINGS}: `autostart = true`; después `sudo supervisorctl update`",
     },
     after=["program.settings"],
 )
-def test_settings_start_it_always(host, expect):
+def test_settings_start_it_with_the_machine(host, expect):
     settings = program_settings(host, expect)
-    expect_settings(settings, {"autostart": "true", "autorestart": "true"}, expect)
+    expect_settings(settings, {"autostart": "true"}, expect)
 
 
 @pytest.mark.check(

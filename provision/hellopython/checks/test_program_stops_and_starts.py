@@ -196,9 +196,15 @@ def test_student_can_restart_it(host, as_student, student, expect, wait_until):
         "en": f"In {SETTINGS}: `autorestart = true`; then `sudo supervisorctl update`",
         "es": f"En {SETTINGS}: `autorestart = true`; después `sudo supervisorctl update`",
     },
-    after=["program.autostart", "program.running"],
+    after=["program.running"],
 )
 def test_it_comes_back_when_killed(host, student, expect, wait_until):
+    line = host.run("grep '^autorestart' %s", SETTINGS).stdout
+    expect(
+        line.partition("=")[2].partition(";")[0].strip().lower() == "true",
+        expected="autorestart = true",
+        found=line,
+    )
     with left_running(host):
         killed = process(host, student)
         # The process group: were it bash alone, uWSGI below it would live on and keep the port.
