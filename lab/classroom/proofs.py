@@ -65,7 +65,8 @@ class StepProof:
 class GuideProof:
     """A guide, the box that it was tried on, and all that was found.
 
-    `ways_in` are the commands that open the machine, where it was kept.
+    `ways_in` are the commands that open the machine, where it was kept; `lang` is the language of
+    the class, None where it does not say.
     """
 
     guide: str
@@ -73,6 +74,7 @@ class GuideProof:
     steps: tuple[StepProof, ...]
     findings: tuple[ProofFinding, ...]
     ways_in: tuple[str, ...] = ()
+    lang: str | None = None
 
     @property
     def proven(self) -> bool:

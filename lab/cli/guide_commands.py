@@ -12,10 +12,6 @@ from lab.errors import NOT_ALL_WELL
 
 guide_app = typer.Typer(no_args_is_help=True, help="The guides: what is done and checked.")
 
-Language = Annotated[
-    str, typer.Option("--lang", envvar="LAB_LANG", help="The language of the report: en or es.")
-]
-
 
 @guide_app.command("new")
 def new(
@@ -41,24 +37,25 @@ def new(
 @guide_app.command("list")
 def list_guides(
     file: options.File = LABS_YAML,
-    lang: Language = "en",
+    lang: options.Lang = None,
     output: options.Output = Format.TABLE,
 ) -> None:
     """List the guides that labs.yaml can name: your own and lab's.
 
     Example: lab guide list
     """
+    from lab.classroom.wording import FALLBACK
     from lab.workflow.guides import list_guides as find_guides
 
     guides = find_guides(file.parent)
     if output is Format.JSON:
         from lab.report.guide_json import guides_json
 
-        typer.echo(guides_json(guides, language=lang))
+        typer.echo(guides_json(guides, language=lang or FALLBACK))
     else:
         from lab.report.guide_table import guides_table
 
-        guides_table(guides, console=options.stdout_console(), language=lang)
+        guides_table(guides, console=options.stdout_console(), language=lang or FALLBACK)
 
 
 @guide_app.command("test")
@@ -74,7 +71,7 @@ def prove(
         bool, typer.Option("--keep", help="Leave the machine, to look at it afterwards.")
     ] = False,
     file: options.File = LABS_YAML,
-    lang: Language = "en",
+    lang: options.Lang = None,
     output: options.Output = Format.TABLE,
 ) -> None:
     """Prove a guide on a machine of its own, which is removed at the end.
@@ -86,18 +83,20 @@ def prove(
 
     Example: lab guide test bash-basics --box debian-11 --keep
     """
+    from lab.classroom.wording import FALLBACK
     from lab.workflow.guide_proof import prove_guide
 
     with options.progress() as live:
         proof = prove_guide(name, labs_yaml=file, box=box, keep=keep, observer=live)
+    language = lang or proof.lang or FALLBACK
     if output is Format.JSON:
         from lab.report.guide_json import proof_json
 
-        typer.echo(proof_json(proof, language=lang))
+        typer.echo(proof_json(proof, language=language))
     else:
         from lab.report.guide_table import proof_table
 
-        proof_table(proof, console=options.stdout_console(), language=lang)
+        proof_table(proof, console=options.stdout_console(), language=language)
     if proof.ways_in:
         lines = "\n  ".join(proof.ways_in)
         typer.echo(

@@ -133,7 +133,7 @@ def runs_in(folder: LabFolder) -> tuple[Run, ...]:
 
 def identities_of(file: Path, places: Sequence[Place]) -> dict[str, str]:
     """Which machines exist now; where that cannot be asked it is told, and history stands."""
-    from lab.workflow.marks import identities
+    from lab.workflow.identity import identities
 
     names = {place.name for place in places}
     try:

@@ -60,8 +60,24 @@ def _columns(steps: Sequence[StepProof], language: str) -> list[Column]:
         column("step", [cell(it.step) for it in steps]),
         column("ran", [_exit(it.exit_code, language) for it in steps]),
         column("again", [_again(it, language) for it in steps]),
-        column("before", [_passed(it.passed_before, it, language, well=0) for it in steps]),
-        column("after", [_passed(it.passed_after, it, language, well=it.checks) for it in steps]),
+        column(
+            "before",
+            [
+                Text("-")
+                if it.exit_code is None
+                else _passed(it.passed_before, it, language, well=0)
+                for it in steps
+            ],
+        ),
+        column(
+            "after",
+            [
+                _passed(it.passed_after, it, language, well=it.checks)
+                if it.exit_code == 0
+                else Text("-")
+                for it in steps
+            ],
+        ),
         column(
             "seconds",
             [Text("-" if it.exit_code is None else f"{it.seconds:.1f}") for it in steps],
@@ -88,8 +104,6 @@ def _again(step: StepProof, language: str) -> Text:
 
 
 def _passed(passed: int, step: StepProof, language: str, *, well: int) -> Text:
-    if step.exit_code is None or (step.exit_code and well):
-        return Text("-")
     told = say("guides.passed_of", language, passed=passed, count=step.checks)
     return Text(told, style="" if passed == well else "red")
 

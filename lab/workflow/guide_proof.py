@@ -134,6 +134,7 @@ def _lab_for(guide: Guide, labs_yaml: Path, box: str | None) -> Lab:
         vars=dict(model.vars) if model and uses_it and model.box == wanted else {},
         guest=model.guest if model else USUAL_SETTINGS,
         students=(student,),
+        lang=model.lang if model else None,
     )
 
 
@@ -209,6 +210,7 @@ def _prove(subject: _Subject, tell: Callable[[str], None]) -> GuideProof:
         steps=tuple(_steps(guide, untouched, rounds)),
         findings=findings_of(guide, untouched, rounds),
         ways_in=_ways_in(scratch) if subject.keep else (),
+        lang=lab.lang,
     )
 
 

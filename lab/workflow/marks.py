@@ -20,8 +20,6 @@ from lab.classroom.results import Grade, LabResult, Outcome, StudentResult
 from lab.classroom.runs import CheckRun, LabRun, Run, StudentRun
 from lab.classroom.view import View
 from lab.classroom.wording import FALLBACK, Texts, in_language, say
-from lab.machines.fleet import Machine
-from lab.workflow.project import Project
 
 # What a line of feedback names; how many more there are is said.
 _MOST_NAMED = 8
@@ -111,16 +109,6 @@ def places_of(classroom: Classroom) -> tuple[Place, ...]:
     return tuple(Place(lab=lab, student=it) for lab in classroom.labs for it in lab.students)
 
 
-def identities(project: Project, machines: Sequence[Machine]) -> dict[str, str]:
-    """The machines that exist now, by name: what tells each from its namesakes, "" for not known.
-
-    Raises:
-        ProcessError: the provider did not answer.
-    """
-    guests = project.provider.guests(project.prefix)
-    return {it.name: guests[it.container].identity for it in machines if it.container in guests}
-
-
 class Book:
     """All attempts, by lab and login, oldest first."""
 
@@ -208,7 +196,11 @@ def renamed(places: Sequence[Place], book: Book, marking: Marking) -> tuple[tupl
 def results(
     places: Sequence[Place], book: Book, marking: Marking, *, view: View
 ) -> tuple[LabResult, ...]:
-    """The attempts that make the marks, as results: students without one have no checks."""
+    """The attempts that make the marks, as results.
+
+    Of a student without one it is what the newest look at their machine said, if it saw nothing:
+    why that was, and no point given or taken.
+    """
     labs = {place.lab.name: place.lab for place in places}
     return tuple(
         _lab_result(lab, [it for it in places if it.lab.name == name], book, marking, view=view)
@@ -336,6 +328,9 @@ def _student_result(
     place: Place, book: Book, marking: Marking, *, view: View, language: str
 ) -> StudentResult:
     attempt = chosen(_counted_at(place, book, marking), marking.take)
+    if attempt is None:
+        newest = book.of(place.lab.name, place.student.login)[-1:]
+        attempt = next((it for it in newest if not it.evaluated), None)
     run = attempt.run if attempt else StudentRun(login="", name="", machine="")
     # As the roster has them now.
     run = replace(run, login=place.student.login, name=place.student.name, machine=place.name)
