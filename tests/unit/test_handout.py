@@ -307,7 +307,7 @@ def test_what_a_killed_lab_has_left_half_written_goes(made: Project) -> None:
 
 def test_a_file_in_the_folders_place_is_told(made: Project) -> None:
     (made.path / "handouts").write_text("")
-    with pytest.raises(LabError, match="could not be made: Not a directory"):
+    with pytest.raises(LabError, match="handouts could not be made"):
         hand_out(made)
 
 
