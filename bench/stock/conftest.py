@@ -15,13 +15,14 @@ from types import SimpleNamespace
 import pytest
 import testinfra
 
+from lab.checks.evidence import expect
 from lab.checks.fixtures import LabHost, wait_until
 
 STUDENTS = json.loads(Path(os.environ["STUDENTS"]).read_text(encoding="utf-8"))
 
 
 def pytest_configure(config):
-    config.addinivalue_line("markers", "check(id, step, title, points, hint, after): a check")
+    config.addinivalue_line("markers", "check: what a check says of itself, for lab to read")
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -55,6 +56,11 @@ def as_student(host, machine, request):
 @pytest.fixture
 def from_lab_host(student):
     return LabHost(student.address, student.vhost)
+
+
+@pytest.fixture(name="expect")
+def _expect():
+    return expect
 
 
 @pytest.fixture(name="wait_until")

@@ -11,9 +11,13 @@ from typing import Any
 from testinfra.backend.base import BaseBackend, CommandResult
 from testinfra.host import Host
 
+from lab.checks.transcript import Transcript, answer_of
 from lab.machines.ssh import Shell
 
 COMMAND_TIMEOUT_S = 60.0
+# Of 512 bytes: what a student's login prints without end, in the background even, is stopped before
+# it has the guest's memory.
+_STUDENT_FILE_BLOCKS = 4096
 
 
 class LiveBackend(BaseBackend):  # type: ignore[misc]  # testinfra has no types
@@ -25,20 +29,30 @@ class LiveBackend(BaseBackend):  # type: ignore[misc]  # testinfra has no types
 
     NAME = "lab"
 
-    def __init__(self, shell: Shell, machine: str, *, login: str = "") -> None:
+    def __init__(
+        self, shell: Shell, machine: str, *, login: str = "", transcript: Transcript | None = None
+    ) -> None:
         super().__init__(machine)
         self._shell = shell
         self._login = login
+        self._transcript = transcript or Transcript()
         # Asked for by testinfra with a command a host; every box of ours speaks it.
         self._encoding = "UTF-8"
 
     def run(self, command: str, *args: str, **_kwargs: Any) -> CommandResult:  # noqa: ANN401 (testinfra's signature)
         """Run a command; testinfra's own signature."""
-        command = self.get_command(command, *args)
+        command = line = self.get_command(command, *args)
         if self._login:
             login, quoted = shlex.quote(self._login), shlex.quote(command)
-            command = f"cd / && exec runuser --login {login} --command {quoted}"
-        answer = self._shell.run(command, timeout_s=COMMAND_TIMEOUT_S)
+            line = (
+                f"ulimit -f {_STUDENT_FILE_BLOCKS} && cd / && "
+                f"exec runuser --login {login} --command {quoted}"
+            )
+        # Noted before it is known how it ends: the connection may be lost over it.
+        self._transcript.note(command, where=self._login)
+        answer = self._shell.run(line, timeout_s=COMMAND_TIMEOUT_S)
+        said = answer_of(self.decode(answer.stdout), self.decode(answer.stderr), answer.exit_code)
+        self._transcript.note(command, said, where=self._login)
         return self.result(answer.exit_code, command.encode(), answer.stdout, answer.stderr)
 
     def decode(self, data: bytes) -> str:
@@ -46,9 +60,11 @@ class LiveBackend(BaseBackend):  # type: ignore[misc]  # testinfra has no types
         return data.decode(errors="replace")
 
 
-def connect(shell: Shell, machine: str, *, login: str = "") -> Host:
-    """A testinfra host on a guest: as root, or as `login`."""
-    backend = LiveBackend(shell, machine, login=login)
+def connect(
+    shell: Shell, machine: str, *, login: str = "", transcript: Transcript | None = None
+) -> Host:
+    """A testinfra host on a guest: as root, or as `login`; `transcript` is told of what it asks."""
+    backend = LiveBackend(shell, machine, login=login, transcript=transcript)
     host = Host(backend)
     backend.set_host(host)
     return host

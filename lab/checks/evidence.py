@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from _pytest._io.saferepr import saferepr
+
 from lab.classroom.wording import FALLBACK, LANGUAGES, Texts, in_language, say, say_in_all
 
 MESSAGE_CHARACTERS = 400
@@ -64,7 +66,10 @@ def as_text(value: object) -> str:
         return ""
     if isinstance(value, bytes):
         value = value.decode(errors="replace")
-    return shortened(value.strip() if isinstance(value, str) else repr(value), VALUE_CHARACTERS)
+    if isinstance(value, str):
+        return shortened(value.strip(), VALUE_CHARACTERS)
+    # Also of an object whose own repr is broken, or without end.
+    return saferepr(value, maxsize=VALUE_CHARACTERS)
 
 
 def shortened(text: str, characters: int) -> str:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import http.client
+import shlex
+import socket
+import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -14,12 +18,16 @@ from testinfra.host import Host
 from lab.checks.backend import connect
 from lab.checks.evidence import expect
 from lab.checks.request import Target
+from lab.checks.transcript import Transcript
 from lab.errors import ConnectionLost
 from lab.machines.ssh import Shell
 
 T = TypeVar("T")
+# The prompt of what is asked from this computer.
+LAB_HOST = "lab host"
 REBOOT_TIMEOUT_S = 120.0
 _RETRY_S = 0.3
+_BODY_BYTES = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -50,22 +58,47 @@ class Response:
 class LabHost:
     """This computer, on which lab runs: sees the guest as a browser would."""
 
-    def __init__(self, address: str, vhost: str) -> None:
+    def __init__(self, address: str, vhost: str, transcript: Transcript | None = None) -> None:
         self._address = address
         self._vhost = vhost
+        self._transcript = transcript or Transcript()
 
     def get(self, path: str = "/", host: str | None = None, timeout_s: float = 5) -> Response:
         """Ask the guest's web server for a path, by the student's virtual host or another name."""
+        found = self._get(path, host, timeout_s)
+        header = f"Host: {host or self._vhost}"
+        url = f"http://{self._address}{path}"
+        said = f"HTTP {found.status}\n{found.body}" if found.status else found.body
+        self._transcript.note(shlex.join(["curl", "-i", "-H", header, url]), said, where=LAB_HOST)
+        return found
+
+    def _get(self, path: str, host: str | None, timeout_s: float) -> Response:
         connection = http.client.HTTPConnection(self._address, 80, timeout=timeout_s)
+        # The connection's own time limit begins anew with each byte.
+        late = threading.Event()
+        limit = None
         try:
+            connection.connect()
+            limit = threading.Timer(timeout_s, _cut_off, [connection.sock, late])
+            limit.start()
             connection.request("GET", path, headers={"Host": host or self._vhost})
             response = connection.getresponse()
-            body = response.read(1_000_000).decode(errors="replace")
-            return Response(response.status, body, dict(response.getheaders()))
+            body = response.read(_BODY_BYTES).decode(errors="replace")
+            found = Response(response.status, body, dict(response.getheaders()))
         except (OSError, http.client.HTTPException) as error:
-            return Response(0, str(error))
+            found = Response(0, str(error))
         finally:
+            if limit is not None:
+                limit.cancel()
             connection.close()
+        return Response(0, f"no whole answer within {timeout_s:g} s") if late.is_set() else found
+
+
+def _cut_off(connection: socket.socket, late: threading.Event) -> None:
+    late.set()
+    # It may have been closed this very moment.
+    with suppress(OSError):
+        connection.shutdown(socket.SHUT_RDWR)
 
 
 class MachineFixtures:
@@ -77,6 +110,9 @@ class MachineFixtures:
 
     _target: Target
     _shell: Shell
+
+    def __init__(self) -> None:
+        self.transcript = Transcript()
 
     def point_at(self, target: Target, shell: Shell) -> None:
         """Say which machine it is."""
@@ -94,17 +130,18 @@ class MachineFixtures:
     @pytest.fixture
     def host(self) -> Host:
         """The guest, as root."""
-        return connect(self._shell, self._target.machine)
+        return connect(self._shell, self._target.machine, transcript=self.transcript)
 
     @pytest.fixture
     def as_student(self) -> Host:
         """The guest, as the student: each command in a fresh login."""
-        return connect(self._shell, self._target.machine, login=self._target.login)
+        target = self._target
+        return connect(self._shell, target.machine, login=target.login, transcript=self.transcript)
 
     @pytest.fixture
     def from_lab_host(self) -> LabHost:
         """The computer that lab runs on."""
-        return LabHost(self._target.address, self._target.vhost)
+        return LabHost(self._target.address, self._target.vhost, self.transcript)
 
     @pytest.fixture
     def wait_until(self) -> Callable[..., object]:
@@ -121,6 +158,7 @@ class MachineFixtures:
         """Reboot the guest, and wait until it lets lab in again."""
 
         def reboot() -> None:
+            self.transcript.note("systemctl reboot")
             before = _boot_mark(self._shell)
             self._shell.run("(sleep 0.2; systemctl reboot) >/dev/null 2>&1 &", timeout_s=10)
             deadline = time.monotonic() + REBOOT_TIMEOUT_S

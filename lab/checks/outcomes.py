@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from lab.checks.comparisons import Comparison
 from lab.checks.evidence import (
     MESSAGE_CHARACTERS,
     OUTPUT_CHARACTERS,
@@ -21,20 +22,52 @@ from lab.classroom.wording import FALLBACK, Texts, say_in_all
 from lab.errors import ConnectionLost, LabError
 
 
-def result_of(spec: CheckSpec, error: BaseException | None, *, seconds: float) -> CheckRun:
-    """A check that ran: an assertion is the student's, any other exception leaves it unknown."""
+def result_of(
+    spec: CheckSpec,
+    error: BaseException | None,
+    *,
+    seconds: float,
+    compared: Comparison | None = None,
+    transcript: str = "",
+) -> CheckRun:
+    """A check that ran: an assertion is the student's, any other exception leaves it unknown.
+
+    Args:
+        spec: the check.
+        error: what ended it; None when it holds.
+        seconds: how long it took.
+        compared: the values for which a plain assertion failed, where they are known.
+        transcript: what it asked the guest and was answered; not kept of one that holds.
+    """
+    seconds = round(seconds, 3)
     if error is None:
-        return replace(_result(spec, Outcome.PASSED), seconds=round(seconds, 3))
-    text = str(error).strip()
-    outcome, expected, found, output = Outcome.UNKNOWN, {}, "", ""
+        return replace(_result(spec, Outcome.PASSED), seconds=seconds)
+    if not isinstance(error, AssertionError | pytest.fail.Exception):
+        return replace(_unknown_for(spec, error, transcript), seconds=seconds)
+    expected: Texts = compared.expected if compared else {}
+    found = compared.found if compared else ""
+    own = _first_paragraph(str(error).strip())
     if isinstance(error, NotAsExpected):
-        outcome, expected, found = Outcome.FAILED, dict(error.expected), error.found
+        expected, found = error.expected, error.found
         message = in_words(expected, found)
-    elif isinstance(error, AssertionError | pytest.fail.Exception):
-        outcome = Outcome.FAILED
-        own = _first_paragraph(text)
-        message = {FALLBACK: own} if own else say_in_all("checks.does_not_hold")
-    elif isinstance(error, ConnectionLost):
+    elif own:
+        message = {FALLBACK: own}
+    else:
+        message = in_words(expected, found) if compared else say_in_all("checks.does_not_hold")
+    return replace(
+        _result(spec, Outcome.FAILED, message),
+        expected=dict(expected),
+        found=found,
+        output=transcript,
+        seconds=seconds,
+    )
+
+
+def _unknown_for(spec: CheckSpec, error: BaseException, transcript: str) -> CheckRun:
+    """A check that an exception ended which says nothing of the student's work."""
+    text = str(error).strip()
+    output = transcript
+    if isinstance(error, ConnectionLost):
         message = say_in_all("checks.connection_lost", why=error.details or error.message)
     elif isinstance(error, LabError):
         why = f"{error.message}: {error.details}" if error.details else error.message
@@ -43,14 +76,10 @@ def result_of(spec: CheckSpec, error: BaseException | None, *, seconds: float) -
         message = say_in_all("checks.not_evaluated", why=text)
     else:
         why = f"{type(error).__name__}: {_first_paragraph(text)}"
-        message, output = say_in_all("checks.went_wrong", why=why), text
-    return replace(
-        _result(spec, outcome, message),
-        expected=expected,
-        found=found,
-        output=shortened(output, OUTPUT_CHARACTERS),
-        seconds=round(seconds, 3),
-    )
+        message = say_in_all("checks.went_wrong", why=why)
+        output = f"{transcript}\n{text}".strip()
+    result = _result(spec, Outcome.UNKNOWN, message)
+    return replace(result, output=shortened(output, OUTPUT_CHARACTERS))
 
 
 def behind_others(spec: CheckSpec, known: Mapping[str, CheckRun]) -> CheckRun | None:

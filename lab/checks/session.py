@@ -17,9 +17,11 @@ from pathlib import Path
 from typing import IO
 
 import pytest
+from _pytest.assertion import util as assertion_util
 from _pytest.runner import runtestprotocol
 
 from lab.checks import outcomes
+from lab.checks.comparisons import Comparisons
 from lab.checks.fixtures import MachineFixtures
 from lab.checks.request import Request, Target, done_event, result_event
 from lab.checks.spec import KNOWN, CheckSpec, problems_of, read_spec
@@ -42,6 +44,7 @@ class ChecksPlugin:
         self._request = request
         self._events = events
         self._fixtures = MachineFixtures()
+        self._comparisons = Comparisons()
         self._specs: dict[str, CheckSpec] = {}
         self._broken: list[tuple[str, str]] = []
         self._error: BaseException | None = None
@@ -112,6 +115,9 @@ class ChecksPlugin:
         yield from self._unreadable()
         shell = Shell(LabFolder(Path(self._request.project)), target.machine)
         self._fixtures.point_at(target, shell)
+        # pytest's own way to it, its hook, also writes a diff of both values: of two large ones
+        # that takes minutes.
+        assertion_util._reprcompare = self._comparisons.note
         known: dict[str, CheckRun] = {}
         for item in items:
             spec = self._specs[item.nodeid]
@@ -125,10 +131,18 @@ class ChecksPlugin:
 
     def _run(self, item: pytest.Item, spec: CheckSpec) -> CheckRun:
         self._error = None
+        self._fixtures.transcript.clear()
+        self._comparisons.clear()
         started = time.monotonic()
         # Everything is torn down after each: the next one to run is not known, it may be blocked.
         runtestprotocol(item, log=False, nextitem=None)
-        return outcomes.result_of(spec, self._error, seconds=time.monotonic() - started)
+        return outcomes.result_of(
+            spec,
+            self._error,
+            seconds=time.monotonic() - started,
+            compared=self._comparisons.of(str(self._error)),
+            transcript=self._fixtures.transcript.text(),
+        )
 
     def _unreadable(self) -> Iterator[CheckRun]:
         for where, why in self._broken:

@@ -28,7 +28,10 @@ class GuestSettings(Frozen):
 
 
 class Student(Frozen):
-    """A person with a machine; in `vars` their own lie over the lab's."""
+    """A person with a machine; in `vars` their own lie over the lab's.
+
+    `email` and `id_number` are byte for byte as the roster has them, "" for none.
+    """
 
     login: str
     name: str
@@ -37,6 +40,7 @@ class Student(Frozen):
     machine: MachineSize
     vars: dict[str, str]
     machine_name: str
+    id_number: str = ""
 
 
 class Lab(Frozen):
@@ -55,10 +59,14 @@ class Lab(Frozen):
 
 
 class Classroom(Frozen):
-    """Everything that a labs.yaml says; `path` is that file, absolute."""
+    """Everything that a labs.yaml says; `path` is that file, absolute.
+
+    `notes` are what is worth a look on its rosters, each with its place.
+    """
 
     path: Path
     labs: tuple[Lab, ...]
+    notes: tuple[str, ...] = ()
 
     @property
     def folder(self) -> Path:

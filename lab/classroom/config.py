@@ -13,14 +13,19 @@ from lab.classroom.fields import is_host_name
 from lab.classroom.merge import LabSettings
 from lab.classroom.problems import Problem, config_error, did_you_mean, quoted
 from lab.classroom.roster import Person, scan_roster
+from lab.classroom.roster_logins import Holder
 from lab.classroom.source import Location, Source
 from lab.errors import ConfigError
 
 __all__ = ["Classroom", "GuestSettings", "Lab", "MachineSize", "Student", "load_classroom"]
 
 
-def load_classroom(path: Path) -> Classroom:
+def load_classroom(path: Path, *, holders: Sequence[Holder] = ()) -> Classroom:
     """The class that the labs.yaml at `path` describes.
+
+    Args:
+        path: the labs.yaml.
+        holders: who has a machine already, and keeps its login when a namesake joins.
 
     Raises:
         ConfigError: there is none, or it or a roster has problems; `details` holds them all.
@@ -31,23 +36,26 @@ def load_classroom(path: Path) -> Classroom:
             f"There is no {path.name} in {path.parent}", hint="to write one: lab init"
         )
     source = yaml_source.read(path, secret_keys=SECRET_KEYS)
-    builder = _Builder(source, path.parent)
+    builder = _Builder(source, path.parent, holders)
     labs = builder.labs() if source.complete else ()
     problems = [*source.problems, *builder.problems]
     if problems:
         raise config_error(problems, hint=f"edit {problems[0].file}, then: lab validate")
-    return Classroom(path=path, labs=labs)
+    return Classroom(path=path, labs=labs, notes=tuple(builder.notes))
 
 
 class _Builder:
     """Makes labs out of the entries, and notes what cannot be."""
 
-    def __init__(self, source: Source, folder: Path) -> None:
+    def __init__(self, source: Source, folder: Path, holders: Sequence[Holder]) -> None:
         self._source = source
         self._folder = folder
+        self._holders = holders
         self._rosters: dict[str, tuple[Person, ...]] = {}
         self._owners: dict[str, tuple[str, str]] = {}
+        self._labs_of: dict[str, set[str]] = {}
         self.problems: list[Problem] = []
+        self.notes: list[str] = []
 
     def labs(self) -> tuple[Lab, ...]:
         """The labs that can be made, in the order of the file."""
@@ -58,6 +66,8 @@ class _Builder:
             defaults, entries = file.defaults or DefaultsEntry(), file.labs
             if not entries:
                 self._note(("labs",), "`labs` is empty: it needs one lab at least", at_key=True)
+        for name, entry in entries.items():
+            self._labs_of.setdefault(entry.roster or "", set()).add(name)
         labs = [
             self._lab(LabSettings(name, entry, defaults), entry) for name, entry in entries.items()
         ]
@@ -130,16 +140,18 @@ class _Builder:
         if not path.is_file():
             self._note(location, f"there is no file {quoted(roster)} beside {self._source.name}")
             return ()
+        holders = [it for it in self._holders if it.lab in self._labs_of[roster]]
         try:
-            people, problems = scan_roster(path, name=roster)
+            read = scan_roster(path, name=roster, holders=holders)
         except ConfigError as error:
             self._note(location, f"{quoted(roster)} cannot be read: {error.details}")
             return ()
-        self.problems += problems
-        if not people and not problems:
+        self.problems += read.problems
+        self.notes += map(str, read.notes)
+        if not read.rows and not read.problems:
             self._note(location, f"{quoted(roster)} has a line of column names and no students")
-        if not problems:
-            self._rosters[roster] = people
+        if not read.problems:
+            self._rosters[roster] = read.people
         return self._rosters[roster]
 
     def _refuse_repeated(self, lab: str, students: Sequence[StudentEntry]) -> None:
@@ -211,5 +223,6 @@ def _person(student: StudentEntry) -> Person:
         login=student.login,
         name=student.name or student.login,
         email=student.email or "",
+        id_number=student.id_number or "",
         line=0,
     )

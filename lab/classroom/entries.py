@@ -24,6 +24,7 @@ from lab.classroom.fields import (
     Mirror,
     Provider,
     ProxyUrl,
+    QuotedText,
     SecretUrl,
     Text,
     Variables,
@@ -86,7 +87,7 @@ class Settings(Entry):
     guest: GuestEntry | None = None
     """What guests get from this computer."""
     lang: Language | None = None
-    """The language of titles and hints: en, es."""
+    """The language of what students and teachers read: en, es."""
 
 
 class DefaultsEntry(Settings):
@@ -106,6 +107,8 @@ class StudentEntry(Entry):
     """As it shall stand in reports."""
     email: Email | None = None
     """As the gradebook has it."""
+    id_number: QuotedText | None = None
+    """The school's number of them, as the gradebook has it; in quotes."""
     machine: MachineEntry | None = None
     """What is different about this student's machine."""
     vars: Variables | None = None

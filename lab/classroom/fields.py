@@ -23,13 +23,14 @@ from pydantic_core import PydanticCustomError
 from lab.classroom import logins
 from lab.classroom.problems import did_you_mean, quoted
 from lab.classroom.source import Written
+from lab.classroom.wording import LANGUAGES
 
 # Names to which the environment of a step gives a meaning already, as LAB_LOGIN and so on, and what
 # the runner in the guest is told by the same way (LAB_FORCE, LAB_REPORT).
 RESERVED_VARS = frozenset(
     [
         *("login", "name", "email", "vhost", "guide", "ssh_key"),
-        *("student", "lab", "machine", "step", "force", "report"),
+        *("student", "lab", "machine", "step", "force", "report", "look", "kit"),
     ]
 )
 MAX_TEXT = 2000
@@ -247,11 +248,17 @@ GuideName = Annotated[
     ),
     WithJsonSchema({"type": "string", "pattern": GUIDE_PATTERN}),
 ]
-Language = Annotated[
+# A guide may have texts in more languages than lab itself speaks.
+AuthorsLanguage = Annotated[
     str,
     BeforeValidator(text),
     AfterValidator(matching("^[a-z]{2}$", "is not a language: use its two letters, such as es")),
-    WithJsonSchema({"type": "string", "pattern": "^[a-z]{2}$"}),
+]
+Language = Annotated[
+    str,
+    BeforeValidator(text),
+    AfterValidator(one_of(*LANGUAGES)),
+    WithJsonSchema({"type": "string", "enum": list(LANGUAGES)}),
 ]
 PROVIDERS = ("auto", "lxc", "libvirt", "virtualbox")
 Provider = Annotated[

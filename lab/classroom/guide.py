@@ -12,9 +12,9 @@ from lab.classroom import yaml_source
 from lab.classroom.classes import Lab, Student
 from lab.classroom.explain import validate
 from lab.classroom.fields import (
+    AuthorsLanguage,
     Frozen,
     GuideName,
-    Language,
     Text,
     Variables,
     matching,
@@ -29,7 +29,8 @@ from lab.errors import ConfigError
 FOLDER = "provision"
 SCOPES = ("class", "student")
 
-Titles = dict[Language, Text]
+Titles = dict[AuthorsLanguage, Text]
+Lines = dict[AuthorsLanguage, tuple[Text, ...]]
 StepName = Annotated[
     str,
     BeforeValidator(text),
@@ -60,6 +61,7 @@ class _GuideEntry(Frozen):
 
     name: GuideName
     title: Titles
+    handout: Annotated[Lines, Field(default_factory=dict)]
     profiles: Annotated[dict[Text, _ProfileEntry | None], Field(default_factory=dict)]
     steps: tuple[_StepEntry, ...]
 
@@ -81,13 +83,18 @@ class Step(Frozen):
 
 
 class Guide(Frozen):
-    """A guide: `folder` is where it stands, `steps` are in the order in which they run."""
+    """A guide: `folder` is where it stands, `steps` are in the order in which they run.
+
+    `handout` is what a student does first, line by line, in each language that it was written in.
+    What stands between backticks is to be typed.
+    """
 
     name: str
     folder: Path
     title: dict[str, str]
     profiles: dict[str, Profile]
     steps: tuple[Step, ...]
+    handout: dict[str, tuple[str, ...]] = Field(default_factory=dict)
 
     @property
     def checks(self) -> Path:
@@ -112,9 +119,9 @@ def load_guide(name: str, *, project: Path) -> Guide:
         ConfigError: there is none, or its guide.yaml has problems; `details` holds them all.
     """
     roots = (project.absolute() / FOLDER, shipped(FOLDER))
-    folder = next((root / name for root in roots if name in _names(root)), None)
+    folder = next((root / name for root in roots if name in guide_names(root)), None)
     if folder is None:
-        known = sorted({name for root in roots for name in _names(root)})
+        known = sorted({name for root in roots for name in guide_names(root)})
         raise ConfigError(
             f"There is no guide called {quoted(name)}{did_you_mean(name, known)}",
             details=f"guides: {', '.join(known) or 'none'}\nlooked in {roots[0]} and {roots[1]}",
@@ -123,8 +130,10 @@ def load_guide(name: str, *, project: Path) -> Guide:
     return _load(folder)
 
 
-def _names(root: Path) -> set[str]:
-    return {path.parent.name for path in root.glob("*/guide.yaml")}
+def guide_names(root: Path) -> set[str]:
+    """The guides in a folder; one whose name begins with a dot is still being written."""
+    names = {path.parent.name for path in root.glob("*/guide.yaml")}
+    return {name for name in names if not name.startswith(".")}
 
 
 def _load(folder: Path) -> Guide:
@@ -147,6 +156,7 @@ def _load(folder: Path) -> Guide:
             for box, profile in entry.profiles.items()
         },
         steps=tuple(_step(step, folder) for step in entry.steps),
+        handout=dict(entry.handout),
     )
 
 

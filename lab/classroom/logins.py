@@ -6,7 +6,7 @@ import hashlib
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 MAX_LENGTH = 31
 PATTERN = "^[a-z][-a-z0-9]{0,30}$"
@@ -65,7 +65,11 @@ def derived_login(*, name: str, email: str) -> str:
 
 
 def settle(
-    wanted: Sequence[str], *, given: Sequence[bool], own: Sequence[Sequence[str]]
+    wanted: Sequence[str],
+    *,
+    given: Sequence[bool],
+    own: Sequence[Sequence[str]],
+    taken: Collection[str] = (),
 ) -> list[str]:
     """One login for each: as wanted, but whoever clashes gets a suffix from their own data.
 
@@ -76,10 +80,11 @@ def settle(
         wanted: the login that each would have.
         given: whether the teacher wrote that login; such a one is never changed.
         own: for each, what tells them from others, best first (email, name).
+        taken: logins of people who are not among these.
     """
     logins = list(wanted)
     for digits in (4, 8, 16):
-        counts = Counter(logins)
+        counts = Counter([*logins, *taken])
         clashing = [
             index
             for index, login in enumerate(logins)

@@ -89,6 +89,7 @@ class LabSettings:
             machine=_sized(self.machine, own.machine if own else None),
             vars={**self.vars, **((own and own.vars) or {})},
             machine_name=f"{self.name}-{person.login}",
+            id_number=(own and own.id_number) or person.id_number,
         )
 
 

@@ -1,89 +1,101 @@
-"""Reads a class from the CSV that a school's programs export, whatever its dialect and headers."""
+"""Reads a class from the CSV that a school's programs export, and tells how it was understood."""
 
 from __future__ import annotations
 
-import codecs
-import csv
-import io
-import re
 import unicodedata
-from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from lab.classroom import logins
-from lab.classroom.fields import email as check_email
-from lab.classroom.fields import text as check_text
-from lab.classroom.problems import Problem, config_error, quoted
+from lab.classroom.problems import Problem, quoted
+from lab.classroom.roster_columns import (
+    WHO,
+    Column,
+    Role,
+    columns_of,
+    known_names,
+    tells_who,
+)
+from lab.classroom.roster_entries import entries_of
+from lab.classroom.roster_logins import Holder, LoginSource, Settled, settle_logins
+from lab.classroom.roster_source import (
+    MAX_BYTES,
+    MAX_TITLE_LINES,
+    Row,
+    Unreadable,
+    read_table,
+)
 from lab.errors import ConfigError
 
-MAX_BYTES = 5_000_000
-# A class of a thousand is far below; each line costs time and memory, above all one with a problem.
-MAX_LINES = 10_000
-MAX_COLUMNS = 1_000
-
-# What exports call each column, as `_header` writes it: lower case, no accents.
-COLUMNS: dict[str, frozenset[str]] = {
-    "login": frozenset(
-        {"login", "username", "user name", "github username", "usuario", "nombre de usuario"}
-    ),
-    "name": frozenset({"name", "full name", "nombre completo", "nombre y apellidos", "student"}),
-    "first": frozenset({"first name", "firstname", "nombre"}),
-    "last": frozenset(
-        {
-            "surname",
-            "last name",
-            "lastname",
-            "apellido",
-            "apellidos",
-            "apellido s",
-            "primer apellido",
-        }
-    ),
-    "second_last": frozenset({"segundo apellido"}),
-    "email": frozenset(
-        {"email", "e mail", "mail", "email address", "correo", "correo electronico"}
-        | {"direccion de correo", "direccion de correo electronico"}
-    ),
-}
-_ROLES = {header: role for role, headers in COLUMNS.items() for header in headers}
-_DELIMITERS = ",;\t"
-_LOGIN_CELL = re.compile(r"\w[-\w.]*")
+_MOST_LINES = 5
 
 
 @dataclass(frozen=True, kw_only=True)
 class Person:
-    """Somebody on the roster; `email` may be empty, `line` is where the roster says so."""
+    """Somebody on the roster; what is not known is empty, `line` is where the roster says so."""
 
     login: str
     name: str
     email: str
     line: int
+    id_number: str = ""
+    group: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Row:
-    line: int
-    login: str
-    name: str
-    email: str
+class RosterRow:
+    """One line of the roster as it was understood.
 
-
-def read_roster(path: Path, *, name: str = "") -> tuple[Person, ...]:
-    """The people of the roster at `path`, in its order.
-
-    Raises:
-        ConfigError: with every problem of every row.
+    Attributes:
+        person: who it is; the login is empty where none could be made.
+        source: where the login comes from.
+        clashed: the login that it would be, had nobody else wanted it; "" if it is that.
+        problem: what is wrong with the line, "" for nothing.
     """
-    people, problems = scan_roster(path, name=name or path.name)
-    if problems:
-        raise config_error(problems, hint="edit the roster, or export it again")
-    return people
+
+    person: Person
+    source: LoginSource
+    clashed: str = ""
+    problem: str = ""
 
 
-def scan_roster(path: Path, *, name: str) -> tuple[tuple[Person, ...], list[Problem]]:
-    """The people of the roster at `path`, and what is wrong with it under the name `name`.
+@dataclass(frozen=True, kw_only=True)
+class Roster:
+    """A roster, and how it was understood.
+
+    Attributes:
+        name: what messages call the file.
+        encoding: such as `UTF-8 with BOM`, "" where it could not be told.
+        separator: the character between cells, "" where there is no table.
+        header_line: the line with the names of the columns, 0 where there is none.
+        columns: those that have a name.
+        rows: the lines with a student, in their order.
+        problems: what is wrong; with one of them nothing is made.
+        notes: what is worth a look.
+    """
+
+    name: str
+    encoding: str = ""
+    separator: str = ""
+    header_line: int = 0
+    columns: tuple[Column, ...] = ()
+    rows: tuple[RosterRow, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    notes: tuple[Problem, ...] = ()
+
+    @property
+    def people(self) -> tuple[Person, ...]:
+        """Everybody whose line is well."""
+        return tuple(row.person for row in self.rows if not row.problem)
+
+
+def scan_roster(path: Path, *, name: str, holders: Sequence[Holder] = ()) -> Roster:
+    """The roster at `path`.
+
+    Args:
+        path: the file.
+        name: what messages call it.
+        holders: who has a machine already, and keeps its login.
 
     Raises:
         ConfigError: the file cannot be read at all.
@@ -95,201 +107,130 @@ def scan_roster(path: Path, *, name: str) -> tuple[tuple[Person, ...], list[Prob
         raise ConfigError(
             f"{name} cannot be read", details=f"{path}: {error.strerror or error}"
         ) from error
-    if len(raw) > MAX_BYTES:
-        return (), [_problem(name, 1, f"the file is larger than {MAX_BYTES // 1_000_000} MB")]
-    return parse_roster(raw, name=name)
+    return parse_roster(raw, name=name, holders=holders)
 
 
-def parse_roster(raw: bytes, *, name: str) -> tuple[tuple[Person, ...], list[Problem]]:
-    """The people that `raw` lists, and what is wrong with it."""
+def parse_roster(raw: bytes, *, name: str, holders: Sequence[Holder] = ()) -> Roster:
+    """The roster that `raw` holds; see `scan_roster`."""
     try:
-        text = _decode(raw)
-    except UnicodeDecodeError as error:
-        line = raw[: error.start].count(b"\n") + 1
-        return (), [
-            _problem(name, line, "this is neither UTF-8 nor Windows-1252: save it as UTF-8")
-        ]
-    if max(text.count("\n"), text.count("\r")) > MAX_LINES:
-        return (), [_problem(name, MAX_LINES + 1, f"the file has more than {MAX_LINES} lines")]
-    if "\0" in text:
-        lines = [number for number, line in enumerate(text.split("\n"), 1) if "\0" in line]
-        return (), [_problem(name, line, "this line holds a NUL character") for line in lines]
-    table = list(_table(text))
-    if table and isinstance(table[-1][1], str):
-        line, why = table[-1]
-        return (), [_problem(name, line, f"this cannot be read as CSV: {why}")]
-    rows = [(line, cells) for line, cells in table if isinstance(cells, list) and any(cells)]
-    if not rows:
-        return (), [
-            _problem(name, 1, "the file is empty: it needs a line of column names and the students")
-        ]
-    columns, problems = _columns(rows[0], name)
-    if problems:
-        return (), problems
-    return _people(rows[1:], columns, len(rows[0][1]), name)
-
-
-def _decode(raw: bytes) -> str:
-    if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return raw.decode("utf-16")
-    try:
-        return raw.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return raw.decode("cp1252")
-
-
-def _table(text: str) -> Iterator[tuple[int, list[str] | str]]:
-    """Each record with the line that it begins on; last, the CSV reader's complaint if any."""
-    skipped = 0
-    # Excel writes `sep=;` first when it was told to.
-    declared = re.match(r"sep=([,;\t])\r?\n", text)
-    if declared:
-        text, skipped = text[declared.end() :], 1
-    delimiter = declared[1] if declared else _delimiter(text)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    line = 1
-    try:
-        for cells in reader:
-            if len(cells) > MAX_COLUMNS:
-                raise csv.Error(f"more than {MAX_COLUMNS} cells")
-            yield line + skipped, [cell.strip() for cell in cells]
-            line = reader.line_num + 1
-    except csv.Error as error:
-        yield line + skipped, str(error)
-
-
-def _delimiter(text: str) -> str:
-    """The one that splits the first line into the most known column names, else the most cells."""
-    first = next((line for line in text.splitlines() if line.strip(_DELIMITERS + " ")), "")
-
-    def known(delimiter: str) -> tuple[int, int]:
-        cells = [cell.strip().strip('"') for cell in first.split(delimiter, MAX_COLUMNS)]
-        return sum(_header(cell) in _ROLES for cell in cells), len(cells)
-
-    return max(_DELIMITERS, key=known)
-
-
-def _header(cell: str) -> str:
-    plain = unicodedata.normalize("NFKD", cell.casefold())
-    return re.sub("[^a-z0-9]+", " ", "".join(c for c in plain if c.isascii())).strip()
-
-
-def _columns(header: tuple[int, list[str]], name: str) -> tuple[dict[str, int], list[Problem]]:
-    """Which column holds what."""
-    line, cells = header
-    columns: dict[str, int] = {}
-    problems = []
-    for index, cell in enumerate(cells):
-        role = _ROLES.get(_header(cell))
-        if role is None:
-            continue
-        if role in columns:
-            other = quoted(cells[columns[role]])
-            problems.append(
-                _problem(name, line, f"columns {other} and {quoted(cell)} say the same")
-            )
-        columns.setdefault(role, index)
-    if not columns.keys() & {"login", "email", "name", "first"}:
-        found = ", ".join(quoted(cell) for cell in cells if cell) or "nothing"
-        problems.append(
-            _problem(
-                name,
-                line,
-                "no column tells who the students are: login, email or name is needed,"
-                f" and there is {found}",
-            )
+        table = read_table(raw, known_names=known_names)
+    except Unreadable as error:
+        return _refused(Roster(name=name), [(line, error.why) for line in error.lines])
+    roster = Roster(name=name, encoding=table.encoding, separator=table.separator)
+    if not table.rows:
+        why = "the file is empty: it needs a line of column names and the students"
+        return _refused(roster, [(1, why)])
+    at = _header_at(table.rows)
+    header = table.rows[at]
+    columns, doubled = columns_of(header.cells)
+    roster = replace(roster, header_line=header.line, columns=columns)
+    if doubled or not {column.role for column in columns} & WHO:
+        found = ", ".join(quoted(cell) for cell in header.cells if cell) or "nothing"
+        nobody = (
+            "no column tells who the students are: login, email or name is needed,"
+            f" and there is {found}"
         )
-    return columns, problems
-
-
-def _people(
-    rows: Sequence[tuple[int, list[str]]], columns: dict[str, int], width: int, name: str
-) -> tuple[tuple[Person, ...], list[Problem]]:
-    good: list[_Row] = []
-    problems: list[Problem] = []
-    emails: dict[str, int] = {}
-    for line, cells in rows:
-        row = _row(line, cells, columns)
-        why = _ragged(cells, width) or _row_problem(row)
-        if not why and row.email:
-            first = emails.setdefault(row.email.casefold(), line)
-            if first != line:
-                why = f"{quoted(row.email)} is also the email of line {first}"
-        if why:
-            problems.append(_problem(name, line, why))
-        else:
-            good.append(row)
-    people, clashes = _with_logins(good, name)
-    return people, [*problems, *clashes]
-
-
-def _ragged(cells: list[str], width: int) -> str:
-    # Spreadsheets pad rows with empty cells; a surplus cell that holds something is an error.
-    if len(cells) < width or any(cells[width:]):
-        return f"this line has {len(cells)} cells, and the line of column names has {width}"
-    return ""
-
-
-def _row(line: int, cells: list[str], columns: dict[str, int]) -> _Row:
-    cell = {role: cells[index] for role, index in columns.items() if index < len(cells)}
-    parts = (cell.get("first", ""), cell.get("last", ""), cell.get("second_last", ""))
-    full = cell.get("name", "") or " ".join(part for part in parts if part)
-    return _Row(line=line, login=cell.get("login", ""), name=full, email=cell.get("email", ""))
-
-
-def _row_problem(row: _Row) -> str:
-    for field, value in (("login", row.login), ("name", row.name), ("email", row.email)):
-        try:
-            check_text(value)
-        except ValueError as error:
-            return f"the {field} {error}"
-    try:
-        check_email(row.email)
-    except ValueError as error:
-        return str(error)
-    if row.login:
-        # Accents, capitals and dots fold away; a path or a sentence is for the teacher to mend.
-        folded = logins.fold(row.login) if _LOGIN_CELL.fullmatch(row.login) else row.login
-        problem = logins.login_problem(folded)
-        return f"the login {quoted(row.login)} {problem}" if problem else ""
-    if not logins.derived_login(name=row.name, email=row.email):
-        return "no login can be made of this email and name: add a `login` column"
-    return ""
-
-
-def _with_logins(rows: Sequence[_Row], name: str) -> tuple[tuple[Person, ...], list[Problem]]:
-    wanted = [
-        logins.fold(row.login) or logins.derived_login(name=row.name, email=row.email)
-        for row in rows
+        return _refused(roster, [(header.line, why) for why in doubled or [nobody]])
+    entries = entries_of(table.rows[at + 1 :], columns, width=len(header.cells))
+    rows = [_row(settled) for settled in settle_logins(entries, holders)]
+    notes = [
+        *_notes_of_columns(columns, header.line, titles=at),
+        *_notes_of_emails(columns, rows),
+        *_notes_of_clashes(rows),
+        *_notes_of_names(rows),
     ]
-    named = Counter(unicodedata.normalize("NFC", row.name) for row in rows)
-    settled = logins.settle(
-        wanted,
-        given=[bool(row.login) for row in rows],
-        own=[_identity(row, named) for row in rows],
+    return replace(
+        _refused(roster, [(row.person.line, row.problem) for row in rows if row.problem]),
+        rows=tuple(rows),
+        notes=tuple(Problem(file=name, line=line, text=text) for line, text in notes),
     )
-    problems = []
-    first: dict[str, int] = {}
-    for row, login in zip(rows, settled, strict=True):
-        line = first.setdefault(login, row.line)
-        if line != row.line:
-            problems.append(
-                _problem(name, row.line, f"{quoted(login)} is also the login of line {line}")
+
+
+def _refused(roster: Roster, problems: Sequence[tuple[int, str]]) -> Roster:
+    told = tuple(Problem(file=roster.name, line=line, text=text) for line, text in problems)
+    return replace(roster, problems=told)
+
+
+def _header_at(rows: Sequence[Row]) -> int:
+    """Which row names the columns: the first, unless lines of titles stand before it.
+
+    Those have a cell or two with something in them and none that names a column by which people
+    are told; the row after them names two columns at least.
+    """
+    for at, row in enumerate(rows[: MAX_TITLE_LINES + 1]):
+        if tells_who(row.cells) and (at == 0 or known_names(row.cells) > 1):
+            return at
+        if sum(bool(cell) for cell in row.cells) > 2:
+            break
+    return 0
+
+
+def _row(settled: Settled) -> RosterRow:
+    entry = settled.entry
+    return RosterRow(
+        person=Person(
+            login=settled.login,
+            name=entry.name or settled.login,
+            email=entry.email,
+            line=entry.line,
+            id_number=entry.id_number,
+            group=entry.group,
+        ),
+        source=settled.source,
+        clashed=settled.clashed,
+        problem=settled.problem,
+    )
+
+
+def _notes_of_columns(
+    columns: Sequence[Column], line: int, *, titles: int
+) -> Iterator[tuple[int, str]]:
+    if titles:
+        above = "line above is taken for a title"
+        if titles > 1:
+            above = f"{titles} lines above are taken for titles"
+        yield line, f"the columns are named here; the {above}"
+    for column in columns:
+        if column.role is Role.UNKNOWN:
+            ending = f"; {column.note}" if column.note else ""
+            yield line, f"column {quoted(column.title)} is none that lab knows{ending}"
+
+
+def _notes_of_emails(
+    columns: Sequence[Column], rows: Sequence[RosterRow]
+) -> Iterator[tuple[int, str]]:
+    lines = [row.person.line for row in rows if not row.problem and not row.person.email]
+    if lines and any(column.role is Role.EMAIL for column in columns):
+        yield lines[0], f"no email here{_and_on(lines[1:])}: marks for Moodle need one"
+
+
+def _and_on(lines: Sequence[int]) -> str:
+    if not lines:
+        return ""
+    more = ", ..." if len(lines) > _MOST_LINES else ""
+    return f", nor on {', '.join(map(str, lines[:_MOST_LINES]))}{more}"
+
+
+def _notes_of_clashes(rows: Sequence[RosterRow]) -> Iterator[tuple[int, str]]:
+    for row in rows:
+        if row.clashed and not row.problem:
+            yield (
+                row.person.line,
+                f"{quoted(row.clashed)} is somebody else's login too, so this one is"
+                f" {quoted(row.person.login)}; to choose another, add a `login` column",
             )
-    people = tuple(
-        Person(login=login, name=row.name or login, email=row.email, line=row.line)
-        for row, login in zip(rows, settled, strict=True)
-    )
-    return people, problems
 
 
-def _identity(row: _Row, named: Counter[str]) -> tuple[str, ...]:
-    """What tells a person from all others, in any order and, if it can, in any Unicode form."""
-    if row.email:
-        return (row.email.casefold(),)
-    composed = unicodedata.normalize("NFC", row.name)
-    return (composed,) if named[composed] == 1 else (composed, row.name)
-
-
-def _problem(name: str, line: int, text: str) -> Problem:
-    return Problem(file=name, line=line, text=text)
+def _notes_of_names(rows: Sequence[RosterRow]) -> Iterator[tuple[int, str]]:
+    """Names that several have: two students, or one who is listed twice."""
+    lines: dict[str, list[int]] = {}
+    for row in rows:
+        if not row.problem:
+            name = " ".join(unicodedata.normalize("NFC", row.person.name).casefold().split())
+            lines.setdefault(name, []).append(row.person.line)
+    named = {row.person.line: row.person.name for row in rows}
+    for found in lines.values():
+        if len(found) > 1:
+            others = ", ".join(map(str, found[:_MOST_LINES]))
+            more = ", ..." if len(found) > _MOST_LINES else ""
+            yield found[1], f"{quoted(named[found[1]])} is on lines {others}{more}"

@@ -5,26 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 
+from lab.classroom.choices import Audience, Hints
 from lab.classroom.results import CheckResult, Evidence, LabResult, Outcome, StudentResult
 from lab.classroom.runs import CheckRun, LabRun, StudentRun
 from lab.classroom.wording import FALLBACK, in_language, say
 
-
-class Hints(StrEnum):
-    """How much help a report gives."""
-
-    NONE = "none"
-    SHORT = "short"
-    FULL = "full"
-
-
-class Audience(StrEnum):
-    """Who reads a report: a student learns of a hidden check only whether it passed."""
-
-    TEACHER = "teacher"
-    STUDENT = "student"
+__all__ = ["Audience", "Hints", "View"]
 
 
 @dataclass(frozen=True, kw_only=True)

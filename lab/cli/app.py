@@ -7,7 +7,15 @@ from typing import Annotated
 import typer
 
 from lab import __version__
-from lab.cli import class_commands, host_commands, machine_commands, mark_commands
+from lab.cli import (
+    class_commands,
+    grade_commands,
+    guide_commands,
+    host_commands,
+    machine_commands,
+    mark_commands,
+    roster_commands,
+)
 
 app = typer.Typer(
     name="lab",
@@ -39,6 +47,9 @@ def _options(
 
 
 class_commands.register(app)
+roster_commands.register(app)
 machine_commands.register(app)
 mark_commands.register(app)
+grade_commands.register(app)
+guide_commands.register(app)
 host_commands.register(app)

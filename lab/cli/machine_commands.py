@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from lab.cli import options
 from lab.cli.options import LABS_YAML, Format, confirm_destroying
+from lab.errors import NOT_ALL_WELL
+
+if TYPE_CHECKING:
+    from lab.workflow.handout import Handouts
+
+
+class PageFormat(StrEnum):
+    """What handouts are written as."""
+
+    HTML = "html"
+    PDF = "pdf"
+    BOTH = "both"
 
 
 def status(
@@ -79,6 +93,91 @@ def logs(
         typer.echo(inert_block(f"== {heading}\n{text}"))
 
 
+def handout(
+    targets: options.Targets = None,
+    file: options.File = LABS_YAML,
+    folder: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            envvar="LAB_HANDOUT_OUTPUT",
+            help="The folder for them; handouts/ beside labs.yaml by default.",
+        ),
+    ] = None,
+    pages: Annotated[
+        PageFormat,
+        typer.Option(
+            "--format",
+            envvar="LAB_HANDOUT_FORMAT",
+            help="A page that holds the student's key (html), one to print with the key as a "
+            "file beside it (pdf), or both.",
+        ),
+    ] = PageFormat.BOTH,
+    via: Annotated[
+        str,
+        typer.Option(
+            envvar="LAB_VIA",
+            metavar="[USER@]HOST[:PORT]",
+            help="Where students come in through; {login} as USER is each one's own account there.",
+        ),
+    ] = "",
+    contact: Annotated[
+        str, typer.Option(envvar="LAB_CONTACT", help="Whom students ask, in your words.")
+    ] = "",
+    lang: options.Lang = None,
+) -> None:
+    """Write a page for each student: how to get into their machine, and what to do there.
+
+    The HTML page and the key file let whoever has them in: give each to its student only.
+
+    Example: lab handout
+
+    Example: lab handout ana --lang es --contact 'Marta Ruiz, room 12'
+
+    Example: lab handout --via '{login}@lab.example.org' --format html
+    """
+    from lab.workflow.handout import FOLDER, FORMATS, Wanted, make_handouts
+    from lab.workflow.project import select
+
+    project = options.project_of(file)
+    wanted = Wanted(
+        folder=folder or file.parent / FOLDER,
+        formats=FORMATS if pages is PageFormat.BOTH else (pages.value,),
+        language=lang,
+        via=via,
+        contact=contact,
+    )
+    machines = select(project.machines, targets or ())
+    with options.progress() as live:
+        made = make_handouts(project, machines, wanted=wanted, observer=live)
+    _show_handouts(made)
+    if made.without:
+        raise typer.Exit(NOT_ALL_WELL)
+
+
+def _show_handouts(made: Handouts) -> None:
+    """The pages on stdout, and all that there is to say of them beside it."""
+    from lab.report.text import inert_line
+
+    for page in made.pages:
+        typer.echo(inert_line(str(page)))
+    for it in made.without:
+        typer.echo(f"No handout for {it.target}: {it.why}. Next: lab up {it.target}", err=True)
+    if made.unfinished:
+        typer.echo(
+            "The steps of these are not all done, and the student may not get in yet: "
+            f"lab up {' '.join(made.unfinished)}",
+            err=True,
+        )
+    for path in made.left_over:
+        typer.echo(inert_line(f"Of nobody in labs.yaml any more: {path}"), err=True)
+    if made.pages:
+        typer.echo(
+            "Each .html and .key opens its student's machine: give it to nobody else.", err=True
+        )
+
+
 def halt(
     targets: options.Targets = None, file: options.File = LABS_YAML, wait: options.Wait = "0s"
 ) -> None:
@@ -136,5 +235,5 @@ def destroy(
 
 def register(app: typer.Typer) -> None:
     """Add these commands to `lab`."""
-    for command in (status, ssh, logs, halt, destroy):
+    for command in (status, ssh, logs, handout, halt, destroy):
         app.command()(command)

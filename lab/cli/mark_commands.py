@@ -1,64 +1,150 @@
-"""Commands for marks: what works on whose machine."""
+"""Commands for what was checked: what works on whose machine, now or as it was kept."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lab.cli import options
-from lab.cli.options import DEFAULT_JOBS, LABS_YAML, Format
-from lab.errors import NOT_ALL_WELL, NOTHING_EVALUATED
+from lab.classroom.choices import Audience, Hints, Take
+from lab.cli import marking, options
+from lab.cli.options import DEFAULT_JOBS, LABS_YAML
+from lab.cli.result_output import (
+    RESULT_SUFFIXES,
+    OutputFile,
+    ResultFormat,
+    format_for,
+    require_place,
+    show_results,
+)
+from lab.errors import OK, LabError
+
+if TYPE_CHECKING:
+    from lab.classroom.runs import Run
+    from lab.workflow.project import Project
+
+Form = Annotated[
+    ResultFormat | None,
+    typer.Option(
+        "--format",
+        envvar="LAB_FORMAT",
+        help="How results are written; by default what the name of --output says, else a table.",
+    ),
+]
+HintsWanted = Annotated[
+    Hints,
+    typer.Option("--hints", envvar="LAB_HINTS", help="How much help; full gives answers away."),
+]
+AudienceWanted = Annotated[
+    Audience,
+    typer.Option(
+        "--audience",
+        envvar="LAB_AUDIENCE",
+        help="Who reads it; a student sees of a hidden check only whether it passed.",
+    ),
+]
+REPORT = Path("report.html")
 
 
 def verify(
     targets: options.Targets = None,
     file: options.File = LABS_YAML,
     jobs: options.Jobs = DEFAULT_JOBS,
-    lang: Annotated[
-        str,
-        typer.Option(
-            envvar="LAB_LANG",
-            help="Language of titles and hints: en or es. The default is the lab's own.",
-        ),
-    ] = "",
-    output: options.Output = Format.TABLE,
+    lang: options.Lang = None,
+    hints: HintsWanted = Hints.SHORT,
+    audience: AudienceWanted = Audience.TEACHER,
+    form: Form = None,
+    output: OutputFile = None,
     wait: options.Wait = "0s",
 ) -> None:
     """Run the guide's checks, and say what works on whose machine.
 
-    Checks that stop, kill or reboot something leave the machine as it was.
+    Checks that stop, kill or reboot something leave the machine as it was. Each run is kept: see
+    `lab history`, `lab grades` and `lab report`.
 
     Example: lab verify
 
     Example: lab verify ana --lang es --format json
+
+    Example: lab verify --audience student --output marks.html
     """
     from lab.classroom.view import View
     from lab.workflow.project import select
-    from lab.workflow.verify import _keep, exit_code_of
+    from lab.workflow.verify import exit_code_of
     from lab.workflow.verify import verify as run_verify
 
+    shape = format_for(form, output, RESULT_SUFFIXES, ResultFormat.TABLE)
+    require_place(output)
     select(options.project_of(file).machines, targets or ())
     with options.locked(file, "verify", wait), options.progress() as live:
         # Read again: whoever held the lock may have made the machines.
         project = options.project_of(file)
         machines = select(project.machines, targets or ())
         run = run_verify(project, machines, observer=live, jobs=jobs)
-        results = View(language=lang or None).of_labs(run.labs, at=run.at)
-        _keep(project, results)
-    if output is Format.JSON:
-        from lab.report.verify_json import verify_json
-
-        typer.echo(verify_json(results))
-    else:
-        from lab.report.verify_table import verify_table
-
-        verify_table(results, console=options.stdout_console())
-    code = exit_code_of(results)
-    if code in {NOT_ALL_WELL, NOTHING_EVALUATED}:
+        unkept = _keep(project, run)
+    results = View(language=lang, hints=hints, audience=audience).of_labs(run.labs, at=run.at)
+    try:
+        show_results(results, form=shape, output=output)
+    finally:
+        if unkept is not None:
+            options.complain(unkept)
+    code = unkept.exit_code if unkept is not None else exit_code_of(results)
+    if code != OK:
         raise typer.Exit(code)
+
+
+def report(
+    targets: options.Targets = None,
+    file: options.File = LABS_YAML,
+    take: marking.TakeWanted = Take.LAST,
+    at: marking.At = None,
+    lang: options.Lang = None,
+    hints: HintsWanted = Hints.SHORT,
+    audience: AudienceWanted = Audience.TEACHER,
+    form: Form = None,
+    output: OutputFile = None,
+) -> None:
+    """Write a report of what was verified so far; nothing is run.
+
+    By default that is a page, report.html, for a browser.
+
+    Example: lab report
+
+    Example: lab report hello --at 2026-11-30T23:59 --audience student --output hello.html
+
+    Example: lab report --take best --format markdown
+    """
+    from lab.classroom.view import View
+    from lab.workflow import marks
+
+    if form is None and output is None:
+        form, output = ResultFormat.HTML, REPORT
+    shape = format_for(form, output, RESULT_SUFFIXES, ResultFormat.TABLE)
+    require_place(output)
+    kept = marking.open_history(file, targets or (), take=take, at=at)
+    view = View(language=lang, hints=hints, audience=audience)
+    results = marks.results(kept.places, kept.book, kept.marking, view=view)
+    evaluated = any(student.evaluated for lab in results for student in lab.students)
+    if not evaluated and output is not None:
+        raise marking.NothingEvaluated(at=at)
+    show_results(results, form=shape, output=output)
+    if not evaluated:
+        raise marking.NothingEvaluated(at=at)
+
+
+def _keep(project: Project, run: Run) -> LabError | None:
+    """Keep a run; what went wrong is told later, as the results are to be seen all the same."""
+    from lab.workflow import history
+
+    try:
+        history.keep(project.folder, run)
+    except LabError as error:
+        return error
+    return None
 
 
 def register(app: typer.Typer) -> None:
     """Add these commands to `lab`."""
-    app.command()(verify)
+    for command in (verify, report):
+        app.command()(command)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lab.errors import UsageError
+from lab.errors import LabError, UsageError
 
 if TYPE_CHECKING:
     from lab.report.console import Console
@@ -26,6 +26,13 @@ class Format(StrEnum):
 
     TABLE = "table"
     JSON = "json"
+
+
+class Language(StrEnum):
+    """What students and teachers read is in one of these."""
+
+    EN = "en"
+    ES = "es"
 
 
 Targets = Annotated[
@@ -49,6 +56,14 @@ Jobs = Annotated[
 ]
 Output = Annotated[
     Format, typer.Option("--format", envvar="LAB_FORMAT", help="How results are written to stdout.")
+]
+Lang = Annotated[
+    Language | None,
+    typer.Option(
+        "--lang",
+        envvar="LAB_LANG",
+        help="The language of the results; by default the lab's own, else English.",
+    ),
 ]
 Wait = Annotated[
     str,
@@ -88,6 +103,14 @@ def progress() -> Iterator[LiveProgress]:
 
     with LiveProgress(console_for(sys.stderr, os.environ)) as live:
         yield live
+
+
+def complain(error: LabError) -> None:
+    """Show an error that is not what the command ends with."""
+    from lab.report.console import console_for
+    from lab.report.errors import show_error
+
+    show_error(error, console=console_for(sys.stderr, os.environ))
 
 
 def tell(words: str) -> None:

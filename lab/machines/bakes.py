@@ -6,10 +6,9 @@ import hashlib
 from dataclasses import dataclass
 from itertools import takewhile
 
-from lab.classroom.shipped import shipped
 from lab.machines.boxes import catalog
 from lab.machines.fleet import Machine
-from lab.machines.kit import settings_folder
+from lab.machines.kit import settings_folder, shared_files
 from lab.machines.steps import PlannedStep
 from lab.system.files import LabFolder
 
@@ -42,7 +41,8 @@ def bake_for(machine: Machine, folder: LabFolder) -> Bake | None:
     box that it would be made of.
 
     Its name covers the box, the provider, the class steps (scripts, files and variables), the
-    runner, and what labs.yaml hands to guests. Nothing of a student is in it.
+    runner and what steps may source, and what labs.yaml hands to guests. Nothing of a student is
+    in it.
     """
     steps = class_steps(machine)
     box = catalog.find(machine.box, provider=machine.provider)
@@ -51,9 +51,8 @@ def bake_for(machine: Machine, folder: LabFolder) -> Bake | None:
     digest = hashlib.sha256(f"{machine.box}\0{machine.provider}\0".encode())
     digest.update(_identity_of(box).encode())
     digest.update(steps[-1].digest.encode())
-    provision = shipped("provision")
     settings = settings_folder(folder, machine.lab.name)
-    for path in (provision / "run-steps", provision / "settings.sh", *sorted(settings.glob("*"))):
+    for path in (*shared_files(), *sorted(settings.glob("*"))):
         digest.update(f"{path.name}\0".encode())
         digest.update(path.read_bytes())
     recipe = digest.hexdigest()[:16]

@@ -7,6 +7,8 @@ network and the host key is known from the first connection on.
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -77,6 +79,12 @@ def read_keys(folder: Path) -> MachineKeys:
         host_public=_text_of(folder / "host.pub"),
         address=_text_of(folder / "address"),
     )
+
+
+def fingerprint(public: str) -> str:
+    """A public key's fingerprint, as `ssh` shows it: SHA256 and the digest in base64."""
+    digest = hashlib.sha256(base64.b64decode(public.split()[1])).digest()
+    return f"SHA256:{base64.b64encode(digest).decode().rstrip('=')}"
 
 
 def write_address(folder: Path, address: str, *, name_server: str) -> None:

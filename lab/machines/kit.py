@@ -1,6 +1,6 @@
 """The kit: what a guest is given to run its steps, and the running of it over SSH.
 
-It holds the runner, the settings and the guide.
+It holds the runner, what steps may source, the settings and the guide.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ STEPS_TIMEOUT_S = 3600.0
 PATIENCE_S = 30.0
 _RETRY_S = 0.2
 _KIT = "/var/lib/lab/kit"
+# Of every kit, beside the guide: the runner, what applies the settings, and what steps may source.
+_SHARED = ("run-steps", "settings.sh", "apt-install.sh", "student-account.sh")
 # Creating files is what a class does most of at the host's disk: a kit that is there already stays.
 _INSTALL = f"""
 set -euo pipefail
@@ -64,16 +66,19 @@ def pack_kit(machine: Machine, folder: LabFolder) -> bytes:
     """A tar archive of the machine's kit; the same for all machines of a lab."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:
-        provision = shipped("provision")
         sources = [
-            (provision / "run-steps", "run-steps"),
-            (provision / "settings.sh", "settings.sh"),
+            *((path, path.name) for path in shared_files()),
             (machine.guide.folder, "guide"),
             (settings_folder(folder, machine.lab.name), "settings"),
         ]
         for source, name in sources:
             archive.add(source, arcname=name, filter=_root_owned)
     return buffer.getvalue()
+
+
+def shared_files() -> tuple[Path, ...]:
+    """The files of every kit: the runner, what applies the settings, and what steps may source."""
+    return tuple(shipped("provision") / name for name in _SHARED)
 
 
 def settings_folder(folder: LabFolder, lab: str) -> Path:

@@ -23,19 +23,30 @@ _CONNECT_S = 60.0
 # What the loop below keeps of each stream.
 _ANSWER_BYTES = 1_000_000
 _PORT = 22
+# By their paths: a PATH in /etc/environment that lacks them is an everyday mistake of students, and
+# not to leave their machine unknown.
+_AS_ROOT = ("/usr/bin/sudo", "-n", "/bin/bash", "-c")
 
 # Runs in the guest as root: reads `LIMIT SIZE` and SIZE bytes of a command, answers `EXIT OUT ERR`
 # and the bytes of both. Every program that it starts itself is paid for with each command.
 _LOOP = r"""
+export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+# What is asked is not to depend on what somebody has written into /etc/environment, which gets here
+# too; and what is answered not to hold this script, which sudo puts into SUDO_COMMAND.
+unset -f $(compgen -A function)
+unset ENV BASH_ENV LD_PRELOAD LD_LIBRARY_PATH PYTHONPATH PYTHONHOME PYTHONSTARTUP PERL5LIB PERL5OPT
+unset MAIL OLDPWD SUDO_COMMAND SUDO_GID SUDO_UID SUDO_USER
 umask 077; d=$(mktemp -d /run/lab.XXXXXX) || exit 1; trap 'rm -rf "$d"' EXIT
 cd /; umask 022; LC_ALL=C
-export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+# In KB. An answer without end would take the memory that /run is in, and lab's shell with it.
+ulimit -f 16384
 echo ready
 n=0
 while read -r limit size; do
   n=$((n + 1)); out=$d/out$n; err=$d/err$n
   read -r -N "$size" command
-  printf %s "$command" >"$d/command"
+  # A command of which only a part could be written is not the one that was asked for.
+  printf %s "$command" >"$d/command" || exit 1
   LC_ALL=C.UTF-8 timeout -k 2 "$limit" sh "$d/command" >"$out" 2>"$err" </dev/null; code=$?
   sizes=($(stat -c %s "$out" "$err"))
   if ((sizes[0] > 1000000)); then truncate -s 1000000 "$out"; sizes[0]=1000000; fi
@@ -136,7 +147,7 @@ def run_as_root(  # noqa: PLR0913 (what `process.run` takes, on a machine)
             *command_line(folder, machine.name),
             "-o",
             "BatchMode=yes",
-            shlex.join(["sudo", "-n", "bash", "-c", script]),
+            shlex.join([*_AS_ROOT, script]),
         ],
         stdin=stdin,
         log=log,
@@ -177,7 +188,7 @@ class Shell:
             *command_line(folder, machine),
             "-o",
             "BatchMode=yes",
-            shlex.join(["sudo", "-n", "bash", "-c", _LOOP]),
+            shlex.join([*_AS_ROOT, _LOOP]),
         ]
         self._machine = machine
         self._conversation: Conversation | None = None

@@ -14,6 +14,7 @@ import jinja2
 
 from lab.classroom.shipped import shipped
 from lab.machines.fleet import Machine, assignments
+from lab.machines.kit import shared_files
 from lab.machines.providers.base import Provider
 
 
@@ -42,8 +43,7 @@ def render_vagrantfile(machines: Sequence[Machine], *, project: Path, provider: 
     return (
         template.render(
             provider=provider.name,
-            run_steps=_from(project, shipped("provision") / "run-steps"),
-            settings_script=_from(project, shipped("provision") / "settings.sh"),
+            shared_files=[_from(project, path) for path in shared_files()],
             machines=[_view(machine, project, provider) for machine in machines],
         )
         + "\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import html
 import io
 from collections.abc import Iterable, Sequence
 
@@ -20,6 +21,11 @@ def inert_cell(text: str) -> str:
     line = inert_line(text)
     begins = text.startswith(_FORMULA) or line.lstrip().startswith(_FORMULA)
     return f"'{line}" if begins else line
+
+
+def html_cell(text: str) -> str:
+    """Return text from outside as a line that is inert in a spreadsheet, and read as HTML too."""
+    return html.escape(inert_cell(text), quote=False)
 
 
 def csv_text(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

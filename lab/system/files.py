@@ -7,6 +7,8 @@ import os
 import re
 import secrets
 import shutil
+import stat
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,8 @@ from lab.system import crash
 
 # `.NAME.PID-xxxxxxxx.new`, and what ssh-keygen calls the other half of a pair.
 _TEMPORARY = re.compile(r"\..+\.(\d+)-[0-9a-f]{8}\.new(?:\.pub)?")
+_PRIVATE_FILE = 0o600
+_PRIVATE_FOLDER = 0o700
 _HINT = "Move away what is in its place, or mend the permissions; then run the same command again."
 
 
@@ -26,30 +30,64 @@ def make_folder(path: Path) -> None:
         LabError: it cannot be made: a file is in its place, say.
     """
     try:
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.mkdir(mode=_PRIVATE_FOLDER, parents=True, exist_ok=True)
     except OSError as error:
         raise LabError(
             f"The folder {path} could not be made: {error.strerror}", hint=_HINT
         ) from error
 
 
+def make_private_folder(path: Path) -> None:
+    """Make a folder that other users are kept out of and git ignores, or close one that is there.
+
+    Raises:
+        LabError: it cannot be made or closed: it is somebody else's, say.
+    """
+    make_folder(path)
+    try:
+        path.chmod(_PRIVATE_FOLDER)
+    except OSError as error:
+        raise LabError(
+            f"The folder {path} could not be closed to other users: {error.strerror}", hint=_HINT
+        ) from error
+    write_if_changed(path / ".gitignore", "*\n")
+
+
 def write_atomically(path: Path, text: str, *, mode: int = 0o644) -> None:
     """Put `text` into `path` whole or not at all.
 
-    A reader, or a crash, sees the old file or the new one, never a part.
+    A reader, or a crash, sees the old file or the new one, never a part; and nobody else sees what
+    is on its way there.
 
     Raises:
         LabError: the disk is full, the folder cannot be written, or the text is none that UTF-8
             can hold; the old file is intact.
     """
-    temporary = None
     try:
         data = text.encode()
+    except UnicodeEncodeError as error:
+        raise LabError(
+            f"{path} could not be written: {error.reason}",
+            details=f"After {text[: error.start][-40:]!r} comes {text[error.start : error.end]!r}.",
+            hint="Mend that character where it comes from; what was there is intact.",
+        ) from error
+    write_bytes_atomically(path, data, mode=mode)
+
+
+def write_bytes_atomically(path: Path, data: bytes, *, mode: int = 0o644) -> None:
+    """Put `data` into `path` whole or not at all; see `write_atomically`.
+
+    Raises:
+        LabError: the disk is full, or the folder cannot be written; the old file is intact.
+    """
+    temporary = None
+    try:
         crash.point(f"before {path} is written")
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = temporary_beside(path)
         half = len(data) // 2
-        with temporary.open("xb") as file:
+        new = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _PRIVATE_FILE)
+        with os.fdopen(new, "wb") as file:
             file.write(data[:half])
             file.flush()
             crash.point(f"{path} is half written")
@@ -60,12 +98,6 @@ def write_atomically(path: Path, text: str, *, mode: int = 0o644) -> None:
         crash.point(f"{path} is written under another name")
         temporary.replace(path)
         crash.point(f"{path} is written")
-    except UnicodeEncodeError as error:
-        raise LabError(
-            f"{path} could not be written: {error.reason}",
-            details=f"After {text[: error.start][-40:]!r} comes {text[error.start : error.end]!r}.",
-            hint="Mend that character where it comes from; what was there is intact.",
-        ) from error
     except OSError as error:
         if temporary is not None:
             with suppress(OSError):
@@ -77,6 +109,28 @@ def write_atomically(path: Path, text: str, *, mode: int = 0o644) -> None:
         ) from error
 
 
+def write_tree(folder: Path, texts: Mapping[str, str]) -> None:
+    """Make a folder with these files, by their paths in it, whole or not at all.
+
+    Raises:
+        LabError: it cannot be written, or is there already; nothing is left of it.
+    """
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        for left in _half_written_in(folder.parent):
+            remove_tree(left)
+        new = temporary_beside(folder)
+        try:
+            for name, text in texts.items():
+                write_atomically(new / name, text)
+            new.rename(folder)
+        except BaseException:
+            remove_tree(new)
+            raise
+    except OSError as error:
+        raise LabError(f"{folder} could not be written: {error.strerror}", hint=_HINT) from error
+
+
 def write_if_changed(path: Path, text: str, *, mode: int = 0o644) -> bool:
     """Write `text` unless the file holds it already; says whether it was written."""
     # What is no UTF-8 is another text; what cannot be read, `write_atomically` tells of.
@@ -85,6 +139,19 @@ def write_if_changed(path: Path, text: str, *, mode: int = 0o644) -> bool:
             return False
     write_atomically(path, text, mode=mode)
     return True
+
+
+def write_private(path: Path, text: str | bytes) -> None:
+    """Write a file that only its owner may read, unless it is there as it should be.
+
+    Raises:
+        LabError: it cannot be written; the old file is intact.
+    """
+    data = text.encode() if isinstance(text, str) else text
+    with suppress(OSError):
+        if path.lstat().st_mode == stat.S_IFREG | _PRIVATE_FILE and path.read_bytes() == data:
+            return
+    write_bytes_atomically(path, data, mode=_PRIVATE_FILE)
 
 
 def remove(path: Path) -> None:
@@ -153,6 +220,13 @@ def _damaged(path: Path, why: str) -> LabError:
         hint=f"Move it away (mv {path} {path}.damaged) and run the same command again: "
         "lab finds the machines anew.",
     )
+
+
+def sweep(folder: Path) -> None:
+    """Remove what a lab that was killed has left half written in a folder, as far as can be."""
+    for path in _half_written_in(folder):
+        with suppress(OSError):
+            path.unlink(missing_ok=True)
 
 
 def _half_written_in(folder: Path) -> list[Path]:

@@ -10,8 +10,9 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol, TypeVar
 
-from lab.classroom.classes import Classroom, Student
+from lab.classroom.classes import Classroom, Lab, Student
 from lab.classroom.config import load_classroom
 from lab.classroom.guide import load_guide
 from lab.errors import ConfigError, LabError, UsageError
@@ -21,9 +22,28 @@ from lab.machines.providers import provider_named
 from lab.machines.providers.base import Provider
 from lab.machines.steps import read_contents
 from lab.system.files import LabFolder, read_json, write_json
-from lab.workflow.records import all_records
+from lab.workflow.records import all_holders, all_records
 
 PROJECT_FILE = "project.json"
+
+
+class Named(Protocol):
+    """What a target can name: a machine, or a student's place in a lab."""
+
+    @property
+    def name(self) -> str:
+        """What Vagrant calls the machine."""
+
+    @property
+    def lab(self) -> Lab:
+        """The lab."""
+
+    @property
+    def student(self) -> Student:
+        """The student."""
+
+
+_Named = TypeVar("_Named", bound=Named)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,11 +83,11 @@ def open_project(labs_yaml: Path, *, for_boot: bool = False) -> Project:
         ConfigError: labs.yaml, a roster or a guide is wrong.
         HostError: the provider does not work on this host.
     """
-    classroom = load_classroom(labs_yaml)
+    folder = LabFolder(labs_yaml.absolute().parent)
+    classroom = load_classroom(labs_yaml, holders=all_holders(folder))
     guides = {lab.name: load_guide(lab.guide, project=classroom.folder) for lab in classroom.labs}
     contents = {name: read_contents(guide) for name, guide in guides.items()}
     provider = provider_named(_provider_of(classroom))
-    folder = LabFolder(classroom.folder)
     if for_boot:
         folder.create()
     project_id, moved_from = _project_id(folder, create=for_boot)
@@ -97,7 +117,7 @@ def open_project(labs_yaml: Path, *, for_boot: bool = False) -> Project:
     )
 
 
-def select(machines: Sequence[Machine], targets: Sequence[str]) -> tuple[Machine, ...]:
+def select(machines: Sequence[_Named], targets: Sequence[str]) -> tuple[_Named, ...]:
     """The machines that are meant: all for no target, else those of each target.
 
     A target is a `LAB`, a `LOGIN`, a `LAB/LOGIN` or a glob.
@@ -116,13 +136,13 @@ def select(machines: Sequence[Machine], targets: Sequence[str]) -> tuple[Machine
     return tuple(machine for machine in machines if machine.name in chosen)
 
 
-def _matches(machine: Machine, target: str) -> bool:
+def _matches(machine: Named, target: str) -> bool:
     lab, login = machine.lab.name, machine.student.login
     names = (f"{lab}/{login}",) if "/" in target else (lab, login, machine.name)
     return any(fnmatch.fnmatchcase(name, target) for name in names)
 
 
-def _no_such_target(machines: Sequence[Machine], target: str) -> UsageError:
+def _no_such_target(machines: Sequence[Named], target: str) -> UsageError:
     known = {
         name
         for it in machines

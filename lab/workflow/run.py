@@ -241,6 +241,9 @@ class Run:
             box=machine.box,
             ip=self.boot.addresses.get(machine.name, ""),
             size=size_of(machine) if booted else record.size,
+            name=machine.student.name,
+            email=machine.student.email,
+            id_number=machine.student.id_number,
         )
 
     def _record_after(self, machine: Machine, came_of: StepsOutcome) -> MachineRecord:

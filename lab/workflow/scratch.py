@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from lab.classroom.classes import MachineSize
+from lab.classroom.classes import GuestSettings, MachineSize
 from lab.errors import MachineError
 from lab.machines import kit, ssh
 from lab.machines.boxes.profiles import PROFILES
@@ -20,8 +22,12 @@ from lab.machines.vagrant import Vagrant
 from lab.machines.vagrantfile import render_vagrantfile
 from lab.system import process
 from lab.system.files import LabFolder, remove_tree, write_if_changed
+from lab.system.guardian import runs
 from lab.workflow.files import write_seed
 
+# For a folder without a labs.yaml: what `lab init` writes, on a box that every host can build.
+DEFAULT_BOX = "debian-12"
+USUAL_SETTINGS = GuestSettings(ca_certificates="host")
 _BOOT_TIMEOUT_S = 300.0
 _MEMORY_MB = 2048
 
@@ -34,16 +40,24 @@ class Scratch:
         machine: it, with a name, keys and an address of its own.
         folder: the `.lab/` beside its Vagrantfile, with the SSH configuration that reaches it.
         vagrant: Vagrant in the folder of its Vagrantfile.
+        ip: where it answers.
     """
 
     machine: Machine
     folder: LabFolder
     vagrant: Vagrant
+    ip: str = ""
 
 
 @contextmanager
 def scratch_machine(
-    machine: Machine, *, folder: LabFolder, provider: Provider, settings: Path, log: Path
+    machine: Machine,
+    *,
+    folder: LabFolder,
+    provider: Provider,
+    settings: Path,
+    log: Path,
+    keep: bool = False,
 ) -> Iterator[Scratch]:
     """A machine that runs in the block, and is gone after it, with its folder.
 
@@ -53,6 +67,7 @@ def scratch_machine(
         provider: boots it.
         settings: what its guest is handed, a folder as from `write_settings`.
         log: gets what Vagrant says.
+        keep: leave it as it is when the block ends without an error.
 
     Raises:
         MachineError: it did not boot, or has no address.
@@ -61,18 +76,21 @@ def scratch_machine(
     """
     remove_tree(folder.project)
     folder.create()
+    left = False
     try:
         shutil.copytree(settings, kit.settings_folder(folder, machine.lab.name))
         ours = _equipped(machine, folder, provider)
         text = render_vagrantfile([ours], project=folder.project, provider=provider)
         write_if_changed(folder.project / "Vagrantfile", text)
         vagrant = Vagrant(folder.project, log=log)
-        _boot(ours, folder, vagrant, provider)
-        yield Scratch(machine=ours, folder=folder, vagrant=vagrant)
+        ip = _boot(ours, folder, vagrant, provider)
+        yield Scratch(machine=ours, folder=folder, vagrant=vagrant, ip=ip)
+        left = keep
     finally:
-        with process.cleaning_up():
-            provider.remove(machine.container)
-        remove_tree(folder.project)
+        if not left:
+            with process.cleaning_up():
+                provider.remove(machine.container)
+            remove_tree(folder.project)
 
 
 def remove_left_over(provider: Provider, prefix: str) -> None:
@@ -83,6 +101,53 @@ def remove_left_over(provider: Provider, prefix: str) -> None:
     """
     for left in provider.guests(prefix):
         provider.remove(left)
+
+
+@contextmanager
+def guarded() -> Iterator[None]:
+    """In the block, what is run ends with lab; no lock is taken, as nobody is hindered.
+
+    It is for all that runs side by side: a guardian that goes ends whatever still runs.
+    """
+    with Path(os.devnull).open("rb") as nothing, process.guarded(nothing.fileno()):
+        yield
+
+
+def own_name(prefix: str) -> str:
+    """A name that says which process is at work: its number and when it started."""
+    return f"{prefix}{os.getpid()}-{_started(os.getpid())}"
+
+
+def remove_dead_ones(provider: Provider, prefix: str) -> None:
+    """Remove machines and temporary folders with such a name whose process is no more.
+
+    Raises:
+        LabError: one could not be removed.
+    """
+    for name in provider.guests(prefix):
+        if _is_of_a_dead_one(name, prefix):
+            provider.remove(name)
+    for folder in Path(tempfile.gettempdir()).glob(f"{prefix}*"):
+        if _is_of_a_dead_one(folder.name, prefix):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_of_a_dead_one(name: str, prefix: str) -> bool:
+    # A folder's name is made unique besides.
+    match = re.fullmatch(rf"{prefix}(\d+)-(\d+)(?:-[a-z0-9_]{{8}})?", name, re.ASCII)
+    # What somebody else has called so is theirs.
+    if match is None:
+        return False
+    pid = int(match[1])
+    return not (runs(pid) and _started(pid) == match[2])
+
+
+def _started(pid: int) -> str:
+    """When a process started, in the kernel's ticks: with its number, it is that of no other."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+    except OSError:
+        return ""
 
 
 def _equipped(machine: Machine, folder: LabFolder, provider: Provider) -> Machine:
@@ -102,7 +167,8 @@ def _equipped(machine: Machine, folder: LabFolder, provider: Provider) -> Machin
     )
 
 
-def _boot(machine: Machine, folder: LabFolder, vagrant: Vagrant, provider: Provider) -> None:
+def _boot(machine: Machine, folder: LabFolder, vagrant: Vagrant, provider: Provider) -> str:
+    """Boot it, and say where it answers."""
     failures = vagrant.up(
         [machine.name],
         provider=provider.name,
@@ -115,3 +181,4 @@ def _boot(machine: Machine, folder: LabFolder, vagrant: Vagrant, provider: Provi
     if guest is None or not guest.ip:
         raise MachineError("The scratch machine has no address")
     ssh.write_config(folder, [machine], {machine.name: guest.ip})
+    return guest.ip

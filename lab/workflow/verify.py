@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from lab.checks.request import Request, Target
@@ -15,10 +14,7 @@ from lab.classroom.wording import FALLBACK, Texts, in_language, say_in_all
 from lab.errors import NOT_ALL_WELL, NOTHING_EVALUATED, OK
 from lab.machines.fleet import Machine
 from lab.machines.providers.base import Guest
-from lab.report.text import in_json
-from lab.report.verify_json import verify_json
 from lab.system import parallel
-from lab.system.files import write_atomically
 from lab.workflow.connect import write_ssh_config
 from lab.workflow.observer import Observer
 from lab.workflow.project import Project
@@ -47,7 +43,7 @@ def verify(project: Project, machines: Sequence[Machine], *, observer: Observer,
         ours = [machine for machine in machines if machine.lab.name == lab]
         results |= _check(project, ours, guests, observer=observer, jobs=jobs)
     observer.finished()
-    return Run(at=datetime.now().astimezone(), labs=_by_lab(machines, results))
+    return Run(at=datetime.now().astimezone(), labs=_by_lab(machines, guests, results))
 
 
 def _check(
@@ -116,7 +112,9 @@ def _target(machine: Machine, guest: Guest | None) -> Target:
 
 
 def _by_lab(
-    machines: Sequence[Machine], results: dict[str, tuple[CheckRun, ...]]
+    machines: Sequence[Machine],
+    guests: Mapping[str, Guest],
+    results: dict[str, tuple[CheckRun, ...]],
 ) -> tuple[LabRun, ...]:
     labs = {machine.lab.name: machine for machine in machines}
     return tuple(
@@ -129,6 +127,7 @@ def _by_lab(
                     login=machine.student.login,
                     name=machine.student.name,
                     machine=machine.name,
+                    identity=guest.identity if (guest := guests.get(machine.container)) else "",
                     checks=results.get(machine.name, ()),
                 )
                 for machine in machines
@@ -142,16 +141,6 @@ def _by_lab(
 def _why(check: CheckRun) -> str:
     """The reason in English, as all progress is told."""
     return in_language(check.message, FALLBACK)
-
-
-def _keep(project: Project, results: tuple[LabResult, ...]) -> None:
-    """Keep this run beside the earlier ones, under the second at which it ended."""
-    if not project.folder.root.exists():
-        return
-    when = datetime.now().astimezone()
-    data = {"at": when.isoformat(timespec="seconds"), **json.loads(verify_json(results))}
-    path = project.folder.runs / f"{when:%Y%m%dT%H%M%S}-{when.microsecond:06d}.json"
-    write_atomically(path, in_json(json.dumps(data, ensure_ascii=False, indent=1)) + "\n")
 
 
 def exit_code_of(results: Sequence[LabResult]) -> int:

@@ -12,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +20,15 @@ import pytest
 import typer
 
 from lab import cli
+from lab.classroom.results import Outcome
+from lab.classroom.runs import CheckRun, LabRun, Run, StudentRun
 from lab.machines import ssh
 from lab.machines.boxes import lxc as boxes
 from lab.machines.providers import lxc
 from lab.machines.providers.base import Limit
 from lab.system import process
-from lab.workflow import pace
+from lab.system.files import LabFolder
+from lab.workflow import history, pace
 
 GUIDE = """
 name: tiny
@@ -58,6 +62,13 @@ labs:
     domain: example.org
     students: [{login: ana, name: Ana Núñez, email: ana@example.org}, luis, marta]
 """
+RUNS_BEGIN = datetime(2026, 3, 2, 12, tzinfo=UTC)
+OUTCOMES = {
+    "p": (Outcome.PASSED, 1.0),
+    "f": (Outcome.FAILED, 0.0),
+    "u": (Outcome.UNKNOWN, None),
+}
+NAMES = {"ana": "Ana Núñez"}
 PROGRAMS = ("vagrant", "lxc-ls", "lxc-config", "lxc-create", "lxc-destroy", "lxc-stop", "ssh")
 # What is run most goes without Python while nothing is to go wrong with it.
 QUICK = {
@@ -302,3 +313,51 @@ def started(world: World) -> Callable[..., subprocess.Popen[str]]:
         )
 
     return start
+
+
+def checks(letters: str) -> tuple[CheckRun, ...]:
+    return tuple(
+        CheckRun(
+            id=f"web.{number}",
+            step="web",
+            title={"en": f"Check {number}", "es": f"Comprobación {number}"},
+            outcome=OUTCOMES[letter.lower()][0],
+            points=OUTCOMES[letter.lower()][1],
+            max_points=1.0,
+            hidden=letter.isupper(),
+        )
+        for number, letter in enumerate(letters, 1)
+    )
+
+
+@pytest.fixture
+def keep(world: World) -> Callable[..., Path]:
+    """Keeps a run of which each student's outcomes are letters; a capital is a hidden check."""
+
+    def run(
+        hour: float = 0, *, lab: str = "hello", identity: str = "lxc:0001", **students: str
+    ) -> Path:
+        return history.keep(
+            LabFolder(world.project),
+            Run(
+                at=RUNS_BEGIN + timedelta(hours=hour),
+                labs=(
+                    LabRun(
+                        lab=lab,
+                        steps={"web": {"en": "Web"}},
+                        students=tuple(
+                            StudentRun(
+                                login=login,
+                                name=NAMES.get(login, login),
+                                machine=f"{lab}-{login}",
+                                identity=identity,
+                                checks=checks(letters),
+                            )
+                            for login, letters in students.items()
+                        ),
+                    ),
+                ),
+            ),
+        )
+
+    return run

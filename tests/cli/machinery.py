@@ -12,6 +12,7 @@ import shutil
 import signal
 import sys
 import time
+import uuid
 from pathlib import Path
 
 WORLD = Path(os.environ["LAB_STUB_WORLD"])
@@ -99,7 +100,8 @@ def create(machine: str) -> None:
     folder = WORLD / "lxc" / container(machine)
     folder.mkdir(exist_ok=True)
     (folder / "config").write_text(f"lxc.net.0.ipv4.address = {setting(machine, 'address')}\n")
-    (folder / "seeded").touch()
+    if not (folder / "seeded").exists():
+        (folder / "seeded").write_text(f"{uuid.uuid4()}\n")
     note = Path(".vagrant/machines") / machine / "lxc" / "id"
     note.parent.mkdir(parents=True, exist_ok=True)
     note.write_text(container(machine))

@@ -10,7 +10,10 @@ from typing import Any
 from lab.errors import NOT_ALL_WELL, NOTHING_EVALUATED, OK
 
 Lab = Callable[..., Any]
-KEYS = ["id", "step", "title", "outcome", "points", "max_points", "message", "hint", "seconds"]
+KEYS = [
+    *("id", "step", "title", "outcome", "points", "max_points", "message", "hint", "seconds"),
+    *("hidden", "blocked_by", "evidence"),
+]
 
 
 def outcomes(ran: Any) -> dict[str, dict[str, str]]:
@@ -34,7 +37,7 @@ def test_verify_is_told_as_agreed(lab: Lab, world: Any) -> None:
     assert found["lab"] == "hello"
     students = found["students"]
     assert [list(student) for student in students] == [
-        ["login", "machine", "score", "max_score", "outcome", "checks"]
+        ["login", "machine", "score", "max_score", "total_points", "outcome", "at", "checks"]
     ] * 3
     assert [list(check) for student in students for check in student["checks"]] == [KEYS] * 6
     brief = [
@@ -45,9 +48,12 @@ def test_verify_is_told_as_agreed(lab: Lab, world: Any) -> None:
         ("luis", "hello-luis", 0, 4, "failed"),
         ("marta", "hello-marta", None, 0, "unknown"),
     ]
-    there, answers = students[1]["checks"]
+    there, answers = json.loads(json.dumps(students[1]["checks"]))
     seconds = there.pop("seconds")
     assert 0 < seconds < 60
+    evidence = there.pop("evidence")
+    assert (evidence["expected"], evidence["found"]) == ("", "")
+    assert evidence["output"].startswith("$ ")
     assert there == {
         "id": "web.there",
         "step": "web",
@@ -57,13 +63,16 @@ def test_verify_is_told_as_agreed(lab: Lab, world: Any) -> None:
         "max_points": 1,
         "message": "luis broke it",
         "hint": "Ponlo",
+        "hidden": False,
+        "blocked_by": [],
     }
     assert (answers["outcome"], answers["message"]) == ("blocked", "bloqueada por web.there")
     assert {it["points"] for it in students[2]["checks"]} == {None}
     assert {it["message"] for it in students[2]["checks"]} == {"todavía no hay máquina: lab up"}
-    [run] = (world.project / ".lab" / "runs").iterdir()
-    kept = json.loads(run.read_text())
-    assert kept["labs"] == json.loads(ran.out)["labs"]
+    reported = lab("report", "--format", "json", "--lang", "es")
+    assert [it for it in reported.json["labs"][0]["students"] if it["login"] != "marta"] == [
+        it for it in students if it["login"] != "marta"
+    ]
 
 
 def test_all_well_is_0_and_shown_as_a_table(lab: Lab) -> None:

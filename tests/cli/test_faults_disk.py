@@ -169,6 +169,30 @@ def test_a_verify_that_cannot_be_kept_leaves_the_earlier_ones(
     assert f"{runs}/" in ran.said
     assert why in ran.said
     assert contents(runs) == before
+    # What was found is shown all the same.
+    assert "Ana Núñez" in ran.out
+
+
+@needs_root
+def test_a_report_that_cannot_be_written_leaves_the_earlier_one(
+    lab: Lab, world: Any, trouble: tuple[Disk, str]
+) -> None:
+    spoil, why = trouble
+    lab("up", "ana")
+    pages = world.project / "pages"
+    pages.mkdir()
+    assert lab("verify", "ana", "--output", "pages/report.html").code == OK
+    before = contents(pages)
+    spoil(pages)
+
+    for command in ("report", "verify"):
+        ran = lab(command, "ana", "--output", "pages/report.html")
+
+        assert (ran.code, ran.out) == (NOT_ALL_WELL, "")
+        assert f"{pages}/report.html could not be written: {why}" in ran.said
+        assert contents(pages) == before
+    attempts = lab("history", "ana", "--format", "json").json["labs"][0]["attempts"]
+    assert len(attempts) == 2
 
 
 @pytest.mark.parametrize("log", ["hello-ana.log", "vagrant.log", "verify.log"])

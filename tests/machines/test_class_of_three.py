@@ -28,6 +28,7 @@ labs:
 SITE = "program.answers program.reachable program.reboot"
 ANSWERS = f"program.loopback program.logs program.crash {SITE}"
 CONTROL = "program.stop program.start program.restart"
+PROGRAM = "program.autostart program.stopsignal program.commands program.running program.status"
 
 # Three rounds of three: who is broken, by whom (root, or the student), how; the one check that
 # then fails, and those that it blocks.
@@ -54,11 +55,9 @@ BREAKAGES = (
                 "nginx.running", f"vhost.static {SITE}"),
         "luis": ("root", "systemctl stop supervisor",
                  "supervisor.running",
-                 f"supervisor.socket program.running program.status {CONTROL} {ANSWERS}"),
+                 f"supervisor.settings supervisor.socket program.settings {PROGRAM} {CONTROL} {ANSWERS}"),
         "marta": ("root", "rm /etc/supervisor/conf.d/hellopython.conf && supervisorctl update",
-                  "program.settings",
-                  "program.autostart program.stopsignal program.commands program.running"
-                  f" program.status {CONTROL} {ANSWERS}"),
+                  "program.settings", f"{PROGRAM} {CONTROL} {ANSWERS}"),
     },
 )  # fmt: skip
 

@@ -97,7 +97,8 @@ class FakeProvider:
         self, name: str, *, state: str = "running", ip: str = "10.0.0.9", started: bool = True
     ) -> None:
         ip = ip if state == "running" else ""
-        self.found[name] = Guest(name=name, state=state, ip=ip, started=started)
+        identity = f"fake:{name}" if started else ""
+        self.found[name] = Guest(name=name, state=state, ip=ip, started=started, identity=identity)
 
 
 @dataclass
@@ -155,12 +156,12 @@ def local_guest(program: Program, tmp_path: Path) -> Path:
         "ssh",
         f"""[ ! -e {here}/down ] || {{ echo 'ssh: connect to host 10.0.0.9 port 22: No route to host' >&2; exit 255; }}
 for last; do :; done
-exec sh -c "$last" """,
+exec sh -c "${{last#/usr/bin/}}" """,
     )
     program(
         "sudo",
         f"""while [ "${{1#-}}" != "$1" ]; do shift; done
-[ "$1 $2" = "bash -c" ] || exec "$@"
+[ "$1 $2" = "/bin/bash -c" ] || exec "$@"
 script=$(printf '%s' "$3" | sed -e 's#/run/lab#'{here}'/run#g' -e 's#PATH=#PATH='{stubs}':#')
 exec bash -c "$script" """,
     )

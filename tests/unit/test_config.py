@@ -175,6 +175,16 @@ labs:
     assert load_classroom(write(tmp_path, text)).labs[0].students[0].vhost == expected
 
 
+def test_an_id_number_comes_from_the_roster_or_labs_yaml_in_quotes(tmp_path: Path) -> None:
+    text = "labs: {web: {domain: example.org, roster: students.csv, students: [{login: luis, id_number: %s}]}}"
+    roster = "login,ID number\nana,007\nluis,8\n"
+    [lab] = load_classroom(write(tmp_path, text % '"0010"', students=roster)).labs
+    assert [(it.login, it.id_number) for it in lab.students] == [("ana", "007"), ("luis", "0010")]
+    with pytest.raises(ConfigError) as caught:
+        load_classroom(write(tmp_path, text % "0010"))
+    assert 'looks like a number, a date or yes/no: put it in quotes, "0010"' in caught.value.details
+
+
 @pytest.mark.parametrize(
     "name",
     ["Ana #{File.write('/tmp/p','x')}", "$(touch /tmp/p)", "`id`", "a'b\\\\\"c", "Ñandú 日本"],

@@ -7,12 +7,21 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from lab.errors import LabError
 from lab.system import files
-from lab.system.files import LabFolder, read_json, write_atomically, write_if_changed, write_json
+from lab.system.files import (
+    LabFolder,
+    make_private_folder,
+    read_json,
+    write_atomically,
+    write_if_changed,
+    write_json,
+    write_private,
+)
 
 
 def test_a_file_is_written_with_its_folders_and_its_mode(tmp_path: Path) -> None:
@@ -34,6 +43,58 @@ def test_only_what_has_changed_is_written(tmp_path: Path) -> None:
     assert path.stat() == before
     assert write_if_changed(path, "two")
     assert path.read_text() == "two"
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o644])
+def test_what_is_on_its_way_is_nobody_elses(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: int
+) -> None:
+    modes = []
+    sync = os.fsync
+
+    def look(file: int) -> None:
+        modes.append(os.fstat(file).st_mode & 0o777)
+        sync(file)
+
+    opened = os.open
+
+    def open_and_look(*words: Any, **more: Any) -> int:
+        file = opened(*words, **more)
+        modes.append(os.fstat(file).st_mode & 0o777)
+        return file
+
+    monkeypatch.setattr(files.os, "fsync", look)
+    monkeypatch.setattr(files.os, "open", open_and_look)
+    before = os.umask(0)
+    try:
+        write_atomically(tmp_path / "a.txt", "one", mode=mode)
+    finally:
+        os.umask(before)
+    assert modes == [0o600, mode]
+
+
+def test_a_private_file_is_written_once_and_closed_where_it_was_open(tmp_path: Path) -> None:
+    path = tmp_path / "a.key"
+    write_private(path, b"\xff")
+    before = path.stat()
+    write_private(path, b"\xff")
+    assert path.stat() == before
+    path.chmod(0o640)
+    write_private(path, b"\xff")
+    assert path.stat().st_mode & 0o777 == 0o600
+    path.unlink()
+    path.symlink_to(tmp_path / "elsewhere")
+    write_private(path, "new")
+    assert not path.is_symlink()
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_a_private_folder_is_closed_and_no_matter_of_gits(tmp_path: Path) -> None:
+    path = tmp_path / "handouts" / "hello"
+    path.mkdir(parents=True, mode=0o777)
+    make_private_folder(path)
+    assert path.stat().st_mode & 0o777 == 0o700
+    assert (path / ".gitignore").read_text() == "*\n"
 
 
 def test_what_is_no_utf8_has_changed(tmp_path: Path) -> None:

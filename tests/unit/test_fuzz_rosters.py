@@ -104,9 +104,9 @@ def assert_students_or_problems(
 @settings(max_examples=300)
 @given(rosters())
 def test_any_roster_is_students_or_problems_with_lines(raw: bytes) -> None:
-    found, problems = parse_roster(raw, name="s.csv")
+    roster = parse_roster(raw, name="s.csv")
     lines = raw.count(b"\n") + raw.count(b"\r") + 1
-    assert_students_or_problems(found, problems, lines=lines)
+    assert_students_or_problems(roster.people, roster.problems, lines=lines)
 
 
 PEOPLE = st.lists(
@@ -131,8 +131,9 @@ def test_the_order_of_a_roster_changes_nobody_s_login(
     def logins(some: Sequence[tuple[str, str, str]]) -> tuple[set[tuple[str, str, str]], int]:
         out = io.StringIO()
         csv.writer(out).writerows([("login", "name", "email"), *some])
-        found, problems = parse_roster(out.getvalue().encode(), name="s.csv")
-        return {(person.name, person.email, person.login) for person in found}, len(problems)
+        roster = parse_roster(out.getvalue().encode(), name="s.csv")
+        found = {(it.person.name, it.person.email, it.person.login) for it in roster.rows}
+        return found, len(roster.problems)
 
     shuffled = list(rows)
     chance.shuffle(shuffled)

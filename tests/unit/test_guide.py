@@ -10,6 +10,7 @@ from lab.classroom.config import load_classroom
 from lab.classroom.guide import Guide, Profile, Step, load_guide, variables
 from lab.classroom.shipped import shipped
 from lab.errors import USAGE, ConfigError, HostError
+from lab.machines.steps import read_contents
 
 GUIDE = """
 name: web
@@ -72,6 +73,21 @@ def test_a_guide_is_read_whole(tmp_path: Path) -> None:
     )
 
 
+def test_what_a_student_does_first_is_lines_in_each_language(tmp_path: Path) -> None:
+    write_guide(tmp_path, GUIDE + "handout: {en: [Look, 'Type `ls`'], es: [Mira]}\n")
+    assert load_guide("web", project=tmp_path).handout == {
+        "en": ("Look", "Type `ls`"),
+        "es": ("Mira",),
+    }
+
+
+def test_the_words_of_a_handout_are_no_part_of_any_step(tmp_path: Path) -> None:
+    folder = write_guide(tmp_path)
+    before = read_contents(load_guide("web", project=tmp_path))
+    (folder / "guide.yaml").write_text(GUIDE + "handout: {en: [Look]}\n")
+    assert read_contents(load_guide("web", project=tmp_path)) == before
+
+
 def test_variables_of_the_student_lie_over_the_labs_over_the_guides(tmp_path: Path) -> None:
     write_guide(tmp_path)
     (tmp_path / "labs.yaml").write_text(
@@ -101,7 +117,7 @@ def test_an_unknown_guide_is_told_with_the_known_ones(tmp_path: Path, name: str)
     with pytest.raises(ConfigError) as caught:
         load_guide(name, project=tmp_path)
     assert caught.value.message.startswith(f"There is no guide called `{name}`")
-    assert "hellopython, web" in caught.value.details
+    assert "hellopython, staticsite, web" in caught.value.details
     assert name != "wab" or caught.value.message.endswith("; did you mean `web`?")
 
 
@@ -132,6 +148,9 @@ def test_a_script_that_is_not_there_is_named(tmp_path: Path) -> None:
         ("python:", "force:", "`force` is a variable that lab sets itself"),
         ("python:", "report:", "`report` is a variable that lab sets itself"),
         ("en: nginx", "english: nginx", "`english` is not a language"),
+        ("name: web", "name: web\nhandout: {en: Look}", "`en` must be a list"),
+        ("name: web", "name: web\nhandout: [Look]", "`handout` must hold `key: value` lines"),
+        ("name: web", 'name: web\nhandout: {en: ["a\\u001b"]}', "cannot hold control characters"),
     ],
 )
 def test_what_is_wrong_in_a_guide_is_told(

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from lab.errors import HostError
-from lab.machines.keys import MachineKeys, ensure_keys, read_keys
+from lab.machines.keys import MachineKeys, ensure_keys, fingerprint, read_keys
 
 needs_ssh_keygen = pytest.mark.skipif(
     shutil.which("ssh-keygen") is None, reason="there is no ssh-keygen on this host"
@@ -82,3 +83,12 @@ def test_keys_that_are_not_made_yet_are_empty(tmp_path: Path) -> None:
     keys = read_keys(tmp_path / "ana")
     assert (keys.student_public, keys.host_public) == ("", "")
     assert not keys.folder.exists()
+
+
+@needs_ssh_keygen
+def test_a_fingerprint_is_as_ssh_shows_it(tmp_path: Path) -> None:
+    keys = ensure_keys(tmp_path / "ana", hostname="ana")
+    shown = subprocess.run(
+        ["ssh-keygen", "-lf", keys.folder / "host.pub"], capture_output=True, text=True, check=True
+    )
+    assert shown.stdout.split()[1] == fingerprint(keys.host_public)

@@ -86,6 +86,7 @@ def test_the_kit_holds_the_runner_the_settings_and_the_guide(
         assert runner is not None
         assert runner.read() == (shipped("provision") / "run-steps").read_bytes()
     assert sorted(entries) == [
+        "apt-install.sh",
         "guide",
         "guide/data",
         "guide/data/words.txt",
@@ -96,6 +97,7 @@ def test_the_kit_holds_the_runner_the_settings_and_the_guide(
         "settings",
         "settings.sh",
         "settings/pip.conf",
+        "student-account.sh",
     ]
     assert {(entry.uid, entry.gid, entry.uname) for entry in entries.values()} == {(0, 0, "root")}
     assert kit == pack_kit(project.machines[1], project.folder)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Callable
 from pathlib import Path
@@ -159,11 +160,28 @@ def test_a_guest_that_was_ever_started_has_a_mark(program: Program, tmp_path: Pa
     program("lxc-ls", f"cat {shlex.quote(str(tmp_path / 'table'))}")
     for name in ("lab-c0ffee-hello-ana", "lab-c0ffee-hello-luis", "lab-other-hello-pep"):
         (tmp_path / "lxc" / name).mkdir()
-    (tmp_path / "lxc" / "lab-c0ffee-hello-luis" / "seeded").touch()
+    mark = tmp_path / "lxc" / "lab-c0ffee-hello-luis" / "seeded"
+    mark.write_text("0a1b-2c\n")
     (tmp_path / "lxc" / "lab-other-hello-pep" / "seeded").touch()
     guests = Lxc().guests("lab-c0ffee-")
     assert len(guests) == 5
-    assert [name for name, guest in guests.items() if guest.started] == ["lab-c0ffee-hello-luis"]
+    assert {name: guest.identity for name, guest in guests.items() if guest.started} == {
+        "lab-c0ffee-hello-luis": "lxc:0a1b-2c"
+    }
+    assert {guest.identity for guest in guests.values() if not guest.started} == {""}
+
+
+def test_an_empty_mark_of_an_earlier_lab_tells_machines_apart_by_its_time(
+    program: Program, tmp_path: Path
+) -> None:
+    (tmp_path / "table").write_text(TABLE)
+    program("lxc-ls", f"cat {shlex.quote(str(tmp_path / 'table'))}")
+    mark = tmp_path / "lxc" / "lab-c0ffee-hello-luis" / "seeded"
+    mark.parent.mkdir()
+    mark.touch()
+    os.utime(mark, (0, 1_700_000_000))
+    luis = Lxc().guests("lab-c0ffee-")["lab-c0ffee-hello-luis"]
+    assert (luis.started, luis.identity) == (True, "lxc:@1700000000")
 
 
 @pytest.mark.parametrize("table", ["", "NAME STATE IPV4\n"])

@@ -148,8 +148,19 @@ def test_a_clone_is_seeded_only_once(seed: Callable[[], Path], tmp_path: Path) -
     # What a student who has become root could have laid out for root on the host.
     (delta / "etc" / "hostname").unlink()
     (delta / "etc" / "hostname").symlink_to(target)
+    identity = (delta.parent / "seeded").read_text()
     seed()
     assert target.read_text() == "the host's\n"
+    assert (delta.parent / "seeded").read_text() == identity
+
+
+def test_a_clone_that_is_made_anew_is_another(seed: Callable[[], Path]) -> None:
+    mark = seed().parent / "seeded"
+    first = mark.read_text()
+    mark.unlink()
+    seed()
+    assert [len(text.split()) for text in (first, mark.read_text())] == [1, 1]
+    assert mark.read_text() != first
 
 
 @pytest.mark.parametrize("kind", ["overlay:", ""])

@@ -44,6 +44,7 @@ def test_a_record_comes_back(project: Project) -> None:
         steps={"web": "d1"},
         variables={"LAB_NAME": "d2"},
         size="cpus 1, memory 512 MB",
+        name="ana",
     )
     write_record(project.folder, record)
     assert read_record(project.folder, ana.name) == record

@@ -148,6 +148,7 @@ def test_what_a_step_is_given(guest: Guest, tmp_path: Path) -> None:
         "DEBIAN_FRONTEND=noninteractive",
         "HOME=/root",
         f"LAB_GUIDE={guest.root}/kit/guide",
+        f"LAB_KIT={guest.root}/kit",
         "LAB_NAME=Ñandú $(id)",
         "LAB_PYTHON=3.7",
         "LAB_REPORT=1",

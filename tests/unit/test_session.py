@@ -224,7 +224,12 @@ def test_every_check_has_its_outcome_in_the_order_of_the_steps(run: Run, tmp_pat
         "web.behind_blocked": ("web.fails",),
         "web.behind_broken": ("web.breaks",),
     }
-    assert messages["web.plain"] == "the check's condition does not hold"
+    assert (failed.expected, failed.found) == ({"en": "bye", "es": "bye"}, "hello")
+    assert failed.output == "$ echo hello\nhello"
+    assert ran.ana["web.plain"].message == {
+        "en": "expected 2; found 1",
+        "es": "se esperaba 2; se encontró 1",
+    }
     assert messages["web.breaks"].startswith("the check itself went wrong: TypeError: ")
     assert messages["web.skipped"] == "not evaluated: not on this box"
     assert messages["web.told"] == "told plainly"
@@ -234,6 +239,92 @@ def test_every_check_has_its_outcome_in_the_order_of_the_steps(run: Run, tmp_pat
     assert "SystemExit" in messages["web.exits"]
     assert "read on stdout" in (tmp_path / "verify.log").read_text()
     assert not list((tmp_path / "guide").rglob("__pycache__"))
+
+
+EVIDENCE = """
+@check("web.expects", hidden=True, full_hint="Start it")
+def test_expects(host, as_student, from_lab_host, expect):
+    host.run("echo one")
+    as_student.run("echo $USER; echo 'no such' >&2; exit 4")
+    said = from_lab_host.get("/x y", host="other").body
+    expect(said, expected="words")
+    expect(not said, expected={"en": "silence", "es": "silencio"}, found="noise")
+
+@check("web.forgets")
+def test_forgets(host):
+    try:
+        assert 1 == 2
+    except AssertionError:
+        pass
+    answer = host.run("printf 'a\\\\377\\\\033[2J'; exit 1")
+    assert answer.succeeded, "it should succeed"
+
+@check("web.much")
+def test_much(host):
+    found = host.run("yes | head -c 10000000").stdout
+    other = found.replace("y", "z")
+    assert found == other
+
+@check("web.either")
+def test_either(host):
+    one, other = host.run("echo 1").stdout, host.run("echo 2").stdout
+    assert one == "2" or other == "1"
+
+@check("web.helper")
+def test_helper(host):
+    host.check_output("false")
+
+@check("web.unexpected")
+def test_unexpected(host, expect):
+    host.run("echo on the way")
+    expect(True, expected=3)
+
+@check("web.holds")
+def test_holds(host, expect):
+    host.run("echo fine")
+"""
+
+
+def test_a_failure_has_its_evidence(run: Run) -> None:
+    ran = run(web=EVIDENCE)
+    expects = ran.ana["web.expects"]
+    assert expects.message == {
+        "en": "expected silence; found noise",
+        "es": "se esperaba silencio; se encontró noise",
+    }
+    assert (expects.expected, expects.found) == ({"en": "silence", "es": "silencio"}, "noise")
+    assert (expects.hidden, expects.full_hint) == (True, {"en": "Start it"})
+    # How lab becomes the student is not shown, whose command it was is.
+    assert expects.output.splitlines()[:8] == [
+        "$ echo one",
+        "one",
+        "ana$ echo $USER; echo 'no such' >&2; exit 4",
+        "ana",
+        "no such",
+        "exit code 4",
+        "lab host$ curl -i -H 'Host: other' 'http://127.0.0.254/x y'",
+        "[Errno 111] Connection refused",
+    ]
+    forgets = ran.ana["web.forgets"]
+    assert forgets.message == {"en": "it should succeed"}
+    # The comparison that it caught was not what it failed for.
+    assert (forgets.expected, forgets.found) == ({}, "")
+    assert forgets.output.endswith("'; exit 1\na�\x1b[2J\nexit code 1")
+    much = ran.ana["web.much"]
+    assert much.outcome is FAILED
+    assert len(much.output) < 200
+    assert "[… 499984 lines …]" in much.output
+    assert max(len(much.found), len(much.expected["en"])) <= 1000
+    either = ran.ana["web.either"]
+    assert (either.message, either.found) == (say_in_all("checks.does_not_hold"), "")
+    assert ran.ana["web.helper"].outcome is FAILED
+    assert ran.ana["web.helper"].output == "$ false\nexit code 1"
+    unexpected = ran.ana["web.unexpected"]
+    assert (unexpected.outcome, unexpected.points) == (UNKNOWN, None)
+    assert unexpected.output == (
+        "$ echo on the way\non the way\nexpected must be text, or a text for each language, not 3"
+    )
+    assert (ran.ana["web.holds"].outcome, ran.ana["web.holds"].output) == (PASSED, "")
 
 
 BROKEN = {

@@ -225,7 +225,7 @@ def test_what_is_not_lab_s_own_stays(apply: Apply) -> None:
 
 
 def test_the_scripts_say_nothing_of_where_the_tests_run(tmp_path: Path) -> None:
-    for name in ("run-steps", "settings.sh"):
+    for name in ("run-steps", "settings.sh", "apt-install.sh", "student-account.sh"):
         script = shipped("provision") / name
         assert os.access(script, os.R_OK)
         done = subprocess.run(["bash", "-n", str(script)], check=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import signal
 import socket
 import threading
 import time
@@ -101,7 +102,7 @@ def test_a_script_runs_as_root(
         on_line=lines.append,
         timeout_s=10,
     )
-    script = shlex.join(["sudo", "-n", "bash", "-c", "echo 'it is'"])
+    script = shlex.join(["/usr/bin/sudo", "-n", "/bin/bash", "-c", "echo 'it is'"])
     words = ["-F", str(folder.ssh / "config"), "hello-ana", "-o", "BatchMode=yes", script, "fed"]
     assert done.returncode == 3
     assert done.stdout.splitlines() == words
@@ -191,6 +192,26 @@ def test_an_answer_is_bounded(shell: Shell) -> None:
     answer = shell.run("head -c 5000000 /dev/zero | tr '\\0' x")
     assert answer.stdout == b"x" * 1_000_000
     assert shell.run("echo next").stdout == b"next\n"
+
+
+def test_what_the_guest_s_environment_says_does_not_change_what_is_asked(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", "/home/ana/lib")
+    monkeypatch.setenv("LD_LIBRARY_PATH", "/home/ana/lib")
+    monkeypatch.setenv("BASH_FUNC_cat%%", "() { echo forged; }")
+    monkeypatch.setenv("PATH", f"/home/ana/bin:{os.environ['PATH']}")
+    monkeypatch.setenv("SUDO_COMMAND", "all of lab's own script")
+    answer = shell.run("echo true | cat; echo $PYTHONPATH$LD_LIBRARY_PATH$SUDO_COMMAND; echo $PATH")
+    true, empty, path = answer.stdout.decode().splitlines()
+    assert (true, empty) == ("true", "")
+    assert "/home/ana" not in path
+
+
+def test_an_answer_without_end_is_stopped_long_before_the_time_is_up(shell: Shell) -> None:
+    answer = shell.run("yes", timeout_s=600)
+    assert (answer.exit_code, len(answer.stdout)) == (128 + signal.SIGXFSZ, 1_000_000)
+    assert shell.run("echo on").stdout == b"on\n"
 
 
 def test_a_command_that_takes_too_long_is_ended(shell: Shell) -> None:

@@ -131,8 +131,10 @@ def test_what_vagrant_is_told_of_a_machine(project: Project, provider: Provider)
     assert [name for name, _ in provisioners][-4:] == ["base", "web", "account", "app"]
     files = [options for _, options in provisioners if options["type"] == "file"]
     assert [(it["source"], it["destination"]) for it in files] == [
-        (str(shipped("provision") / "run-steps"), "kit/run-steps"),
-        (str(shipped("provision") / "settings.sh"), "kit/settings.sh"),
+        *(
+            (str(shipped("provision") / name), f"kit/{name}")
+            for name in ("run-steps", "settings.sh", "apt-install.sh", "student-account.sh")
+        ),
         (f"{project.path}/provision/tiny", "kit/guide"),
         (f"{project.path}/.lab/guest/hello", "kit/settings"),
     ]

@@ -14,6 +14,7 @@ from lab.classroom.view import View
 from lab.classroom.wording import say_in_all
 from lab.errors import NOT_ALL_WELL, NOTHING_EVALUATED, OK
 from lab.workflow import verify as module
+from lab.workflow.identity import identities
 from lab.workflow.project import Project
 from lab.workflow.verify import exit_code_of, verify
 
@@ -98,13 +99,26 @@ def test_a_class_is_asked_lab_by_lab(
             lang=lang,
             steps=steps,
             students=tuple(
-                StudentRun(login=login, name=login, machine=f"{lab}-{login}", checks=(one,))
-                for login, one in students
+                StudentRun(
+                    login=login,
+                    name=login,
+                    machine=f"{lab}-{login}",
+                    identity=identity,
+                    checks=(one,),
+                )
+                for login, identity, one in students
             ),
         )
         for lab, lang, students in (
-            ("web", None, [("ana", check(Outcome.PASSED)), ("luis", check(Outcome.FAILED))]),
-            ("db", "es", [("ana", check(Outcome.PASSED))]),
+            (
+                "web",
+                None,
+                [
+                    ("ana", f"fake:{ana.container}", check(Outcome.PASSED)),
+                    ("luis", f"fake:{luis.container}", check(Outcome.FAILED)),
+                ],
+            ),
+            ("db", "es", [("ana", "", check(Outcome.PASSED))]),
         )
     )
     assert witness.of_kind("done") == [
@@ -114,6 +128,18 @@ def test_a_class_is_asked_lab_by_lab(
     ]
     assert other_ana.name == "db-ana"
     assert "Host web-ana\n" in (project.folder.ssh / "config").read_text()
+
+
+def test_which_machine_it_is_is_the_provider_s_word(classroom: Callable[..., Project]) -> None:
+    project = classroom(TWO)
+    ana, luis, db = project.machines
+    project.provider.add(ana.container, state="stopped")
+    project.provider.add(luis.container, started=False)
+    assert identities(project, project.machines) == {
+        ana.name: f"fake:{ana.container}",
+        luis.name: "",
+        db.name: "",
+    }
 
 
 def test_a_machine_without_an_address_is_not_asked(

@@ -8,6 +8,18 @@ TEXTS: dict[str, dict[str, str]] = {
         "es": "se esperaba {expected}; se encontró {found}",
     },
     "checks.nothing_found": {"en": "nothing", "es": "nada"},
+    "checks.other_than": {
+        "en": "something other than {value}",
+        "es": "algo distinto de {value}",
+    },
+    "checks.less_than": {"en": "less than {value}", "es": "menos de {value}"},
+    "checks.at_most": {"en": "at most {value}", "es": "como máximo {value}"},
+    "checks.more_than": {"en": "more than {value}", "es": "más de {value}"},
+    "checks.at_least": {"en": "at least {value}", "es": "como mínimo {value}"},
+    "checks.one_of": {"en": "one of {values}", "es": "uno de {values}"},
+    "checks.none_of": {"en": "none of {values}", "es": "ninguno de {values}"},
+    "checks.something_with": {"en": "something with {value}", "es": "algo que contenga {value}"},
+    "checks.nothing_with": {"en": "nothing with {value}", "es": "nada que contenga {value}"},
     "checks.blocked_by": {"en": "blocked by {ids}", "es": "bloqueada por {ids}"},
     "checks.behind_unknown": {
         "en": "could not be evaluated: {ids}",

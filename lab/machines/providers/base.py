@@ -23,12 +23,16 @@ class Guest:
         ip: its address, "" while there is none.
         started: whether lab's seed was run for it, at its first start: lab made it, and it may hold
             somebody's work.
+        identity: tells it from any other that has had its name, and from itself before it was put
+            back to fresh; "" while it was never started. The host knows it: nobody in the guest
+            can change it.
     """
 
     name: str
     state: str
     ip: str = ""
     started: bool = False
+    identity: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -22,13 +22,19 @@ BRIDGE = "lxcbr0"
 _LEASES = f"/var/lib/misc/dnsmasq.{BRIDGE}.leases"
 KERNEL = Kernel()
 _CPU_PERIOD_US = 100_000
-# The clone's seed leaves a mark beside its configuration.
+# The clone's seed leaves a mark beside its configuration, and in it what tells it from its
+# namesakes; machines of earlier versions of lab have an empty one.
 _LIST_GUESTS = """
 set -e
 lxc-ls --fancy --fancy-format NAME,STATE,IPV4 --filter="^$1"
 path=$(lxc-config lxc.lxcpath)
 cd "$path"
-for mark in "$1"*/seeded; do [ ! -e "$mark" ] || echo "seeded ${mark%/seeded}"; done
+for mark in "$1"*/seeded; do
+  [ -e "$mark" ] || continue
+  read -r identity <"$mark" || :
+  [ -n "$identity" ] || identity=@$(stat -c %Y "$mark")
+  echo "seeded ${mark%/seeded} $identity"
+done
 """
 
 
@@ -68,15 +74,17 @@ class Lxc:
         lines = process.run(
             process.as_root(["sh", "-c", _LIST_GUESTS, "sh", prefix]), timeout_s=60
         ).stdout.splitlines()
-        started = {word.removeprefix("seeded ") for word in lines if word.startswith("seeded ")}
+        marks = [line.split(maxsplit=2) for line in lines if line.startswith("seeded ")]
+        seeded = {name: f"{self.name}:{identity}" for _, name, identity in marks}
         found = {}
-        for line in lines[1 : len(lines) - len(started)]:
+        for line in lines[1 : len(lines) - len(seeded)]:
             name, state, *addresses = line.split()
             found[name] = Guest(
                 name=name,
                 state={"RUNNING": "running", "STOPPED": "stopped"}.get(state, "unknown"),
                 ip=addresses[0].strip(",") if addresses and addresses[0] != "-" else "",
-                started=name in started,
+                started=name in seeded,
+                identity=seeded.get(name, ""),
             )
         return found
 

@@ -17,9 +17,10 @@ from lab.machines.probes import bridge, disk, kernel, programs, surroundings, va
 from lab.machines.providers.lxc import Lxc
 from lab.system import lock, parallel, process
 from lab.workflow.doctor import class_state, leftovers, limits
-from lab.workflow.doctor.machine import BOOTS, DEFAULT_BOX, NO_MACHINE, TITLES, try_machine
+from lab.workflow.doctor.machine import BOOTS, NO_MACHINE, TITLES, try_machine
 from lab.workflow.doctor.subject import Subject, subject_of
 from lab.workflow.observer import Observer
+from lab.workflow.scratch import DEFAULT_BOX, guarded
 
 # LXC's own default, where it does not say.
 _LXCPATH = Path("/var/lib/lxc")
@@ -56,21 +57,11 @@ def diagnose(labs_yaml: Path, *, fix: bool, observer: Observer) -> list[Finding]
     # What is slow depends on what is quick: a bridge that is up by now carries a machine.
     if fix:
         found |= _mended(subject, list(found.values()), observer)
-    with _guarded():
+    with guarded():
         slow = _side_by_side(subject, [check for check in checks if check.slow], observer)
     order = [*(check.id for check in checks), *TITLES]
     found |= slow
     return [found[id_].finding for id_ in order]
-
-
-@contextlib.contextmanager
-def _guarded() -> Iterator[None]:
-    """In the block, what is run ends with lab; no lock is taken, as a doctor hinders nobody.
-
-    It is for all that runs side by side: a guardian that goes ends whatever still runs.
-    """
-    with Path(os.devnull).open("rb") as nothing, process.guarded(nothing.fileno()):
-        yield
 
 
 def _side_by_side(

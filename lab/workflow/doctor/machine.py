@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
-import shutil
 import tempfile
 import time
 from collections.abc import Callable
@@ -29,9 +27,15 @@ from lab.machines.probes.package_index import index_url
 from lab.machines.probes.vagrant_index import is_damaged
 from lab.machines.providers.base import Provider
 from lab.system.files import LabFolder
-from lab.system.guardian import runs
 from lab.workflow.doctor.subject import Subject
-from lab.workflow.scratch import Scratch, scratch_machine
+from lab.workflow.scratch import (
+    DEFAULT_BOX,
+    USUAL_SETTINGS,
+    Scratch,
+    own_name,
+    remove_dead_ones,
+    scratch_machine,
+)
 
 PREFIX = "labdoctor-"
 BOOTS = "machine.boots"
@@ -48,12 +52,7 @@ TITLES = {
     _INDEX: "a machine reaches the package index, and trusts it",
     _CLOCK: "a machine's clock",
 }
-# The number of the doctor's process, and when it started; a folder's name is made unique besides.
-_OF_A_DOCTOR = re.compile(rf"{PREFIX}(\d+)-(\d+)(?:-[a-z0-9_]{{8}})?", re.ASCII)
 NO_MACHINE = "No machine came up to try it from"
-DEFAULT_BOX = "debian-12"
-# What `lab init` writes, for a computer that has no labs.yaml yet.
-_USUAL = GuestSettings(ca_certificates="host")
 _SETTINGS = "bash /var/lib/lab/kit/settings.sh"
 _ARCHIVE_HOST = (
     "cat /etc/apt/sources.list /etc/apt/sources.list.d/*.list 2>/dev/null | "
@@ -90,7 +89,7 @@ def try_machine(subject: Subject, tell: Callable[[str], None]) -> dict[str, Verd
         Interrupted: somebody stopped lab; the machine is gone.
         LabError: nothing could be tried.
     """
-    remove_dead_ones(subject.provider)
+    remove_dead_ones(subject.provider, PREFIX)
     wanted = _wanted(subject)
     if wanted is None:
         box = subject.classroom.labs[0].box if subject.classroom else DEFAULT_BOX
@@ -103,7 +102,7 @@ def try_machine(subject: Subject, tell: Callable[[str], None]) -> dict[str, Verd
         )
         return dict.fromkeys(TITLES, nothing)
     tell("booting a machine")
-    with tempfile.TemporaryDirectory(prefix=f"{_own_name()}-") as work:
+    with tempfile.TemporaryDirectory(prefix=f"{own_name(PREFIX)}-") as work:
         place = Path(work)
         profile = PROFILES.get(wanted.box)
         write_settings(
@@ -138,7 +137,7 @@ def try_machine(subject: Subject, tell: Callable[[str], None]) -> dict[str, Verd
 def _wanted(subject: Subject) -> _Wanted | None:
     """The first lab's box that is there, else the usual one; with what the lab hands to guests."""
     labs = subject.classroom.labs if subject.classroom else ()
-    guest = labs[0].guest if labs else _USUAL
+    guest = labs[0].guest if labs else USUAL_SETTINGS
     choices = [_Wanted(box=lab.box, guest=lab.guest) for lab in labs]
     for wanted in (*choices, _Wanted(box=DEFAULT_BOX, guest=guest)):
         if catalog.find(box_name(wanted.box), provider=subject.provider.name) is not None:
@@ -169,7 +168,7 @@ def _machine(wanted: _Wanted, place: Path, provider: Provider) -> Machine:
     )
     return Machine(
         name="doctor",
-        container=_own_name(),
+        container=own_name(PREFIX),
         box=box_name(wanted.box),
         provider=provider.name,
         lab=lab,
@@ -298,39 +297,3 @@ def _trust(wanted: _Wanted) -> str:
         "This computer does not trust it either: put your school's certificate into "
         "/usr/local/share/ca-certificates and run: sudo update-ca-certificates"
     )
-
-
-def remove_dead_ones(provider: Provider) -> None:
-    """Remove what doctors that were killed have left: their machines and folders, and no other.
-
-    Raises:
-        LabError: one could not be removed.
-    """
-    for name in provider.guests(PREFIX):
-        if _is_of_a_dead_one(name):
-            provider.remove(name)
-    for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
-        if _is_of_a_dead_one(folder.name):
-            shutil.rmtree(folder, ignore_errors=True)
-
-
-def _own_name() -> str:
-    """A name that says which process is at work: its number and when it started."""
-    return f"{PREFIX}{os.getpid()}-{_started(os.getpid())}"
-
-
-def _is_of_a_dead_one(name: str) -> bool:
-    match = _OF_A_DOCTOR.fullmatch(name)
-    # What somebody else has called so is theirs.
-    if match is None:
-        return False
-    pid = int(match[1])
-    return not (runs(pid) and _started(pid) == match[2])
-
-
-def _started(pid: int) -> str:
-    """When a process started, in the kernel's ticks: with its number, it is that of no other."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
-    except OSError:
-        return ""

@@ -13,6 +13,7 @@ from lab.machines.fleet import container_prefix
 from lab.machines.providers.base import Guest, Provider
 from lab.system.files import LabFolder, read_json
 from lab.workflow.project import PROJECT_FILE
+from lab.workflow.records import all_holders
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +75,7 @@ def subject_of(labs_yaml: Path, provider: Provider) -> Subject:
         )
     classroom, trouble = None, None
     try:
-        classroom = load_classroom(labs_yaml)
+        classroom = load_classroom(labs_yaml, holders=all_holders(folder))
         for lab in classroom.labs:
             load_guide(lab.guide, project=classroom.folder)
     except LabError as error:

@@ -2,9 +2,15 @@
 
 import pytest
 
+# What `pipenv --venv` looks into as well, and takes half a second to. Empty when there is none.
+FIND_VENV = 'project=$(grep -lsxF "$PWD" ~/.local/share/virtualenvs/*/.project | head -n 1)'
+
 ASK = """
-import main
-response = main.app.test_client().get("/")
+try:
+    import main
+    response = main.app.test_client().get("/")
+except BaseException as error:
+    raise SystemExit(f"{type(error).__name__}: {error}")
 print("answer:", response.status_code, response.data.decode().strip())
 """
 
@@ -18,19 +24,31 @@ print("answer:", response.status_code, response.data.decode().strip())
         "es": "Los ficheros de la aplicación están en su sitio",
     },
     hint={
-        "en": "In ~/webapps/hellopython: main.py, run.sh, and Pipfile and Pipfile.lock from "
-        "`pipenv install flask`",
-        "es": "En ~/webapps/hellopython: main.py, run.sh, y los Pipfile y Pipfile.lock de "
-        "`pipenv install flask`",
+        "en": "The application is a folder of its own below the home. Two of its files you write, "
+        "and pipenv writes two more when it installs something there. Which does `ls` show?",
+        "es": "La aplicación es una carpeta propia dentro de la personal. Dos de sus ficheros los "
+        "escribes tú, y pipenv escribe otros dos al instalar algo allí. ¿Cuáles muestra `ls`?",
+    },
+    full_hint={
+        "en": "`mkdir -p ~/webapps/hellopython`; in there `pipenv install flask` writes Pipfile "
+        "and Pipfile.lock, and you write main.py and run.sh",
+        "es": "`mkdir -p ~/webapps/hellopython`; allí `pipenv install flask` escribe Pipfile y "
+        "Pipfile.lock, y tú escribes main.py y run.sh",
     },
     after=["account.login"],
 )
-def test_files_are_there(host, student):
+def test_files_are_there(host, student, expect):
     app = f"{student.home}/webapps/hellopython"
-    expected = ["Pipfile", "Pipfile.lock", "main.py", "run.sh"]
-    found = host.run("cd %s && ls -d Pipfile Pipfile.lock main.py run.sh 2>/dev/null", app).stdout
-    missing = [name for name in expected if name not in found.split()]
-    assert not missing, f"{app} should have {', '.join(expected)}; not there: {', '.join(missing)}"
+    names = ["Pipfile", "Pipfile.lock", "main.py", "run.sh"]
+    found = host.run(f"cd %s && ls -d {' '.join(names)} 2>/dev/null", app).stdout.split()
+    expect(
+        sorted(found) == names,
+        expected={
+            "en": f"{', '.join(names)} in {app}",
+            "es": f"{', '.join(names)} en {app}",
+        },
+        found=", ".join(found),
+    )
 
 
 @pytest.mark.check(
@@ -42,16 +60,27 @@ def test_files_are_there(host, student):
         "es": "El estudiante puede ejecutar run.sh",
     },
     hint={
-        "en": "chmod +x ~/webapps/hellopython/run.sh",
-        "es": "chmod +x ~/webapps/hellopython/run.sh",
+        "en": "A script can be started as a program only if its mode says so, for whoever starts "
+        "it. What does `ls -l run.sh` show?",
+        "es": "Un script solo se puede arrancar como programa si sus permisos lo dicen, para quien "
+        "lo arranca. ¿Qué muestra `ls -l run.sh`?",
+    },
+    full_hint={
+        "en": "`chmod +x ~/webapps/hellopython/run.sh`",
+        "es": "`chmod +x ~/webapps/hellopython/run.sh`",
     },
     after=["app.files"],
 )
-def test_run_sh_is_executable(as_student, student):
+def test_run_sh_is_executable(as_student, student, expect):
     script = f"{student.home}/webapps/hellopython/run.sh"
-    found = as_student.run("test -x %s || stat --format '%%A %%U' %s", script, script).stdout
-    assert not found.strip(), (
-        f"{script} should be executable for the student, but is {found.strip()}"
+    answer = as_student.run("stat --format '%%A %%U' %s; test -x %s", script, script)
+    expect(
+        answer.succeeded,
+        expected={
+            "en": f"{script} to be executable for {student.login}",
+            "es": f"que {student.login} pudiera ejecutar {script}",
+        },
+        found=answer.stdout,
     )
 
 
@@ -64,25 +93,35 @@ def test_run_sh_is_executable(as_student, student):
         "es": "El entorno virtual tiene Flask, sobre ese Python",
     },
     hint={
-        "en": "In ~/webapps/hellopython: pipenv install flask; it says which Python it takes",
-        "es": "En ~/webapps/hellopython: pipenv install flask; dice qué Python usa",
+        "en": "pipenv keeps each project's packages in an environment of their own. "
+        "`pipenv --venv`, in the application's folder, says where; `pipenv graph` what is in it.",
+        "es": "pipenv guarda los paquetes de cada proyecto en un entorno propio. `pipenv --venv`, "
+        "en la carpeta de la aplicación, dice dónde; `pipenv graph`, qué hay en él.",
     },
-    after=["app.files", "pipenv.version"],
+    full_hint={
+        "en": "In ~/webapps/hellopython: `pipenv --python 3.X install flask`; with a Pipfile.lock "
+        "that is there: `pipenv sync`",
+        "es": "En ~/webapps/hellopython: `pipenv --python 3.X install flask`; si ya hay "
+        "Pipfile.lock: `pipenv sync`",
+    },
+    after=["python.version", "app.files"],
 )
-def test_venv_has_flask(as_student, student):
+def test_venv_has_flask(as_student, student, expect):
     python = student.vars["python"]
-    # `pipenv --venv` looks into these same files, and takes half a second to.
     answer = as_student.run(
-        'cd %s && project=$(grep -lsxF "$PWD" ~/.local/share/virtualenvs/*/.project | head -n 1) '
-        '&& "${project%%/.project}/bin/python" -c \'import sys, flask;'
+        f'cd %s && {FIND_VENV} && test -n "$project" && '
+        '"${project%%/.project}/bin/python" -c \'import sys, flask;'
         ' print("Python %%d.%%d" %% sys.version_info[:2], flask.__file__)\'',
         f"{student.home}/webapps/hellopython",
     )
     said = answer.stdout.strip().rpartition("\n")[2]
-    trouble = " ".join(answer.stderr.split())[-300:]
-    assert answer.succeeded, f"Flask cannot be imported in the virtual environment: {trouble}"
-    assert said.startswith(f"Python {python} {student.home}/"), (
-        f"expected Flask in an environment of Python {python} in {student.home}, found: {said}"
+    expect(
+        answer.succeeded and said.startswith(f"Python {python} {student.home}/"),
+        expected={
+            "en": f"Flask in a virtual environment of Python {python} below {student.home}",
+            "es": f"Flask en un entorno virtual de Python {python} dentro de {student.home}",
+        },
+        found=said or answer.stderr.strip().rpartition("\n")[2],
     )
 
 
@@ -95,17 +134,28 @@ def test_venv_has_flask(as_student, student):
         "es": "Pipfile.lock corresponde al Pipfile",
     },
     hint={
-        "en": "pipenv lock, then pipenv verify",
-        "es": "pipenv lock, y después pipenv verify",
+        "en": "The Pipfile says what you want, and Pipfile.lock which versions that came to, with "
+        "a hash of the Pipfile. Which of the two was changed without the other?",
+        "es": "El Pipfile dice lo que quieres, y Pipfile.lock en qué versiones quedó, con un "
+        "hash del Pipfile. ¿Cuál de los dos ha cambiado sin el otro?",
+    },
+    full_hint={
+        "en": "In ~/webapps/hellopython: `pipenv lock`, then `pipenv verify`",
+        "es": "En ~/webapps/hellopython: `pipenv lock`, y después `pipenv verify`",
     },
     after=["app.files", "pipenv.version"],
 )
-def test_lock_is_up_to_date(as_student, student):
+def test_lock_is_up_to_date(as_student, student, expect):
     answer = as_student.run(
         "cd %s && LANG=C.UTF-8 pipenv verify", f"{student.home}/webapps/hellopython"
     )
-    assert answer.succeeded, (
-        f"`pipenv verify` said: {(answer.stderr.strip() or answer.stdout.strip())[-300:]}"
+    expect(
+        answer.succeeded,
+        expected={
+            "en": "`pipenv verify` to find Pipfile.lock up to date",
+            "es": "que para `pipenv verify` Pipfile.lock estuviera al día",
+        },
+        found=answer.stderr.strip() or answer.stdout,
     )
 
 
@@ -118,23 +168,36 @@ def test_lock_is_up_to_date(as_student, student):
         "es": "main.py responde Hello World!",
     },
     hint={
-        "en": "main.py has a Flask application `app` whose `/` returns `Hello World!`; try it with "
-        "pipenv run flask --app main run",
-        "es": "main.py tiene una aplicación Flask `app` cuya `/` devuelve `Hello World!`; pruébala "
-        "con pipenv run flask --app main run",
+        "en": "Here main.py is asked without uWSGI and nginx: the mistake is in that file. Does "
+        "`pipenv run python main.py` complain? Which function answers to `/`, and what does it "
+        "return, letter by letter?",
+        "es": "Aquí se pregunta a main.py sin uWSGI ni nginx: el error está en ese fichero. ¿Se "
+        "queja `pipenv run python main.py`? ¿Qué función responde a `/`, y qué devuelve, letra "
+        "por letra?",
+    },
+    full_hint={
+        "en": 'main.py: `from flask import Flask`, `app = Flask(__name__)`, `@app.route("/")`, '
+        '`def hello():` and in it `return "Hello World!"`',
+        "es": 'main.py: `from flask import Flask`, `app = Flask(__name__)`, `@app.route("/")`, '
+        '`def hello():` y dentro `return "Hello World!"`',
     },
     after=["app.venv"],
 )
-def test_main_answers_hello_world(as_student, student):
+def test_main_answers_hello_world(as_student, student, expect):
     answer = as_student.run(
-        'cd %s && project=$(grep -lsxF "$PWD" ~/.local/share/virtualenvs/*/.project | head -n 1) '
-        '&& timeout 20 "${project%%/.project}/bin/python" -B -c %s',
+        f'cd %s && {FIND_VENV} && timeout 20 "${{project%%/.project}}/bin/python" -B -c %s',
         f"{student.home}/webapps/hellopython",
         ASK,
     )
     said = " ".join(answer.stdout.rpartition("answer: ")[2].split())
     trouble = answer.stderr.strip().rpartition("\n")[2]
-    assert said == "200 Hello World!", (
-        "`/` of main.app should be answered with `200 Hello World!`, but was with: "
-        f"{said[:60] or 'nothing'} {trouble[-300:]}"
+    # Flask's page about an error says less than the exception behind it.
+    found = f"{said[:3]} {trouble}" if trouble and not said.startswith("200") else said
+    expect(
+        said == "200 Hello World!",
+        expected={
+            "en": "main.app to answer `/` with 200 Hello World!",
+            "es": "que main.app respondiera a `/` con 200 Hello World!",
+        },
+        found=found,
     )

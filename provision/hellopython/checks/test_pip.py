@@ -13,21 +13,46 @@ def pinned(package, python):
     return found[1]
 
 
+def said_by(answer):
+    """A command's answer, or the last line of its complaint without the name of the script."""
+    return (
+        answer.stdout.strip() or answer.stderr.rstrip().rpartition("\n")[2].rpartition(": 1: ")[2]
+    )
+
+
 @pytest.mark.check(
     id="pip.version",
     step="pip",
     points=1,
     title={"en": "pip works, for that Python", "es": "pip funciona, para ese Python"},
     hint={
-        "en": "`pip --version` ends with the Python that it installs for",
-        "es": "`pip --version` acaba con el Python para el que instala",
+        "en": "Each pip belongs to one Python: `pip --version` says at its end to which, and "
+        "`command -v pip` which pip it is.",
+        "es": "Cada pip pertenece a un Python: `pip --version` dice al final a cuál, y "
+        "`command -v pip` qué pip es.",
+    },
+    full_hint={
+        "en": "Put one of that Python into a virtual environment of root's and link it: "
+        "`sudo python3.X -m venv --clear /opt/python-tools`, "
+        "`sudo ln -sfn /opt/python-tools/bin/pip /usr/local/bin/pip`; then the version asked for: "
+        "`sudo -H pip install pip==VERSION`",
+        "es": "Pon uno de ese Python en un entorno virtual de root y enlázalo: "
+        "`sudo python3.X -m venv --clear /opt/python-tools`, "
+        "`sudo ln -sfn /opt/python-tools/bin/pip /usr/local/bin/pip`; después, la versión pedida: "
+        "`sudo -H pip install pip==VERSIÓN`",
     },
     after=["python.version"],
 )
-def test_pip_is_of_that_python(host, student):
+def test_pip_is_of_that_python(host, student, expect):
     python = student.vars["python"]
+    version = pinned("pip", python)
     answer = host.run("pip --version")
-    said = answer.stdout.strip() or answer.stderr.strip()
-    expected = f"pip {pinned('pip', python)} from"
-    assert said.startswith(expected), f"`pip --version` should say `{expected}`, but said: {said}"
-    assert said.endswith(f"(python {python})"), f"pip should be of Python {python}, but is: {said}"
+    said = said_by(answer)
+    expect(
+        said.startswith(f"pip {version} from") and said.endswith(f"(python {python})"),
+        expected={
+            "en": f"`pip --version` to say pip {version} of Python {python}",
+            "es": f"que `pip --version` dijera pip {version} de Python {python}",
+        },
+        found=said,
+    )

@@ -6,6 +6,8 @@ import pytest
 
 SETTINGS = "/etc/supervisor/supervisord.conf"
 SOCKET = "/var/run/supervisor.sock"
+# supervisord's own word on why it does not start; of one that was stopped, there is none.
+WHY = "journalctl --unit supervisor --lines 50 --output cat | grep '^Error' | tail -n 1"
 
 
 @pytest.mark.check(
@@ -13,21 +15,44 @@ SOCKET = "/var/run/supervisor.sock"
     step="supervisor",
     points=1,
     title={
-        "en": "supervisor runs, and starts with the machine",
-        "es": "supervisor está en marcha y arranca con la máquina",
+        "en": "supervisor runs, and listens on its socket",
+        "es": "supervisor está en marcha y escucha en su socket",
     },
     hint={
-        "en": "sudo systemctl enable --now supervisor; if it does not start, see "
-        "/var/log/supervisor/supervisord.log",
-        "es": "sudo systemctl enable --now supervisor; si no arranca, mira "
-        "/var/log/supervisor/supervisord.log",
+        "en": "`systemctl status supervisor` tells whether it was stopped or could not start. A "
+        "mistake in supervisord.conf or conf.d keeps it from starting; its log is in "
+        "/var/log/supervisor.",
+        "es": "`systemctl status supervisor` dice si lo pararon o si no pudo arrancar. Con un "
+        "error en supervisord.conf o en conf.d no arranca; su registro está en "
+        "/var/log/supervisor.",
+    },
+    full_hint={
+        "en": "`sudo journalctl -u supervisor` names the mistake, if there is one; then "
+        "`sudo systemctl enable supervisor` and `sudo systemctl restart supervisor`. Where there "
+        "is no supervisor: `sudo apt install supervisor`",
+        "es": "`sudo journalctl -u supervisor` dice cuál es el error, si lo hay; después "
+        "`sudo systemctl enable supervisor` y `sudo systemctl restart supervisor`. Si no hay "
+        "supervisor: `sudo apt install supervisor`",
     },
 )
-def test_supervisor_runs(host):
+def test_supervisor_runs(host, expect):
     active = host.run("systemctl is-active supervisor").stdout.strip()
-    assert active == "active", f"supervisor should be active, but systemd says: {active or 'no'}"
-    enabled = host.run("systemctl is-enabled supervisor").stdout.strip()
-    assert enabled == "enabled", f"supervisor should be enabled, but systemd says: {enabled}"
+    why = "" if active in ("active", "inactive") else host.run(WHY).stdout.strip()
+    expect(
+        active == "active",
+        expected={
+            "en": "supervisor to be active to systemd",
+            "es": "que supervisor estuviera activo (active) para systemd",
+        },
+        found=f"{active}: {why}" if why else active,
+    )
+    expect(
+        host.run("test -S %s", SOCKET).succeeded,
+        expected={
+            "en": f"supervisor's socket {SOCKET}",
+            "es": f"el socket de supervisor, {SOCKET}",
+        },
+    )
 
 
 @pytest.mark.check(
@@ -35,10 +60,19 @@ def test_supervisor_runs(host):
     step="supervisor",
     points=1,
     title={"en": "The group supervisor exists", "es": "El grupo supervisor existe"},
-    hint={"en": "sudo groupadd supervisor", "es": "sudo groupadd supervisor"},
+    hint={
+        "en": "A file belongs to a user and to a group, and supervisor's socket is to belong to a "
+        "group of those who may use it. Which groups are there in /etc/group?",
+        "es": "Un fichero pertenece a un usuario y a un grupo, y el socket de supervisor debe ser "
+        "de un grupo con quienes pueden usarlo. ¿Qué grupos hay en /etc/group?",
+    },
+    full_hint={"en": "`sudo groupadd supervisor`", "es": "`sudo groupadd supervisor`"},
 )
-def test_group_exists(host):
-    assert host.run("getent group supervisor").succeeded, "there is no group `supervisor`"
+def test_group_exists(host, expect):
+    expect(
+        host.run("getent group supervisor").succeeded,
+        expected={"en": "a group `supervisor`", "es": "un grupo `supervisor`"},
+    )
 
 
 @pytest.mark.check(
@@ -50,20 +84,37 @@ def test_group_exists(host):
         "es": "supervisord.conf da el socket al grupo",
     },
     hint={
-        "en": f"In [unix_http_server] of {SETTINGS}: chmod=0770 and chown=root:supervisor, "
-        "with a space before a `;`",
-        "es": f"En [unix_http_server] de {SETTINGS}: chmod=0770 y chown=root:supervisor, "
-        "con un espacio antes del `;`",
+        "en": f"[unix_http_server] of {SETTINGS} says what the socket's mode is and whose it is. "
+        "What must both be for a group to get in, and nobody else?",
+        "es": f"[unix_http_server] de {SETTINGS} dice qué permisos tiene el socket y de quién es. "
+        "¿Cómo deben ser para que entre un grupo, y nadie más?",
     },
+    full_hint={
+        "en": "In [unix_http_server]: `chmod=0770` and `chown=root:supervisor`, with a space "
+        "before a `;`; then `sudo systemctl restart supervisor`",
+        "es": "En [unix_http_server]: `chmod=0770` y `chown=root:supervisor`, con un espacio "
+        "antes del `;`; después, `sudo systemctl restart supervisor`",
+    },
+    after=["supervisor.running"],
 )
-def test_settings_give_the_socket_to_the_group(host):
+def test_settings_give_the_socket_to_the_group(host, expect):
     text = host.run("cat %s", SETTINGS).stdout
     section = re.search(r"^\[unix_http_server\]\n(.*?)(?=^\[|\Z)", text, re.MULTILINE | re.DOTALL)
-    assert section, f"{SETTINGS} has no section [unix_http_server]"
+    expect(
+        section,
+        expected={
+            "en": f"a section [unix_http_server] in {SETTINGS}",
+            "es": f"una sección [unix_http_server] en {SETTINGS}",
+        },
+    )
     lines = re.findall(r"^(chmod|chown)\s*=\s*(\S+)\s*(?:\s;.*)?$", section[1], re.MULTILINE)
-    expected = {"chmod": "0770", "chown": "root:supervisor"}
-    assert dict(lines) == expected, (
-        f"[unix_http_server] of {SETTINGS} should have {expected}, but has {dict(lines)}"
+    expect(
+        dict(lines) == {"chmod": "0770", "chown": "root:supervisor"},
+        expected={
+            "en": f"chmod=0770 and chown=root:supervisor in [unix_http_server] of {SETTINGS}",
+            "es": f"chmod=0770 y chown=root:supervisor en [unix_http_server] de {SETTINGS}",
+        },
+        found=", ".join(f"{key}={value}" for key, value in lines),
     )
 
 
@@ -76,15 +127,24 @@ def test_settings_give_the_socket_to_the_group(host):
         "es": "El socket de supervisor está abierto al grupo, y a nadie más",
     },
     hint={
-        "en": "Has supervisor been restarted since its settings changed? "
-        "sudo systemctl restart supervisor",
-        "es": "¿Se ha reiniciado supervisor desde que cambió su configuración? "
-        "sudo systemctl restart supervisor",
+        "en": "supervisor makes its socket when it starts, with the settings of that moment. "
+        f"What does `ls -l {SOCKET}` show, and what has changed since?",
+        "es": "supervisor crea su socket al arrancar, con la configuración de ese momento. ¿Qué "
+        f"muestra `ls -l {SOCKET}`, y qué ha cambiado desde entonces?",
+    },
+    full_hint={
+        "en": "`sudo systemctl restart supervisor`",
+        "es": "`sudo systemctl restart supervisor`",
     },
     after=["supervisor.running", "supervisor.group", "supervisor.settings"],
 )
-def test_socket_is_of_the_group(host):
-    found = host.run("stat --format '%%U:%%G %%a %%F' %s", SOCKET).stdout.strip()
-    assert found == "root:supervisor 770 socket", (
-        f"{SOCKET} should be `root:supervisor 770 socket`, but is `{found or 'not there'}`"
+def test_socket_is_of_the_group(host, expect):
+    found = host.run("stat --format '%%U:%%G %%a' %s", SOCKET).stdout.strip()
+    expect(
+        found == "root:supervisor 770",
+        expected={
+            "en": f"{SOCKET} to be root:supervisor 770",
+            "es": f"que {SOCKET} fuera root:supervisor 770",
+        },
+        found=found,
     )

@@ -2,9 +2,10 @@
 # The nginx web server, running. The guide has it from an earlier chapter of the course.
 set -euo pipefail
 
+changed=no
 if ! command -v nginx >/dev/null; then
-    # shellcheck source=../apt-install.sh
-    source "$LAB_GUIDE/apt-install.sh"
+    # shellcheck source=../../apt-install.sh
+    source "$LAB_KIT/apt-install.sh"
     apt_install nginx
 fi
 
@@ -14,10 +15,21 @@ settings=/etc/nginx/conf.d/long-server-names.conf
 line='server_names_hash_bucket_size 512;'
 if [ "$(cat "$settings" 2>/dev/null)" != "$line" ]; then
     echo "$line" >"$settings"
-    nginx -t
-    ! systemctl is-active --quiet nginx || systemctl reload nginx
+    changed=yes
 fi
 
 systemctl is-enabled --quiet nginx || systemctl enable nginx
-systemctl is-active --quiet nginx || systemctl start nginx
+
+# A student's site that is wrong keeps nginx from starting: the step that owns it mends it, and starts nginx then.
+sites=$(find /etc/nginx/sites-enabled -mindepth 1 ! -name default)
+if [ -n "$sites" ] && ! nginx -t; then
+    exit
+fi
+
+if ! systemctl is-active --quiet nginx; then
+    systemctl start nginx
+elif [ "$changed" = yes ]; then
+    nginx -t
+    systemctl reload nginx
+fi
 nginx -v

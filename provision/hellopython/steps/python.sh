@@ -27,8 +27,8 @@ has_venv || packages+=("$python-venv")
 has_compiler || packages+=(gcc libc6-dev)
 
 if [ "${#packages[@]}" -gt 0 ]; then
-    # shellcheck source=../apt-install.sh
-    source "$LAB_GUIDE/apt-install.sh"
+    # shellcheck source=../../apt-install.sh
+    source "$LAB_KIT/apt-install.sh"
     apt_install "${packages[@]}"
 fi
 

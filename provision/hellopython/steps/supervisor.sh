@@ -9,8 +9,8 @@ socket=/var/run/supervisor.sock
 getent group supervisor >/dev/null || groupadd --system supervisor
 
 if ! command -v supervisord >/dev/null; then
-    # shellcheck source=../apt-install.sh
-    source "$LAB_GUIDE/apt-install.sh"
+    # shellcheck source=../../apt-install.sh
+    source "$LAB_KIT/apt-install.sh"
     apt_install supervisor
 fi
 

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# apt_install PACKAGE...: install packages in a machine that may have booted a second ago. Sourced by the class steps.
+# apt_install PACKAGE...: install packages in a machine that may have booted a second ago. Sourced by class steps.
 
 # A new machine is still busy with its first boot: cloud-init writes apt's sources, and the daily timers run apt
 # themselves and hold its locks. Wait for the first, switch off the second.

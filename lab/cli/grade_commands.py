@@ -1,0 +1,259 @@
+"""Commands for marks: each student's, and what they came from."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lab.classroom.choices import Take
+from lab.cli import marking, options
+from lab.cli.marking import SCALE
+from lab.cli.options import LABS_YAML, Format
+from lab.cli.result_output import OutputFile, format_for, require_place, table_console, write
+from lab.errors import LabError, UsageError
+
+if TYPE_CHECKING:
+    from lab.classroom.attempts import StudentHistory
+    from lab.classroom.classes import Classroom
+    from lab.classroom.results import Grade
+    from lab.workflow.marks import Book
+
+
+class GradeFormat(StrEnum):
+    """How marks are written."""
+
+    TABLE = "table"
+    JSON = "json"
+    CSV = "csv"
+    MOODLE = "moodle"
+
+
+_SUFFIXES = {".json": GradeFormat.JSON, ".csv": GradeFormat.CSV}
+_MOST_NAMED = 20
+
+
+def history(
+    target: Annotated[str, typer.Argument(metavar="LOGIN", help="LOGIN or LAB/LOGIN.")],
+    file: options.File = LABS_YAML,
+    scale: marking.Scale = SCALE,
+    lang: options.Lang = None,
+    output: options.Output = Format.TABLE,
+) -> None:
+    """Show every attempt of a student: when, on which machine, with what mark, what changed.
+
+    Example: lab history ana
+
+    Example: lab history hello/ana --format json
+    """
+    from lab.classroom.wording import FALLBACK
+    from lab.workflow.marks import Book
+
+    scale = marking.usable_scale(scale)
+    classroom, folder = marking.class_of(file)
+    book = Book(marking.runs_in(folder))
+    histories = _histories(file, classroom, book, target, scale=scale)
+    if output is Format.JSON:
+        from lab.report.history_json import history_json
+
+        typer.echo(history_json(histories))
+    else:
+        from lab.report.history_table import history_table
+
+        known = {lab.name: lab.lang for lab in classroom.labs}
+        language = lang or known.get(histories[0].lab) or FALLBACK
+        history_table(histories, language=language, console=options.stdout_console())
+    if not any(attempt.evaluated for it in histories for attempt in it.attempts):
+        raise marking.NothingEvaluated
+
+
+def grades(
+    targets: options.Targets = None,
+    file: options.File = LABS_YAML,
+    take: marking.TakeWanted = Take.LAST,
+    at: marking.At = None,
+    scale: marking.Scale = SCALE,
+    lang: options.Lang = None,
+    form: Annotated[
+        GradeFormat | None,
+        typer.Option(
+            "--format",
+            envvar="LAB_FORMAT",
+            help="How marks are written; moodle is for the import into its gradebook.",
+        ),
+    ] = None,
+    worksheet: Annotated[
+        Path | None,
+        typer.Option(
+            "--worksheet",
+            envvar="LAB_WORKSHEET",
+            help="Fill in this worksheet, downloaded from an assignment of Moodle's.",
+        ),
+    ] = None,
+    output: OutputFile = None,
+) -> None:
+    """Show each student's mark, or write what a gradebook takes; nothing is run.
+
+    Who was not evaluated has no mark, which is not a zero, and is left out of Moodle's files.
+
+    Example: lab grades --at 2026-11-30T23:59
+
+    Example: lab grades --take best --format moodle --output gradebook.csv
+
+    Example: lab grades hello --worksheet downloaded.csv --output filled.csv
+    """
+    from lab.classroom.wording import FALLBACK
+    from lab.workflow import marks
+
+    shape = format_for(form, output, _SUFFIXES, GradeFormat.TABLE)
+    if worksheet is not None and form is not None:
+        raise UsageError(
+            "A worksheet has a format of its own", hint="Leave out --format (or LAB_FORMAT)."
+        )
+    if worksheet is not None and scale != SCALE:
+        raise UsageError(
+            "A worksheet says itself what the highest mark is",
+            hint="Leave out --scale (or LAB_SCALE).",
+        )
+    require_place(output)
+    kept = marking.open_history(file, targets or (), take=take, at=at, scale=scale, language=lang)
+    found = marks.grades(kept.places, kept.book, kept.marking)
+    language = lang or next((it.lab.lang for it in kept.places), None) or FALLBACK
+    if worksheet is not None:
+        _fill(worksheet, found, output=output, at=at)
+        return
+    marked = any(grade.mark is not None for grade in found)
+    if not marked and (output is not None or shape is GradeFormat.MOODLE):
+        raise marking.NothingEvaluated(at=at)
+    _show(found, form=shape, language=language, output=output)
+    if not marked:
+        raise marking.NothingEvaluated(at=at)
+
+
+def _histories(
+    file: Path, classroom: Classroom, book: Book, target: str, *, scale: float
+) -> list[StudentHistory]:
+    """A student's history in each lab that is meant, in the order of labs.yaml.
+
+    Who is no longer on a roster has a history all the same.
+
+    Raises:
+        UsageError: nobody is, or was, called so.
+    """
+    from lab.workflow.marks import history_of, places_of
+
+    wanted_lab, _, login = target.rpartition("/")
+    rostered = {(it.lab.name, it.student.login): it for it in places_of(classroom)}
+    known = list(dict.fromkeys([*rostered, *book.places]))
+    found = [it for it in known if it[1] == login and wanted_lab in {"", it[0]}]
+    if not found:
+        raise _no_such_student(target, known)
+    identities = marking.identities_of(file, [rostered[it] for it in found if it in rostered])
+    return [
+        history_of(*it, place=rostered.get(it), book=book, identities=identities, scale=scale)
+        for it in found
+    ]
+
+
+def _no_such_student(target: str, known: Sequence[tuple[str, str]]) -> UsageError:
+    names = [name for lab, login in known for name in (login, f"{lab}/{login}")]
+    near = difflib.get_close_matches(target, names, n=1)
+    return UsageError(
+        f"No student is, or was, called {target!r}"
+        + (f"; did you mean {near[0]}?" if near else ""),
+        hint="`lab grades` lists them; write LOGIN or LAB/LOGIN.",
+    )
+
+
+def _show(
+    grades: Sequence[Grade], *, form: GradeFormat, language: str, output: Path | None
+) -> None:
+    if form is GradeFormat.JSON:
+        from lab.report.grades_json import grades_json
+
+        write(grades_json(grades), output)
+    elif form is GradeFormat.CSV:
+        from lab.report.grades_csv import grades_csv
+
+        write(grades_csv(grades), output)
+    elif form is GradeFormat.MOODLE:
+        from lab.report.moodle import gradebook_csv
+
+        _tell_left_out(grades)
+        marked = [grade for grade in grades if grade.mark is not None]
+        write(gradebook_csv(marked, language=language), output)
+    else:
+        from lab.report.grades_table import grades_table
+
+        with table_console(output) as console:
+            grades_table(grades, language=language, console=console)
+
+
+def _fill(worksheet: Path, grades: Sequence[Grade], *, output: Path | None, at: str | None) -> None:
+    """Fill in a downloaded worksheet.
+
+    Raises:
+        UsageError: the marks are of several labs, or there is no such file.
+        ConfigError: it is no worksheet.
+        NothingEvaluated: nobody has a mark.
+        LabError: it has none of the students.
+    """
+    labs = list(dict.fromkeys(grade.lab for grade in grades))
+    if len(labs) != 1:
+        raise UsageError(
+            f"A worksheet is of one assignment, and these are the marks of {len(labs)} labs: "
+            f"{', '.join(labs)}",
+            hint=f"Name one: lab grades {labs[0]} --worksheet {worksheet}",
+        )
+    try:
+        raw = worksheet.read_bytes()
+    except OSError as error:
+        raise UsageError(
+            f"The worksheet {worksheet} could not be read: {error.strerror}",
+            hint="In Moodle: the assignment, Submissions, Download grading worksheet.",
+        ) from error
+    marked = [grade for grade in grades if grade.mark is not None]
+    if not marked:
+        raise marking.NothingEvaluated(at=at)
+    from lab.report.moodle import fill_worksheet
+    from lab.report.text import inert_line
+
+    sheet = fill_worksheet(raw, marked, name=str(worksheet))
+    _tell_left_out(grades)
+    for note in sheet.notes:
+        options.tell(inert_line(note))
+    if sheet.missing:
+        options.tell(f"Evaluated, and not in {worksheet}: {_listed(sheet.missing)}")
+    if not sheet.filled:
+        raise LabError(
+            f"No mark could be filled in to {worksheet}",
+            hint="Students are found by email or id number: compare the worksheet's with "
+            "the roster's (lab roster check).",
+        )
+    write(sheet.raw, output)
+    options.tell(f"Filled in {len(sheet.filled)} of {len(marked)} marks.")
+
+
+def _tell_left_out(grades: Sequence[Grade]) -> None:
+    left_out = [grade for grade in grades if grade.mark is None]
+    several = len({grade.lab for grade in grades}) > 1
+    names = [f"{it.lab}/{it.login}" if several else it.login for it in left_out]
+    if names:
+        options.tell(f"Left out, as nothing of theirs was evaluated: {_listed(names)}")
+
+
+def _listed(names: Sequence[str]) -> str:
+    from lab.report.layout import listing
+    from lab.report.text import inert_line
+
+    return inert_line(listing(names, most=_MOST_NAMED))
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands to `lab`."""
+    for command in (history, grades):
+        app.command()(command)

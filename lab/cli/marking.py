@@ -1,0 +1,166 @@
+"""What the commands that make marks out of history share: their options, and history itself."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lab.classroom.choices import Take
+from lab.cli import options
+from lab.errors import NOTHING_EVALUATED, LabError, UsageError
+
+if TYPE_CHECKING:
+    from lab.classroom.classes import Classroom
+    from lab.classroom.runs import Run
+    from lab.system.files import LabFolder
+    from lab.workflow.marks import Book, Marking, Place
+
+TakeWanted = Annotated[
+    Take, typer.Option("--take", envvar="LAB_TAKE", help="Which attempt makes the mark.")
+]
+At = Annotated[
+    str | None,
+    typer.Option(
+        "--at",
+        envvar="LAB_AT",
+        metavar="MOMENT",
+        help="The last moment that counts, such as 2026-11-30 (that whole day), "
+        "2026-11-30T23:59 or 2026-11-30T23:59+01:00.",
+    ),
+]
+Scale = Annotated[
+    float, typer.Option("--scale", envvar="LAB_SCALE", help="The highest mark that there is.")
+]
+SCALE = 10.0
+# So much may two clocks, or one that is being set, differ.
+_CLOCKS_DIFFER = timedelta(minutes=5)
+
+
+class NothingEvaluated(LabError):
+    """There is no attempt that a mark could be made of."""
+
+    exit_code = NOTHING_EVALUATED
+
+    def __init__(self, *, at: str | None = None) -> None:
+        super().__init__(
+            f"Nothing was evaluated until {at}" if at else "Nothing has been evaluated yet",
+            hint="`lab history LOGIN` shows what there is of a student; `lab verify` evaluates.",
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class History:
+    """Whose marks are wanted, what they are made of, and how."""
+
+    places: tuple[Place, ...]
+    book: Book
+    marking: Marking
+
+
+def open_history(
+    file: Path,
+    targets: Sequence[str],
+    *,
+    take: Take,
+    at: str | None,
+    scale: float = SCALE,
+    language: str | None = None,
+) -> History:
+    """All that was verified until a moment.
+
+    Raises:
+        UsageError: a target names nobody, the moment is none, or the scale.
+        LabError: labs.yaml or the history cannot be read.
+    """
+    from lab.classroom.deadline import closing_moment
+    from lab.workflow.marks import Book, Marking, places_of, renamed
+    from lab.workflow.project import select
+
+    until = closing_moment(at) if at else None
+    classroom, folder = class_of(file)
+    places = select(places_of(classroom), targets)
+    book = Book(runs_in(folder), until=until)
+    marking = Marking(
+        take=take,
+        until=until,
+        scale=usable_scale(scale),
+        language=language,
+        identities={} if until else identities_of(file, places),
+    )
+    for place, earlier in renamed(places, book, marking):
+        options.tell(
+            f"warning: {place.lab.name}/{place.student.login} is {_shown(place.student.name)}, and "
+            f"was {_shown(earlier)} when verified: see that it is the same person."
+        )
+    return History(places=places, book=book, marking=marking)
+
+
+def class_of(file: Path) -> tuple[Classroom, LabFolder]:
+    """The class, with the logins that whoever has a machine keeps, and lab's folder.
+
+    Raises:
+        ConfigError: labs.yaml or a roster is wrong.
+    """
+    from lab.classroom.config import load_classroom
+    from lab.system.files import LabFolder
+    from lab.workflow.records import all_holders
+
+    folder = LabFolder(file.absolute().parent)
+    return load_classroom(file, holders=all_holders(folder)), folder
+
+
+def runs_in(folder: LabFolder) -> tuple[Run, ...]:
+    """All runs that are kept; what cannot be read, or cannot be true, is told."""
+    from lab.workflow import history
+
+    runs = history.all_runs(folder, warn=lambda text: options.tell(f"warning: {text}"))
+    now = datetime.now().astimezone()
+    if runs and runs[-1].at > now + _CLOCKS_DIFFER:
+        options.tell(
+            f"warning: The newest run is of {runs[-1].at.isoformat(timespec='seconds')}, "
+            "which is still to come: this computer's clock is wrong, or was.\n"
+            "It counts as the last one until then; move its file away from "
+            f"{folder.runs} if it should not."
+        )
+    return runs
+
+
+def identities_of(file: Path, places: Sequence[Place]) -> dict[str, str]:
+    """Which machines exist now; where that cannot be asked it is told, and history stands."""
+    from lab.workflow.identity import identities
+
+    names = {place.name for place in places}
+    try:
+        project = options.project_of(file)
+        return identities(project, [it for it in project.machines if it.name in names])
+    except LabError as error:
+        options.tell(
+            f"warning: Which machines there are now could not be asked: {error.message}\n"
+            "One that was made anew since the last `lab verify` is not noticed."
+        )
+        return {}
+
+
+def _shown(name: str) -> str:
+    from lab.report.text import inert_line
+
+    return inert_line(name)
+
+
+def usable_scale(scale: float) -> float:
+    """A scale on which there can be marks.
+
+    Raises:
+        UsageError: it is none.
+    """
+    if not math.isfinite(scale) or scale <= 0:
+        raise UsageError(
+            f"There are no marks on a scale of {scale:g}", hint="Write it as --scale 10."
+        )
+    return scale

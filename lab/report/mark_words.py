@@ -1,0 +1,29 @@
+"""What tables of marks and of attempts say alike: a mark, and the points that it is made of."""
+
+from __future__ import annotations
+
+from rich.text import Text
+
+from lab.classroom.wording import say
+from lab.report.verify_words import in_points
+
+
+def in_mark(mark: float | None, language: str) -> Text:
+    """Return a mark with its two decimals, `7.50` or `7,50`; a dash where there is none."""
+    if mark is None:
+        return Text("-", style="dim")
+    # A whole number of points has no comma to take over.
+    whole, _, decimals = f"{mark:.2f}".partition(".")
+    return Text(f"{whole}{in_points(0.5, language)[1]}{decimals}", style="bold")
+
+
+def points(score: float | None, max_score: float, total_points: float, language: str) -> Text:
+    """Return `7 of 10`, and how many of all points could not be evaluated where some could not."""
+    if score is None:
+        return Text(say("grades.no_attempt", language), style="dim")
+    told = {"score": in_points(score, language), "points": in_points(total_points, language)}
+    missing = total_points - max_score
+    if missing <= 0:
+        return Text(say("grades.of_points", language, **told))
+    left = in_points(missing, language)
+    return Text(say("grades.not_evaluated_points", language, **told, missing=left), style="yellow")

@@ -1,0 +1,382 @@
+"""Marks out of history: which attempts are a student's, which of them counts, and what it is worth.
+
+Whatever is counted is counted in fractions: a sum of tenths is what it is on paper.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from fractions import Fraction
+from functools import cached_property
+from math import floor
+
+from lab.classroom.attempts import HistoryAttempt, StudentHistory
+from lab.classroom.choices import Audience, Hints, Take
+from lab.classroom.classes import Classroom, Lab, Student
+from lab.classroom.results import Grade, LabResult, Outcome, StudentResult
+from lab.classroom.runs import CheckRun, LabRun, Run, StudentRun
+from lab.classroom.view import View
+from lab.classroom.wording import FALLBACK, Texts, in_language, say
+
+# What a line of feedback names; how many more there are is said.
+_MOST_NAMED = 8
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """A student's place in a lab; `name` is what their machine there is called."""
+
+    lab: Lab
+    student: Student
+
+    @property
+    def name(self) -> str:
+        """What Vagrant calls the machine."""
+        return self.student.machine_name
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attempt:
+    """A student's machine in one run."""
+
+    at: datetime
+    run: StudentRun
+
+    @cached_property
+    def evaluated(self) -> tuple[CheckRun, ...]:
+        """The checks that say something about the student's work."""
+        return tuple(it for it in self.run.checks if it.outcome is not Outcome.UNKNOWN)
+
+    @cached_property
+    def score(self) -> Fraction:
+        """Points earned."""
+        return _sum(check.points or 0.0 for check in self.evaluated)
+
+    @cached_property
+    def max_score(self) -> Fraction:
+        """Points that could have been earned in what was evaluated."""
+        return _sum(check.max_points for check in self.evaluated)
+
+    @cached_property
+    def total_points(self) -> Fraction:
+        """Points of all checks."""
+        return _sum(check.max_points for check in self.run.checks)
+
+    @property
+    def is_weighed(self) -> bool:
+        """Whether it is known what all checks are worth: not where a file could not be read."""
+        return all(it.step or it.outcome is not Outcome.UNKNOWN for it in self.run.checks)
+
+    def mark(self, scale: float) -> float | None:
+        """The score on a scale, two decimals, half up; None where no point could be earned."""
+        if not self.max_score:
+            return None
+        exact = self.score / self.max_score * Fraction(repr(scale))
+        return floor(exact * 100 + Fraction(1, 2)) / 100
+
+
+@dataclass(frozen=True, kw_only=True)
+class Marking:
+    """How a teacher wants marks to be made.
+
+    Attributes:
+        take: which attempt counts.
+        until: the last moment that counts; None for no end.
+        scale: the highest mark.
+        language: of feedback; None for each lab's own.
+        identities: of each machine that exists now, by its name; "" where that is not known.
+    """
+
+    take: Take = Take.LAST
+    until: datetime | None = None
+    scale: float = 10.0
+    language: str | None = None
+    identities: Mapping[str, str] = field(default_factory=dict)
+
+    def identity_now(self, place: Place) -> str:
+        """The machine that a student has now; "" where it is not known, or does not matter.
+
+        What is made of a machine after the window has closed does not matter.
+        """
+        return "" if self.until else self.identities.get(place.name, "")
+
+
+def places_of(classroom: Classroom) -> tuple[Place, ...]:
+    """Every student's place in every lab, in the order of labs.yaml and of the roster."""
+    return tuple(Place(lab=lab, student=it) for lab in classroom.labs for it in lab.students)
+
+
+class Book:
+    """All attempts, by lab and login, oldest first."""
+
+    def __init__(self, runs: Sequence[Run], *, until: datetime | None = None) -> None:
+        self._attempts: dict[tuple[str, str], list[Attempt]] = defaultdict(list)
+        self._steps: dict[str, dict[str, Texts]] = defaultdict(dict)
+        for run in runs:
+            if until is None or run.at <= until:
+                for lab in run.labs:
+                    self._add(lab, run.at)
+
+    def _add(self, lab: LabRun, at: datetime) -> None:
+        # The titles and the order that a guide had last; below them what it had before.
+        self._steps[lab.lab] = {**lab.steps, **self._steps[lab.lab], **lab.steps}
+        for student in lab.students:
+            self._attempts[lab.lab, student.login].append(Attempt(at=at, run=student))
+
+    def of(self, lab: str, login: str) -> tuple[Attempt, ...]:
+        """A student's attempts in a lab, those in which nothing was evaluated among them."""
+        return tuple(self._attempts.get((lab, login), ()))
+
+    def steps_of(self, lab: str) -> Mapping[str, Texts]:
+        """The titles of a lab's steps."""
+        return self._steps.get(lab, {})
+
+    @property
+    def places(self) -> tuple[tuple[str, str], ...]:
+        """Each lab and login that there are attempts of."""
+        return tuple(self._attempts)
+
+
+def counting(attempts: Sequence[Attempt], *, identity_now: str = "") -> tuple[Attempt, ...]:
+    """The attempts that count: evaluated, and of one machine.
+
+    That machine is the one that exists now; where none does, or it is not known which, the one of
+    the newest attempt. A machine that was made anew inherits nothing. An attempt of which it is not
+    known whose it is counts, unless one of another machine came after it.
+    """
+    evaluated = [attempt for attempt in attempts if attempt.evaluated]
+    known = [it.run.identity for it in evaluated if it.run.identity]
+    machine = identity_now or (known[-1] if known else "")
+    others = [place for place, it in enumerate(evaluated) if it.run.identity not in {"", machine}]
+    after = max(others, default=-1)
+    return tuple(
+        attempt
+        for place, attempt in enumerate(evaluated)
+        if place > after or (machine and attempt.run.identity == machine)
+    )
+
+
+def chosen(attempts: Sequence[Attempt], take: Take) -> Attempt | None:
+    """The attempt that makes the mark, of those that count; None when there is none.
+
+    The best is the one with the largest share of all points, so that what could not be evaluated
+    earns nothing in the comparison; then the one of which more was evaluated; then the earlier one.
+    One in which it is not even known what all checks are worth comes behind those where it is.
+    """
+    if take is Take.LAST:
+        return attempts[-1] if attempts else None
+    return max(attempts, key=_rank, default=None)
+
+
+def grades(places: Sequence[Place], book: Book, marking: Marking) -> tuple[Grade, ...]:
+    """A mark for each place, in their order; without one where nothing was evaluated."""
+    return tuple(_grade(place, book, marking) for place in places)
+
+
+def renamed(places: Sequence[Place], book: Book, marking: Marking) -> tuple[tuple[Place, str], ...]:
+    """Each place whose mark was earned under another name, and that name.
+
+    A login can be given to another person, once its machine is gone. Whose machine is still there
+    has only been corrected.
+    """
+    found = []
+    for place in places:
+        attempt = chosen(_counted_at(place, book, marking), marking.take)
+        if attempt is None or attempt.run.identity == marking.identities.get(place.name):
+            continue
+        # An earlier lab kept no names: there the login stands for it.
+        if attempt.run.name not in {place.student.name, place.student.login}:
+            found.append((place, attempt.run.name))
+    return tuple(found)
+
+
+def results(
+    places: Sequence[Place], book: Book, marking: Marking, *, view: View
+) -> tuple[LabResult, ...]:
+    """The attempts that make the marks, as results.
+
+    Of a student without one it is what the newest look at their machine said, if it saw nothing:
+    why that was, and no point given or taken.
+    """
+    labs = {place.lab.name: place.lab for place in places}
+    return tuple(
+        _lab_result(lab, [it for it in places if it.lab.name == name], book, marking, view=view)
+        for name, lab in labs.items()
+    )
+
+
+def history_of(
+    lab: str,
+    login: str,
+    *,
+    place: Place | None,
+    book: Book,
+    identities: Mapping[str, str],
+    scale: float,
+) -> StudentHistory:
+    """All that was ever verified of a student in a lab, oldest first.
+
+    Args:
+        lab: the lab's name.
+        login: the student's.
+        place: theirs in labs.yaml; None for who is no longer there.
+        book: all attempts.
+        identities: of each machine that exists now, by its name.
+        scale: the highest mark.
+    """
+    attempts = book.of(lab, login)
+    counted = counting(attempts, identity_now=identities.get(place.name, "") if place else "")
+    names = [attempt.run.name for attempt in attempts]
+    name = place.student.name if place else names[-1]
+    told = []
+    before: Attempt | None = None
+    for attempt in attempts:
+        told.append(_told(attempt, before, counted=counted, scale=scale))
+        if attempt.evaluated:
+            before = attempt
+    return StudentHistory(lab=lab, login=login, name=name, attempts=tuple(told), scale=scale)
+
+
+def _rank(attempt: Attempt) -> tuple[bool, Fraction, Fraction]:
+    total = attempt.total_points
+    share = attempt.score / total if total else Fraction(0)
+    return attempt.is_weighed, share, attempt.max_score
+
+
+def _sum(values: Iterable[float]) -> Fraction:
+    # By way of its shortest writing: 0.1 is a tenth, and not what a float makes of it.
+    return sum((Fraction(repr(value)) for value in values), Fraction(0))
+
+
+def _counted_at(place: Place, book: Book, marking: Marking) -> tuple[Attempt, ...]:
+    attempts = book.of(place.lab.name, place.student.login)
+    return counting(attempts, identity_now=marking.identity_now(place))
+
+
+def _grade(place: Place, book: Book, marking: Marking) -> Grade:
+    lab, student = place.lab, place.student
+    attempts = _counted_at(place, book, marking)
+    attempt = chosen(attempts, marking.take)
+    grade = Grade(
+        lab=lab.name,
+        login=student.login,
+        name=student.name,
+        email=student.email,
+        id_number=student.id_number,
+        attempts=len(attempts),
+        scale=marking.scale,
+    )
+    if attempt is None:
+        return grade
+    return replace(
+        grade,
+        at=attempt.at,
+        score=float(attempt.score),
+        max_score=float(attempt.max_score),
+        total_points=float(attempt.total_points),
+        mark=attempt.mark(marking.scale),
+        feedback=feedback(attempt, language=marking.language or lab.lang or FALLBACK),
+    )
+
+
+def feedback(attempt: Attempt, *, language: str) -> str:
+    """A line for the student: how much holds, and what does not; hidden checks by number alone."""
+
+    def having(outcome: Outcome) -> list[CheckRun]:
+        return [check for check in attempt.run.checks if check.outcome is outcome]
+
+    failed, unknown = having(Outcome.FAILED), having(Outcome.UNKNOWN)
+    named = [in_language(it.title, language) or it.id for it in failed if not it.hidden]
+    words = named[:_MOST_NAMED]
+    if len(named) > _MOST_NAMED:
+        words.append(say("grades.more", language, count=len(named) - _MOST_NAMED))
+    if hidden := len(failed) - len(named):
+        words.append(say(f"grades.hidden_{_number(hidden)}", language, count=hidden))
+    passed = len(having(Outcome.PASSED))
+    told = [say("grades.checks", language, passed=passed, evaluated=len(attempt.evaluated))]
+    if words:
+        told.append(say("grades.failed", language, titles="; ".join(words)))
+    if blocked := len(having(Outcome.BLOCKED)):
+        told.append(say("grades.blocked", language, count=blocked))
+    if unknown:
+        told.append(say("grades.unknown", language, count=len(unknown)))
+    return ". ".join(told)
+
+
+def _number(count: int) -> str:
+    return "one" if count == 1 else "many"
+
+
+def _lab_result(
+    lab: Lab, places: Sequence[Place], book: Book, marking: Marking, *, view: View
+) -> LabResult:
+    empty = LabRun(lab=lab.name, students=(), steps=book.steps_of(lab.name), lang=lab.lang)
+    result = view.of_lab(empty)
+    return replace(
+        result,
+        students=tuple(
+            _student_result(place, book, marking, view=view, language=result.language)
+            for place in places
+        ),
+    )
+
+
+def _student_result(
+    place: Place, book: Book, marking: Marking, *, view: View, language: str
+) -> StudentResult:
+    attempt = chosen(_counted_at(place, book, marking), marking.take)
+    if attempt is None:
+        newest = book.of(place.lab.name, place.student.login)[-1:]
+        attempt = next((it for it in newest if not it.evaluated), None)
+    run = attempt.run if attempt else StudentRun(login="", name="", machine="")
+    # As the roster has them now.
+    run = replace(run, login=place.student.login, name=place.student.name, machine=place.name)
+    return view.of_student(run, language=language, at=attempt.at if attempt else None)
+
+
+def _told(
+    attempt: Attempt, before: Attempt | None, *, counted: Sequence[Attempt], scale: float
+) -> HistoryAttempt:
+    checks = View(hints=Hints.NONE, audience=Audience.TEACHER).of_student(
+        attempt.run, language=FALLBACK
+    )
+    made_anew = before is not None and _is_another(before.run.identity, attempt.run.identity)
+    told = HistoryAttempt(
+        at=attempt.at,
+        machine=attempt.run.machine,
+        identity=attempt.run.identity,
+        made_anew=made_anew,
+        evaluated=bool(attempt.evaluated),
+        counts=any(it is attempt for it in counted),
+        max_score=float(attempt.max_score),
+        total_points=float(attempt.total_points),
+        outcome=checks.outcome,
+    )
+    if not attempt.evaluated:
+        return told
+    # What stood on another machine says nothing of what was done on this one.
+    earlier = None if before is None or made_anew else before
+    return replace(
+        told,
+        taken_as=tuple(take for take in Take if chosen(counted, take) is attempt),
+        score=float(attempt.score),
+        mark=attempt.mark(scale),
+        turned_passed=_turned(earlier, attempt, Outcome.PASSED),
+        turned_failed=_turned(earlier, attempt, Outcome.FAILED),
+    )
+
+
+def _is_another(before: str, now: str) -> bool:
+    return bool(before and now) and before != now
+
+
+def _turned(before: Attempt | None, now: Attempt, outcome: Outcome) -> tuple[str, ...]:
+    if before is None:
+        return ()
+    had = {check.id for check in before.run.checks if check.outcome is outcome}
+    return tuple(
+        check.id for check in now.run.checks if check.outcome is outcome and check.id not in had
+    )

@@ -1,0 +1,154 @@
+"""`lab report`, and where the results of it and of `lab verify` go."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lab.errors import NOT_ALL_WELL, NOTHING_EVALUATED, OK
+
+Lab = Callable[..., Any]
+Keep = Callable[..., Path]
+AT = datetime(2026, 3, 2, 12, tzinfo=UTC)
+
+
+def test_a_report_is_a_page_unless_something_else_is_said(lab: Lab, keep: Keep, world: Any) -> None:
+    keep(ana="pf", luis="uu")
+    ran = lab("report")
+    assert (ran.code, ran.out, ran.err) == (OK, "", "Written to report.html\n")
+    page = world.project / "report.html"
+    assert page.stat().st_mode & 0o777 == 0o600
+    assert "Ana Núñez" in page.read_text(encoding="utf-8")
+    assert world.calls("ssh") == []
+
+
+def test_a_report_is_of_each_students_own_attempt(lab: Lab, keep: Keep) -> None:
+    keep(0, ana="pp", luis="ff")
+    keep(1, ana="ff")
+    ran = lab("report", "--format", "json", "--take", "best")
+    told = {
+        it["login"]: (it["score"], it["at"], len(it["checks"]))
+        for it in ran.json["labs"][0]["students"]
+    }
+    assert told == {
+        "ana": (2, AT.isoformat(), 2),
+        "luis": (0, AT.isoformat(), 2),
+        "marta": (None, None, 0),
+    }
+    assert ran.code == OK
+
+
+def test_a_students_report_names_no_hidden_check(lab: Lab, keep: Keep) -> None:
+    keep(ana="pF")
+    for form in ("table", "json", "junit", "html", "csv", "markdown"):
+        teachers = lab("report", "ana", "--format", form)
+        students = lab("report", "ana", "--format", form, "--audience", "student")
+        assert (teachers.code, students.code) == (OK, OK), form
+        assert "web.2" in teachers.out or "Check 2" in teachers.out, form
+        assert "web.2" not in students.out, form
+        assert "Check 2" not in students.out, form
+
+
+def test_a_report_of_nothing_replaces_no_file(lab: Lab, world: Any) -> None:
+    (world.project / "report.html").write_text("of yesterday")
+    ran = lab("report")
+    assert (ran.code, ran.out) == (NOTHING_EVALUATED, "")
+    assert (world.project / "report.html").read_text() == "of yesterday"
+    ran = lab("report", "--format", "json")
+    assert ran.code == NOTHING_EVALUATED
+    assert [it["outcome"] for it in ran.json["labs"][0]["students"]] == ["unknown"] * 3
+
+
+# Where results go.
+
+
+@pytest.mark.parametrize(
+    ("name", "begins"),
+    [
+        ("marks.json", "{"),
+        ("marks.xml", "<?xml"),
+        ("marks.html", "<!doctype html"),
+        ("marks.csv", "lab,login"),
+        ("marks.MD", ""),
+        ("marks.txt", ""),
+        ("marks", ""),
+    ],
+)
+def test_a_files_name_says_the_format(
+    lab: Lab, keep: Keep, world: Any, name: str, begins: str
+) -> None:
+    keep(ana="pp")
+    ran = lab("report", "ana", "--output", name)
+    assert (ran.code, ran.out, ran.err) == (OK, "", f"Written to {name}\n")
+    text = (world.project / name).read_text(encoding="utf-8")
+    assert text.lower().startswith(begins)
+    assert text.endswith("\n")
+    assert "\x1b" not in text
+
+
+def test_a_format_that_is_asked_for_goes_before_a_files_name(
+    lab: Lab, keep: Keep, world: Any
+) -> None:
+    keep(ana="pp")
+    lab("report", "ana", "--format", "json", "--output", "marks.html")
+    json.loads((world.project / "marks.html").read_text())
+
+
+def test_verify_writes_a_file_too(lab: Lab, world: Any) -> None:
+    lab("up", "--no-bake")
+    ran = lab("verify", "--output", "marks.csv")
+    assert (ran.code, ran.out) == (OK, "")
+    assert "Written to marks.csv" in ran.err
+    assert (world.project / "marks.csv").stat().st_mode & 0o777 == 0o600
+    kept = lab("grades", "--format", "json").json["grades"]
+    assert [grade["mark"] for grade in kept] == [10, 10, 10]
+
+
+def test_an_old_file_is_closed_to_others_and_a_link_stays_one(
+    lab: Lab, keep: Keep, world: Any
+) -> None:
+    keep(ana="pp")
+    real = world.project / "real.json"
+    real.write_text("old")
+    real.chmod(0o644)
+    (world.project / "link.json").symlink_to(real)
+    lab("report", "ana", "--output", "link.json")
+    assert (world.project / "link.json").is_symlink()
+    assert json.loads(real.read_text())["version"] == 1
+    assert real.stat().st_mode & 0o777 == 0o600
+
+
+def test_what_is_no_file_is_written_to_and_not_replaced(lab: Lab, keep: Keep) -> None:
+    keep(ana="pp")
+    assert lab("report", "ana", "--output", "/dev/null").code == OK
+    assert not Path("/dev/null").is_file()
+    ran = lab("report", "ana", "--output", "/dev/full")
+    assert ran.code == NOT_ALL_WELL
+    assert "/dev/full could not be written: No space left on device" in ran.err
+
+
+def test_results_are_shown_even_when_they_cannot_be_kept(lab: Lab, world: Any) -> None:
+    lab("up", "--no-bake")
+    runs = world.project / ".lab/runs"
+    runs.rmdir()
+    runs.write_text("in the way")
+    ran = lab("verify", "--format", "json")
+    assert [it["score"] for it in ran.json["labs"][0]["students"]] == [4, 4, 4]
+    assert ran.code == NOT_ALL_WELL
+    assert f"The folder {runs} could not be made" in ran.err
+    assert runs.read_text() == "in the way"
+
+
+def test_runs_are_for_their_owner_alone(lab: Lab, world: Any) -> None:
+    os.umask(0o022)
+    lab("up", "ana", "--no-bake")
+    lab("verify", "ana")
+    [run] = (world.project / ".lab/runs").iterdir()
+    assert run.stat().st_mode & 0o777 == 0o600
+    assert run.parent.stat().st_mode & 0o777 == 0o700
