@@ -108,7 +108,7 @@ def test_student_is_in_the_group(as_student, student, expect):
             "en": f"{student.login} to be in the group supervisor",
             "es": f"que {student.login} estuviera en el grupo supervisor",
         },
-        found=", ".join(groups),
+        found=f"`id -nG`: {' '.join(groups)}",
     )
 
 
