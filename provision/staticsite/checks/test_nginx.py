@@ -62,9 +62,9 @@ def test_nginx_runs(host, expect):
     points=1,
     title={"en": "nginx starts with the machine", "es": "nginx arranca con la máquina"},
     hint={
-        "en": "A service that runs now need not run after the next boot: it is also `enabled`.",
+        "en": "A service that runs now need not run after the next boot: it has to be `enabled`.",
         "es": "Que un servicio esté en marcha no significa que arranque con la máquina: además ha "
-        "de estar «enabled».",
+        "de estar `enabled`.",
     },
     full_hint={
         "en": "sudo systemctl enable nginx",
