@@ -57,7 +57,8 @@ def _lab(lab: LabResult) -> Iterator[str]:
     for one in hard:
         failing = say("reports.share_failing", lab.language, failed=one.failed, n=one.judged)
         blocked = [counted("reports.count_blocked", one.blocked, lab.language)] * bool(one.blocked)
-        yield f"- {inert_markdown(one.check.title)}: {', '.join([failing, *blocked])}"
+        # No line begins with a title, which could be the mark of a heading or of a list.
+        yield f"- {', '.join([failing, *blocked])}: {inert_markdown(one.check.title)}"
 
 
 def _student(student: StudentResult, language: str) -> str:

@@ -15,7 +15,7 @@ from lab.classroom.results import CheckResult, Evidence, LabResult, Outcome, Stu
 from lab.report.text import inert_block, inert_line
 from lab.report.verify_html import verify_html
 from lab.report.verify_words import whole_score
-from tests.unit.test_report_formats import AT, SLOWLY, labs
+from tests.unit.hostile_results import AT, SLOWLY, labs
 from tests.unit.test_report_text import ACTIVE
 
 
