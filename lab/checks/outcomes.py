@@ -12,6 +12,7 @@ from lab.checks.evidence import (
     MESSAGE_CHARACTERS,
     OUTPUT_CHARACTERS,
     NotAsExpected,
+    NotEvaluated,
     in_words,
     shortened,
 )
@@ -69,6 +70,8 @@ def _unknown_for(spec: CheckSpec, error: BaseException, transcript: str) -> Chec
     output = transcript
     if isinstance(error, ConnectionLost):
         message = say_in_all("checks.connection_lost", why=error.details or error.message)
+    elif isinstance(error, NotEvaluated):
+        message = say_in_all("checks.not_evaluated", why=error.why)
     elif isinstance(error, LabError):
         why = f"{error.message}: {error.details}" if error.details else error.message
         message = say_in_all("checks.not_evaluated", why=why)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from lab.checks.evidence import OUTPUT_CHARACTERS, NotAsExpected
+from lab.checks.evidence import OUTPUT_CHARACTERS, NotAsExpected, NotEvaluated
 from lab.checks.outcomes import behind_others, result_of, unknown
 from lab.checks.spec import CheckSpec
 from lab.classroom.results import Outcome
@@ -50,6 +50,14 @@ def test_a_check_that_holds() -> None:
 def test_a_check_that_does_not_hold_is_told_in_its_author_s_words() -> None:
     error = AssertionError("nginx is not running\nassert False\n +  where False = x")
     assert result(error) == replace(FAILED, message={"en": "nginx is not running"})
+
+
+def test_what_nobody_could_see_is_unknown_in_every_language() -> None:
+    error = NotEvaluated({"en": "too slow", "es": "demasiado lento"})
+    assert result(error) == replace(
+        UNKNOWN,
+        message={"en": "not evaluated: too slow", "es": "no evaluada: demasiado lento"},
+    )
 
 
 def test_what_was_expected_and_what_was_found_make_the_message_in_every_language() -> None:
