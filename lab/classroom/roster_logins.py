@@ -29,13 +29,17 @@ class LoginSource(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Holder:
-    """Somebody who has a machine in a lab already; what nobody noted of them is empty."""
+    """Somebody who had a login in a lab already; what nobody noted of them is empty.
+
+    `has_machine` says whether there still is the machine that they had it on.
+    """
 
     lab: str
     login: str
     name: str = ""
     email: str = ""
     id_number: str = ""
+    has_machine: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

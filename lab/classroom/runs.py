@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from lab.classroom.results import Outcome
+from lab.classroom.results import Outcome, stands_for_others
 from lab.classroom.wording import Texts
 
 
@@ -51,6 +51,11 @@ class CheckRun:
     hidden: bool = False
     blocked_by: tuple[str, ...] = ()
     seconds: float = 0.0
+
+    @property
+    def stands_for_others(self) -> bool:
+        """Whether it stands for checks that were lost: what those are worth is not known."""
+        return stands_for_others(self.step, self.outcome)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -79,7 +79,7 @@ def validate(file: options.File = LABS_YAML) -> None:
     from lab.classroom.config import load_classroom
     from lab.classroom.guide import load_guide
     from lab.system.files import LabFolder
-    from lab.workflow.records import all_holders
+    from lab.workflow.holders import all_holders
 
     classroom = load_classroom(file, holders=all_holders(LabFolder(file.absolute().parent)))
     for note in classroom.notes:

@@ -56,11 +56,13 @@ class NothingEvaluated(LabError):
 
 @dataclass(frozen=True, kw_only=True)
 class History:
-    """Whose marks are wanted, what they are made of, and how."""
+    """Whose marks are wanted, out of everybody, what they are made of, how, and until when."""
 
     places: tuple[Place, ...]
+    everybody: tuple[Place, ...]
     book: Book
     marking: Marking
+    at: str | None = None
 
 
 def open_history(
@@ -84,7 +86,8 @@ def open_history(
 
     until = closing_moment(at) if at else None
     classroom, folder = class_of(file)
-    places = select(places_of(classroom), targets)
+    everybody = places_of(classroom)
+    places = select(everybody, targets)
     book = Book(runs_in(folder), until=until)
     marking = Marking(
         take=take,
@@ -98,7 +101,7 @@ def open_history(
             f"warning: {place.lab.name}/{place.student.login} is {_shown(place.student.name)}, and "
             f"was {_shown(earlier)} when verified: see that it is the same person."
         )
-    return History(places=places, book=book, marking=marking)
+    return History(places=places, everybody=everybody, book=book, marking=marking, at=at)
 
 
 def class_of(file: Path) -> tuple[Classroom, LabFolder]:
@@ -109,7 +112,7 @@ def class_of(file: Path) -> tuple[Classroom, LabFolder]:
     """
     from lab.classroom.config import load_classroom
     from lab.system.files import LabFolder
-    from lab.workflow.records import all_holders
+    from lab.workflow.holders import all_holders
 
     folder = LabFolder(file.absolute().parent)
     return load_classroom(file, holders=all_holders(folder)), folder

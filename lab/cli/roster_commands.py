@@ -31,7 +31,7 @@ def check(
     """
     from lab.classroom.roster import scan_roster
     from lab.system.files import LabFolder
-    from lab.workflow.records import all_holders
+    from lab.workflow.holders import all_holders
 
     holders = all_holders(LabFolder(file.absolute().parent))
     found = scan_roster(roster, name=str(roster), holders=holders)

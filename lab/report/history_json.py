@@ -35,6 +35,7 @@ def _attempt(attempt: HistoryAttempt) -> dict[str, object]:
         "score": None if attempt.score is None else number(attempt.score),
         "max_score": number(attempt.max_score),
         "total_points": number(attempt.total_points),
+        "complete": attempt.complete,
         "mark": None if attempt.mark is None else number(attempt.mark),
         "outcome": attempt.outcome.value,
         "turned_passed": list(attempt.turned_passed),

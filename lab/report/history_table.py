@@ -72,7 +72,7 @@ def _columns(attempts: Sequence[HistoryAttempt], language: str) -> list[Column]:
         ),
         column(
             words("points"),
-            *(points(it.score, it.max_score, it.total_points, language) for it in attempts),
+            *(points(it, language) for it in attempts),
         ),
         column(words("taken"), *(_taken(it, language) for it in attempts)),
         column(words("changed"), *(_changed(it, language) for it in attempts)),

@@ -14,9 +14,9 @@ from functools import cached_property
 from math import floor
 
 from lab.classroom.attempts import HistoryAttempt, StudentHistory
-from lab.classroom.choices import Audience, Hints, Take
+from lab.classroom.choices import Take
 from lab.classroom.classes import Classroom, Lab, Student
-from lab.classroom.results import Grade, LabResult, Outcome, StudentResult
+from lab.classroom.results import Grade, LabResult, Outcome, StudentResult, outcome_of
 from lab.classroom.runs import CheckRun, LabRun, Run, StudentRun
 from lab.classroom.view import View
 from lab.classroom.wording import FALLBACK, Texts, in_language, say
@@ -68,7 +68,13 @@ class Attempt:
     @property
     def is_weighed(self) -> bool:
         """Whether it is known what all checks are worth: not where a file could not be read."""
-        return all(it.step or it.outcome is not Outcome.UNKNOWN for it in self.run.checks)
+        return not any(check.stands_for_others for check in self.run.checks)
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether anything worth points was evaluated; in a guide without points, anything."""
+        worthless = self.is_weighed and not self.total_points
+        return bool(self.max_score) or (worthless and bool(self.evaluated))
 
     def mark(self, scale: float) -> float | None:
         """The score on a scale, two decimals, half up; None where no point could be earned."""
@@ -147,7 +153,7 @@ def counting(attempts: Sequence[Attempt], *, identity_now: str = "") -> tuple[At
     the newest attempt. A machine that was made anew inherits nothing. An attempt of which it is not
     known whose it is counts, unless one of another machine came after it.
     """
-    evaluated = [attempt for attempt in attempts if attempt.evaluated]
+    evaluated = [attempt for attempt in attempts if attempt.is_judged]
     known = [it.run.identity for it in evaluated if it.run.identity]
     machine = identity_now or (known[-1] if known else "")
     others = [place for place, it in enumerate(evaluated) if it.run.identity not in {"", machine}]
@@ -235,7 +241,7 @@ def history_of(
     before: Attempt | None = None
     for attempt in attempts:
         told.append(_told(attempt, before, counted=counted, scale=scale))
-        if attempt.evaluated:
+        if attempt.is_judged:
             before = attempt
     return StudentHistory(lab=lab, login=login, name=name, attempts=tuple(told), scale=scale)
 
@@ -277,6 +283,7 @@ def _grade(place: Place, book: Book, marking: Marking) -> Grade:
         score=float(attempt.score),
         max_score=float(attempt.max_score),
         total_points=float(attempt.total_points),
+        is_weighed=attempt.is_weighed,
         mark=attempt.mark(marking.scale),
         feedback=feedback(attempt, language=marking.language or lab.lang or FALLBACK),
     )
@@ -330,7 +337,7 @@ def _student_result(
     attempt = chosen(_counted_at(place, book, marking), marking.take)
     if attempt is None:
         newest = book.of(place.lab.name, place.student.login)[-1:]
-        attempt = next((it for it in newest if not it.evaluated), None)
+        attempt = next((it for it in newest if not it.is_judged), None)
     run = attempt.run if attempt else StudentRun(login="", name="", machine="")
     # As the roster has them now.
     run = replace(run, login=place.student.login, name=place.student.name, machine=place.name)
@@ -340,22 +347,20 @@ def _student_result(
 def _told(
     attempt: Attempt, before: Attempt | None, *, counted: Sequence[Attempt], scale: float
 ) -> HistoryAttempt:
-    checks = View(hints=Hints.NONE, audience=Audience.TEACHER).of_student(
-        attempt.run, language=FALLBACK
-    )
     made_anew = before is not None and _is_another(before.run.identity, attempt.run.identity)
     told = HistoryAttempt(
         at=attempt.at,
         machine=attempt.run.machine,
         identity=attempt.run.identity,
         made_anew=made_anew,
-        evaluated=bool(attempt.evaluated),
+        evaluated=attempt.is_judged,
         counts=any(it is attempt for it in counted),
         max_score=float(attempt.max_score),
         total_points=float(attempt.total_points),
-        outcome=checks.outcome,
+        is_weighed=attempt.is_weighed,
+        outcome=outcome_of(check.outcome for check in attempt.run.checks),
     )
-    if not attempt.evaluated:
+    if not attempt.is_judged:
         return told
     # What stood on another machine says nothing of what was done on this one.
     earlier = None if before is None or made_anew else before

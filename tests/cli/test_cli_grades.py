@@ -95,11 +95,12 @@ def test_grades_as_csv(lab: Lab, keep: Keep, world: Any) -> None:
         "score": "1",
         "max_score": "3",
         "total_points": "3",
+        "complete": "true",
         "attempts": "1",
         "at": AT.isoformat(),
         "feedback": "1/3 checks. Failed: Check 2; Check 3",
     }
-    assert [luis[key] for key in ("mark", "score", "max_score", "at", "feedback")] == [""] * 5
+    assert [luis[key] for key in ("mark", "score", "complete", "at", "feedback")] == [""] * 5
 
 
 def test_nothing_evaluated_is_4_and_no_mark_is_made_up(lab: Lab, keep: Keep, world: Any) -> None:

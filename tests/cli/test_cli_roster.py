@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from lab.errors import OK, USAGE
+from lab.errors import NOT_ALL_WELL, OK, USAGE
 
 Lab = Callable[..., Any]
 LISTED = "students: [{login: ana, name: Ana Núñez, email: ana@example.org}, luis, marta]"
@@ -111,3 +111,68 @@ def test_whoever_has_a_machine_keeps_it_when_a_namesake_joins(lab: Lab, world: A
         f"hello-{now[1]}": "missing",
         "hello-ana": "orphan",
     }
+
+
+UNO, DOS = "Ana Uno,ana@a.example\n", "Ana Dos,ana@b.example\n"
+
+
+def logins_in(lab: Lab) -> dict[str, str]:
+    rows = lab("roster", "check", "students.csv", "--format", "json").json["rows"]
+    return {row["name"]: row["login"] for row in rows}
+
+
+def test_logins_stay_when_the_machines_are_destroyed(lab: Lab, world: Any) -> None:
+    give_roster(world, f"name,email\n{UNO}")
+    assert lab("up").code == OK
+    give_roster(world, f"name,email\n{UNO}{DOS}")
+    assert lab("up").code == OK
+    before = logins_in(lab)
+    assert before["Ana Uno"] == "ana"
+
+    assert lab("destroy", "--yes").code == OK
+    assert world.guests == {}
+    assert logins_in(lab) == before
+    planned = {it["login"] for it in lab("plan", "--format", "json").json["machines"]}
+    assert planned == set(before.values())
+    graded = {it["login"] for it in lab("grades", "--format", "json").json["grades"]}
+    assert graded == set(before.values())
+
+    # Who leaves takes the login along, and whoever is left does not become `ana`.
+    give_roster(world, f"name,email\n{DOS}")
+    assert logins_in(lab) == {"Ana Dos": before["Ana Dos"]}
+    give_roster(world, f"name,email\n{UNO}{DOS}")
+    assert lab("up").code == OK
+    assert set(world.guests) == {f"hello-{login}" for login in before.values()}
+
+    # Orphans are forgotten no more than others.
+    give_roster(world, f"name,email\n{DOS}")
+    assert lab("destroy", "--orphans", "--yes").code == OK
+    give_roster(world, f"name,email\n{DOS}{UNO}")
+    assert logins_in(lab) == before
+
+
+def test_a_damaged_note_of_logins_is_told_and_a_lost_one_is_made_of_the_machines(
+    lab: Lab, world: Any
+) -> None:
+    give_roster(world, f"name,email\n{UNO}")
+    lab("up")
+    give_roster(world, f"name,email\n{UNO}{DOS}")
+    lab("up")
+    before, note = logins_in(lab), world.project / ".lab/state/logins.jsonl"
+    text = note.read_text(encoding="utf-8")
+
+    note.write_text("{" + text, encoding="utf-8")
+    for words in (
+        ("validate",),
+        ("plan",),
+        ("up",),
+        ("grades",),
+        ("roster", "check", "students.csv"),
+    ):
+        ran = lab(*words)
+        assert (ran.code, ran.out) == (NOT_ALL_WELL, "")
+        assert f"{note}:1 is damaged" in ran.said
+    note.unlink()
+    assert logins_in(lab) == before
+    assert lab("destroy", "--yes").code == OK
+    assert note.read_text(encoding="utf-8") == text

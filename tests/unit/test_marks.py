@@ -176,6 +176,32 @@ def test_an_attempt_in_which_checks_could_not_even_be_read_is_best_only_alone() 
     assert chosen([partial], Take.BEST) is partial
 
 
+def test_an_attempt_of_which_a_part_was_lost_is_not_complete() -> None:
+    """What stands for a lost part is worth nothing itself: nobody knows what it stands for."""
+    lost = check(3, "u", id="checks", step="", max_points=0.0)
+    run = student("pp")
+    made = a_run(replace(run, checks=(*run.checks, lost)))
+    [grade] = grades([place()], Book([made]), Marking())
+    assert (grade.mark, grade.is_weighed, grade.complete) == (10.0, False, False)
+    [found] = told([made]).attempts
+    assert (found.is_weighed, found.complete) == (False, False)
+    [lab] = View().of_labs(made.labs)
+    assert (lab.students[0].is_weighed, lab.students[0].complete) == (False, False)
+    for letters, complete in (("pp", True), ("pfb", True), ("pu", False), ("uu", False)):
+        [grade] = grades([place()], Book([a_run(student(letters))]), Marking())
+        assert grade.complete == complete, letters
+
+
+def test_an_attempt_that_saw_nothing_worth_points_replaces_none() -> None:
+    free, dear = check(1, "p", points=0.0, max_points=0.0), check(2, "u")
+    seen = replace(student(""), checks=(free, replace(dear, outcome=Outcome.PASSED, points=1.0)))
+    unseen, worthless = (replace(student(""), checks=it) for it in ((free, dear), (free,)))
+    made = [Attempt(at=AT, run=it) for it in (seen, unseen)]
+    assert counting(made) == (made[0],)
+    made = [Attempt(at=AT, run=it) for it in (worthless, worthless)]
+    assert counting(made) == tuple(made)
+
+
 def test_a_check_worth_nothing_that_is_unknown_spoils_no_attempt() -> None:
     whole, partial = attempts("pf", "pp")
     told = check(3, "u", max_points=0.0)

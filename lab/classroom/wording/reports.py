@@ -25,6 +25,10 @@ _SCORES: dict[str, dict[str, str]] = {
         "en": "{missing} of {total} points not evaluated",
         "es": "{missing} de {total} puntos sin evaluar",
     },
+    "reports.points_not_known": {
+        "en": "how many points there are in all is not known",
+        "es": "no se sabe cuántos puntos hay en total",
+    },
     "reports.of_points": {
         "en": "{missing} of {total} points",
         "es": "{missing} de {total} puntos",
