@@ -151,8 +151,9 @@ LOST = (Outcome.UNKNOWN, ())
         # Whatever a is: behind b it cannot hold.
         ({"a": LOST, "b": BROKE}, Outcome.BLOCKED, ("b",)),
         ({"a": BROKE, "b": LOST}, Outcome.BLOCKED, ("a",)),
-        # Not seen at all: it is run later, or does not exist.
-        ({"b": HELD}, Outcome.UNKNOWN, ("a",)),
+        # a was not read: it is run later, or does not exist, and may be hidden.
+        ({"b": LOST}, Outcome.UNKNOWN, ("b",)),
+        ({"b": BROKE}, Outcome.BLOCKED, ("b",)),
     ],
 )
 def test_a_check_behind_others_names_those_at_the_root(
@@ -161,6 +162,11 @@ def test_a_check_behind_others_names_those_at_the_root(
     found = behind_others(replace(SPEC, after=("a", "b")), known(**before))
     expected = FAILED if outcome is Outcome.BLOCKED else UNKNOWN
     assert found == replace(expected, outcome=outcome, blocked_by=roots, seconds=0.0)
+
+
+def test_a_check_behind_one_that_was_not_read_is_unknown() -> None:
+    found = behind_others(replace(SPEC, after=("a", "b")), known(b=HELD))
+    assert found == unknown(SPEC, say_in_all("checks.behind_unread"))
 
 
 def test_a_check_behind_others_that_hold_is_run() -> None:

@@ -25,6 +25,10 @@ TEXTS: dict[str, dict[str, str]] = {
         "en": "could not be evaluated: {ids}",
         "es": "no se pudo evaluar: {ids}",
     },
+    "checks.behind_unread": {
+        "en": "a check that it depends on could not be read",
+        "es": "no se pudo leer una comprobación de la que depende",
+    },
     "checks.does_not_hold": {
         "en": "the check's condition does not hold",
         "es": "la condición de la comprobación no se cumple",
