@@ -46,8 +46,9 @@ unset ENV BASH_ENV LD_PRELOAD LD_LIBRARY_PATH PYTHONPATH PYTHONHOME PYTHONSTARTU
 unset MAIL OLDPWD SUDO_COMMAND SUDO_GID SUDO_UID SUDO_USER
 umask 077; d=$(mktemp -d /run/lab.XXXXXX) || exit 1; trap 'rm -rf "$d"' EXIT
 cd /; umask 022; LC_ALL=C
-# In KB. An answer without end would take the memory that /run is in, and lab's shell with it.
-ulimit -f 16384
+# In KB. An answer without end would take the memory that /run is in, and lab's shell with it. It
+# holds for all that a command writes, and apt's lists are files of fifty megabytes.
+ulimit -f 262144
 echo ready
 n=0
 while read -r limit size; do
