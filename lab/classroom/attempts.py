@@ -16,6 +16,8 @@ class HistoryAttempt:
     Attributes:
         at: when it ended.
         machine: what Vagrant calls the machine.
+        name: who was verified, as the roster had them then.
+        anothers: that is another person than has the login now, so that it does not count.
         identity: which machine it was, of those that were made under that name; "" for not known.
         made_anew: it is not the machine of the attempt before.
         evaluated: anything could be; where nothing could it is no attempt, and does not count.
@@ -33,6 +35,8 @@ class HistoryAttempt:
 
     at: datetime
     machine: str
+    name: str = ""
+    anothers: bool = False
     identity: str = ""
     made_anew: bool = False
     evaluated: bool = True

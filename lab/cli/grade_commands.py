@@ -159,7 +159,8 @@ def _histories(
     Raises:
         UsageError: nobody is, or was, called so.
     """
-    from lab.workflow.marks import history_of, places_of
+    from lab.workflow.marks import places_of
+    from lab.workflow.student_history import history_of
 
     wanted_lab, _, login = target.rpartition("/")
     rostered = {(it.lab.name, it.student.login): it for it in places_of(classroom)}

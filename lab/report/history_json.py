@@ -27,6 +27,8 @@ def _attempt(attempt: HistoryAttempt) -> dict[str, object]:
     return {
         "at": attempt.at.isoformat(),
         "machine": attempt.machine,
+        "name": attempt.name,
+        "anothers": attempt.anothers,
         "identity": attempt.identity,
         "made_anew": attempt.made_anew,
         "evaluated": attempt.evaluated,

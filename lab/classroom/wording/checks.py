@@ -85,11 +85,20 @@ TEXTS: dict[str, dict[str, str]] = {
     },
     "checks.not_running": {
         "en": "the machine is {state}: lab up",
-        "es": "la máquina no está en marcha ({state}): lab up",
+        "es": "la máquina está {state}: lab up",
+    },
+    "checks.state_stopped": {"en": "stopped", "es": "parada"},
+    "checks.state_unknown": {
+        "en": "neither running nor stopped",
+        "es": "ni en marcha ni parada",
     },
     "checks.no_address": {
         "en": "the machine has no address",
         "es": "la máquina no tiene dirección",
     },
     "checks.hidden": {"en": "A hidden check", "es": "Una comprobación oculta"},
+    "checks.lost": {
+        "en": "Some checks could not be run",
+        "es": "Algunas comprobaciones no se pudieron hacer",
+    },
 }
