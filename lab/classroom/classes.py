@@ -61,12 +61,14 @@ class Lab(Frozen):
 class Classroom(Frozen):
     """Everything that a labs.yaml says; `path` is that file, absolute.
 
-    `notes` are what is worth a look on its rosters, each with its place.
+    `notes` are what is worth a look on its rosters, each with its place, and `warnings` whose
+    machine is somebody else's now, or is left.
     """
 
     path: Path
     labs: tuple[Lab, ...]
     notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     @property
     def folder(self) -> Path:

@@ -25,7 +25,7 @@ def load_classroom(path: Path, *, holders: Sequence[Holder] = ()) -> Classroom:
 
     Args:
         path: the labs.yaml.
-        holders: who has a machine already, and keeps its login when a namesake joins.
+        holders: who had which login, and keeps it when a namesake joins.
 
     Raises:
         ConfigError: there is none, or it or a roster has problems; `details` holds them all.
@@ -41,7 +41,25 @@ def load_classroom(path: Path, *, holders: Sequence[Holder] = ()) -> Classroom:
     problems = [*source.problems, *builder.problems]
     if problems:
         raise config_error(problems, hint=f"edit {problems[0].file}, then: lab validate")
-    return Classroom(path=path, labs=labs, notes=tuple(builder.notes))
+    return Classroom(
+        path=path, labs=labs, notes=tuple(builder.notes), warnings=tuple(builder.warnings)
+    )
+
+
+def labs_of_roster(labs_yaml: Path, roster: Path) -> frozenset[str]:
+    """The labs of a labs.yaml whose roster that file is; none where it says nothing of it."""
+    try:
+        source = yaml_source.read(labs_yaml, secret_keys=SECRET_KEYS)
+    except ConfigError:
+        return frozenset()
+    labs = source.data.get("labs") if isinstance(source.data, dict) else None
+    return frozenset(
+        str(name)
+        for name, entry in (labs.items() if isinstance(labs, dict) else ())
+        if isinstance(entry, dict)
+        and isinstance(named := entry.get("roster"), str)
+        and (labs_yaml.parent / named).resolve() == roster.resolve()
+    )
 
 
 class _Builder:
@@ -56,6 +74,7 @@ class _Builder:
         self._labs_of: dict[str, set[str]] = {}
         self.problems: list[Problem] = []
         self.notes: list[str] = []
+        self.warnings: list[str] = []
 
     def labs(self) -> tuple[Lab, ...]:
         """The labs that can be made, in the order of the file."""
@@ -148,6 +167,7 @@ class _Builder:
             return ()
         self.problems += read.problems
         self.notes += map(str, read.notes)
+        self.warnings += map(str, read.warnings)
         if not read.rows and not read.problems:
             self._note(location, f"{quoted(roster)} has a line of column names and no students")
         if not read.problems:

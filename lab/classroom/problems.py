@@ -67,6 +67,11 @@ def did_you_mean(word: str, options: Iterable[str]) -> str:
     return f"; did you mean `{close[0]}`?" if close else ""
 
 
+def listed(texts: Iterable[str]) -> str:
+    """Texts as a part of a sentence, each quoted."""
+    return ", ".join(map(quoted, texts))
+
+
 def quoted(text: str, *, limit: int = 60) -> str:
     """`text` in backticks, made safe for a terminal, cut when it is long."""
     cut = text if len(text) <= limit else text[: limit - 1] + "…"

@@ -16,7 +16,7 @@ from lab.classroom.roster_columns import (
     known_names,
     tells_who,
 )
-from lab.classroom.roster_entries import entries_of
+from lab.classroom.roster_entries import Entry, entries_of
 from lab.classroom.roster_logins import Holder, LoginSource, Settled, settle_logins
 from lab.classroom.roster_source import (
     MAX_BYTES,
@@ -72,6 +72,7 @@ class Roster:
         rows: the lines with a student, in their order.
         problems: what is wrong; with one of them nothing is made.
         notes: what is worth a look.
+        warnings: whose machine is somebody else's now, or is left: `lab up` says it too.
     """
 
     name: str
@@ -82,6 +83,7 @@ class Roster:
     rows: tuple[RosterRow, ...] = ()
     problems: tuple[Problem, ...] = ()
     notes: tuple[Problem, ...] = ()
+    warnings: tuple[Problem, ...] = ()
 
     @property
     def people(self) -> tuple[Person, ...]:
@@ -95,7 +97,7 @@ def scan_roster(path: Path, *, name: str, holders: Sequence[Holder] = ()) -> Ros
     Args:
         path: the file.
         name: what messages call it.
-        holders: who has a machine already, and keeps its login.
+        holders: who had which login, and keeps it.
 
     Raises:
         ConfigError: the file cannot be read at all.
@@ -132,17 +134,22 @@ def parse_roster(raw: bytes, *, name: str, holders: Sequence[Holder] = ()) -> Ro
         )
         return _refused(roster, [(header.line, why) for why in doubled or [nobody]])
     entries = entries_of(table.rows[at + 1 :], columns, width=len(header.cells))
-    rows = [_row(settled) for settled in settle_logins(entries, holders)]
+    settled = settle_logins(entries, holders)
+    rows = [_row(it) for it in settled]
     notes = [
         *_notes_of_columns(columns, header.line, titles=at),
+        *_notes_of_user_names(entries),
         *_notes_of_emails(columns, rows),
         *_notes_of_clashes(rows),
         *_notes_of_names(rows),
+        *((it.entry.line, text) for it in settled for text in it.notes),
     ]
+    warnings = [(it.entry.line, text) for it in settled for text in it.warnings]
     return replace(
         _refused(roster, [(row.person.line, row.problem) for row in rows if row.problem]),
         rows=tuple(rows),
         notes=tuple(Problem(file=name, line=line, text=text) for line, text in notes),
+        warnings=tuple(Problem(file=name, line=line, text=text) for line, text in warnings),
     )
 
 
@@ -194,6 +201,17 @@ def _notes_of_columns(
         if column.role is Role.UNKNOWN:
             ending = f"; {column.note}" if column.note else ""
             yield line, f"column {quoted(column.title)} is none that lab knows{ending}"
+
+
+def _notes_of_user_names(entries: Sequence[Entry]) -> Iterator[tuple[int, str]]:
+    lines = [entry.line for entry in entries if entry.passed_over and not entry.problem]
+    if lines:
+        # It may be the number of an identity card: it is not repeated.
+        yield (
+            lines[0],
+            f"the user name here{_and_on(lines[1:])} can be no login, which is made of the email or"
+            " the name instead",
+        )
 
 
 def _notes_of_emails(

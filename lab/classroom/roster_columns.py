@@ -167,6 +167,11 @@ def tells_who(cells: Sequence[str]) -> bool:
     return any(_ROLES.get(plain(cell)) in WHO for cell in cells)
 
 
+def is_login_column(columns: Sequence[Column]) -> bool:
+    """Whether logins come from a `login` column, and not from another program's user names."""
+    return any(it.role is Role.LOGIN and _RANKS[plain(it.title)] == 0 for it in columns)
+
+
 def columns_of(titles: Sequence[str]) -> tuple[tuple[Column, ...], list[str]]:
     """What each column is taken for, and what is wrong: two columns for the same.
 

@@ -10,15 +10,24 @@ from lab.classroom import logins
 from lab.classroom.fields import email as check_email
 from lab.classroom.fields import text as check_text
 from lab.classroom.problems import quoted
-from lab.classroom.roster_columns import Column, Role
+from lab.classroom.roster_columns import Column, Role, is_login_column
 from lab.classroom.roster_source import Row
 
 _LOGIN_CELL = re.compile(r"\w[-\w.]*")
+# DNI and NIE, the latter of which would do as a login.
+_IDENTITY_CARD = re.compile(r"[xyz]?\d{7,8}-?[a-z]", re.IGNORECASE)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """What one line says of a person; `login` is as it is written, `problem` what is wrong."""
+    """What one line says of a person.
+
+    Attributes:
+        login: as it is written, "" where it is another program's user name that can be no login.
+        problem: what is wrong with the line, "" for nothing.
+        is_strict: whether the login is the teacher's word: that of a `login` column.
+        passed_over: whether there is a user name that can be no login.
+    """
 
     line: int
     login: str
@@ -27,6 +36,8 @@ class Entry:
     id_number: str
     group: str
     problem: str = ""
+    is_strict: bool = False
+    passed_over: bool = False
 
     @property
     def wanted(self) -> str:
@@ -47,18 +58,32 @@ def _entry(row: Row, columns: Sequence[Column], width: int) -> Entry:
     # Only what a role names is ever looked at: a password stays where it is.
     cell = {it.role: row.cells[it.index] for it in columns if it.index < len(row.cells)}
     email, name = cell.get(Role.EMAIL, ""), _name(cell)
+    login = cell.get(Role.LOGIN, "")
+    is_strict = bool(login) and is_login_column(columns)
+    passed_over = bool(login) and not is_strict and not _is_user_name(login)
     identifier = cell.get(Role.IDENTIFIER, "")
-    if not email and Role.EMAIL not in cell and "@" in identifier:
-        email = identifier
+    if Role.EMAIL not in cell:
+        email = next((text for text in (identifier, "" if is_strict else login) if "@" in text), "")
     entry = Entry(
         line=row.line,
-        login=cell.get(Role.LOGIN, ""),
+        login="" if passed_over else login,
         name=name or ("" if identifier == email else identifier),
         email=email,
         id_number=cell.get(Role.ID_NUMBER, ""),
         group=cell.get(Role.GROUP, ""),
+        is_strict=is_strict,
+        passed_over=passed_over,
     )
     return replace(entry, problem=_ragged(row.cells, width) or _problem(entry))
+
+
+def _is_user_name(text: str) -> bool:
+    """Whether another program's user name can be a login: not an email, nor an identity card's."""
+    return (
+        bool(_LOGIN_CELL.fullmatch(text))
+        and not _IDENTITY_CARD.fullmatch(text)
+        and not logins.login_problem(logins.fold(text))
+    )
 
 
 def _name(cell: dict[Role, str]) -> str:

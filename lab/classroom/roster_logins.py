@@ -1,20 +1,20 @@
-"""Who on a roster gets which login, so that nobody loses the machine that is theirs.
+"""Who on a roster gets which login, so that nobody loses the machine and the marks that are theirs.
 
 A login depends on the person alone, and where two want the same one, on both: each gets a suffix
-out of their own data, in whatever order they stand. Whoever has a machine already keeps its login,
-even when a namesake joins, and so only the new one gets a suffix.
+out of their own data, in whatever order they stand. Whoever had a login already keeps it, even when
+a namesake joins, and so only the new one gets a suffix.
 """
 
 from __future__ import annotations
 
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from lab.classroom import logins
-from lab.classroom.problems import quoted
+from lab.classroom.problems import listed, quoted
 from lab.classroom.roster_entries import Entry
 
 
@@ -24,18 +24,22 @@ class LoginSource(StrEnum):
     COLUMN = "login"
     EMAIL = "email"
     NAME = "name"
-    MACHINE = "machine"
+    KEPT = "kept"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Holder:
-    """Somebody who has a machine in a lab already; what nobody noted of them is empty."""
+    """Somebody who had a login in a lab already; what nobody noted of them is empty.
+
+    `has_machine` says whether there still is the machine that they had it on.
+    """
 
     lab: str
     login: str
     name: str = ""
     email: str = ""
     id_number: str = ""
+    has_machine: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +52,8 @@ class Settled:
         source: where it comes from.
         clashed: the login that it would be, had nobody else wanted it; "" if it is that.
         problem: what is wrong with the line, "" for nothing.
+        warnings: whose machine is somebody else's now, or is left.
+        notes: what else is worth a look.
     """
 
     entry: Entry
@@ -55,6 +61,8 @@ class Settled:
     source: LoginSource = LoginSource.NAME
     clashed: str = ""
     problem: str = ""
+    warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def settle_logins(entries: Sequence[Entry], holders: Sequence[Holder]) -> tuple[Settled, ...]:
@@ -62,30 +70,33 @@ def settle_logins(entries: Sequence[Entry], holders: Sequence[Holder]) -> tuple[
 
     Args:
         entries: the lines of a roster.
-        holders: who has a machine, in the labs of that roster.
+        holders: who had which login, in the labs of that roster.
     """
     good = [entry for entry in entries if not entry.problem]
-    held = _held_logins(good, holders)
-    written = {entry.wanted for entry in good if entry.login}
+    known_again = _known_again(good, holders)
+    held = {line: {it.login for it in found} for line, found in known_again.items()}
+    written = {entry.wanted for entry in good if entry.is_strict}
     kept = {
         entry.line: _best(held[entry.line] - written, entry)
         for entry in good
-        if not entry.login and held[entry.line] - written
+        if not entry.is_strict and held[entry.line] - written
     }
     wanted = [kept.get(entry.line, entry.wanted) for entry in good]
-    given = [bool(entry.login) or entry.line in kept for entry in good]
     settled = logins.settle(
         wanted,
-        given=given,
+        given=[entry.is_strict or entry.line in kept for entry in good],
         own=_own(good),
-        taken=_left_behind(good, holders, set().union(*held.values())),
+        # What somebody had is given to nobody else, even when they have left.
+        taken={holder.login for holder in holders if _is_known(holder)},
     )
     found = {
         entry.line: Settled(
             entry=entry,
             login=login,
-            source=LoginSource.MACHINE if entry.line in kept else _source(entry),
+            source=LoginSource.KEPT if entry.line in kept else _source(entry),
             clashed=want if want != login else "",
+            warnings=tuple(_warnings(entry, login, known_again[entry.line], holders)),
+            notes=tuple(_notes(entry, known_again, holders)),
         )
         for entry, want, login in zip(good, wanted, settled, strict=True)
     }
@@ -106,12 +117,55 @@ def _one_each(entries: Sequence[Entry], found: dict[int, Settled]) -> Sequence[S
 
 
 def _same_login(row: Settled, other: Settled) -> str:
-    if row.source is LoginSource.COLUMN or row.entry.name != other.entry.name:
-        return f"{quoted(row.login)} is also the login of line {other.entry.line}"
+    if row.entry.login or row.entry.name != other.entry.name:
+        return f"{quoted(row.clashed or row.login)} is also the login of line {other.entry.line}"
     return (
-        f"{quoted(row.entry.name)} is on line {other.entry.line} already: an email each, or a"
-        " `login` column, would tell them apart"
+        f"{quoted(row.entry.name)} is on line {other.entry.line} already: an email or an id number"
+        " each, or a `login` column, would tell them apart"
     )
+
+
+def _warnings(
+    entry: Entry, login: str, before: Sequence[Holder], holders: Sequence[Holder]
+) -> Iterator[str]:
+    """Where a `login` column parts a student from a machine, or gives them somebody else's."""
+    had = sorted({it.login for it in before})
+    if had and login not in had:
+        name = quoted(entry.name or entry.email or login)
+        machine = "machine and marks" if any(it.has_machine for it in before) else "marks"
+        yield (
+            f"{name} had the login {listed(had)}, and is now {quoted(login)}: the {machine} of"
+            f" before stay with {listed(had)}"
+        )
+    others = [
+        it
+        for it in holders
+        if entry.is_strict and it.login == login and it.has_machine and _is_other(entry, it)
+    ]
+    if others:
+        names = dict.fromkeys(it.name if it.name != login else it.email for it in others)
+        places = " ".join(sorted(f"{it.lab}/{login}" for it in others))
+        yield (
+            f"{quoted(login)} was the login of {listed([name or login for name in names])}, whose"
+            f" machine and work are still there; to begin afresh: lab destroy {places}"
+        )
+
+
+def _notes(
+    entry: Entry, known_again: Mapping[int, Sequence[Holder]], holders: Sequence[Holder]
+) -> Iterator[str]:
+    """Who has an id number that another had: a slip of the teacher's, or another name."""
+    if known_again[entry.line] or not entry.id_number:
+        return
+    taken = {id(it) for found in known_again.values() for it in found}
+    for holder in holders:
+        if _id_number(holder) == _id_number(entry) and id(holder) not in taken:
+            yield (
+                f"the id number is that of {quoted(holder.name)}, who had the login"
+                f" {quoted(holder.login)}, and neither name nor email agrees: this is taken for"
+                " somebody else; if it is not, write that login into a `login` column"
+            )
+            return
 
 
 def _source(entry: Entry) -> LoginSource:
@@ -127,47 +181,72 @@ def _best(held: set[str], entry: Entry) -> str:
     return entry.wanted if entry.wanted in held else min(held)
 
 
-def _held_logins(entries: Sequence[Entry], holders: Sequence[Holder]) -> dict[int, set[str]]:
-    """The logins of the machines that each entry's person has, by its line.
+def _known_again(entries: Sequence[Entry], holders: Sequence[Holder]) -> dict[int, list[Holder]]:
+    """What is noted of each entry's person, by its line.
 
-    A person is the same by email, else by id number, else by name: the latter only where an email
-    is not known on both sides, or the login would be the same, as after a change of the school's
-    domain.
+    A person is the same by email, else by id number where nothing speaks against it, else by name:
+    the latter only where id numbers do not differ and an email is not known on both sides, or the
+    login would be the same, as after a change of the school's domain.
     """
-    held: dict[int, set[str]] = {entry.line: set() for entry in entries}
+    found: dict[int, list[Holder]] = {entry.line: [] for entry in entries}
     free = list(holders)
-    for key in (_email, _id_number, _name):
+    # Of two whose names differ in their Unicode form alone each is told as it is written.
+    ways = (
+        (_email, _always),
+        (_id_number, _is_same),
+        (_name_as_written, _may_be),
+        (_name, _may_be),
+    )
+    for key, may_be in ways:
         lines: dict[str, list[Entry]] = {}
         for entry in entries:
             # What tells a person better has told them already.
-            if not held[entry.line]:
+            if not found[entry.line]:
                 lines.setdefault(key(entry), []).append(entry)
         for holder in list(free):
             same = lines.get(key(holder), []) if key(holder) else []
-            # Of two that are alike nobody knows whose machine it is.
-            if len(same) == 1 and (key is not _name or _may_be(same[0], holder)):
-                held[same[0].line].add(holder.login)
+            # Of two that are alike nobody knows whose login it is.
+            if len(same) == 1 and may_be(same[0], holder):
+                found[same[0].line].append(holder)
                 free.remove(holder)
-    return held
+    return found
+
+
+def _always(_entry: Entry, _holder: Holder) -> bool:
+    return True
+
+
+def _is_same(entry: Entry, holder: Holder) -> bool:
+    return not _is_other(entry, holder)
 
 
 def _may_be(entry: Entry, holder: Holder) -> bool:
-    both_known = bool(entry.email and holder.email)
-    return not both_known or entry.wanted == holder.login
+    """Whether two of the same name may be the same."""
+    if _differ(_id_number, entry, holder):
+        return False
+    return not _differ(_email, entry, holder) or entry.wanted == holder.login
 
 
-def _left_behind(entries: Sequence[Entry], holders: Sequence[Holder], held: set[str]) -> set[str]:
-    """The logins of machines whose students have left, and that somebody else would be given."""
-    wanting: dict[str, list[Entry]] = {}
-    for entry in entries:
-        wanting.setdefault(entry.wanted, []).append(entry)
-    return {
-        holder.login
-        for holder in holders
-        if holder.login not in held
-        and holder.email
-        and any(entry.email and not entry.login for entry in wanting.get(holder.login, []))
-    }
+def _is_other(entry: Entry, holder: Holder) -> bool:
+    """Whether something speaks against their being the same."""
+    if _email(entry) and _email(entry) == _email(holder):
+        return False
+    if _differ(_id_number, entry, holder):
+        return True
+    if entry.name and holder.name and holder.name != holder.login:
+        same_id = _id_number(entry) and _id_number(holder)
+        key = _loose_name if same_id else _name
+        return key(entry) != key(holder)
+    return _differ(_email, entry, holder)
+
+
+def _differ(key: _Key, entry: Entry, holder: Holder) -> bool:
+    return bool(key(entry) and key(holder)) and key(entry) != key(holder)
+
+
+def _is_known(holder: Holder) -> bool:
+    """Whether anything is noted by which they are told: on a list of logins that is the name."""
+    return bool(holder.email or holder.id_number or (holder.name and holder.name != holder.login))
 
 
 def _own(entries: Sequence[Entry]) -> list[tuple[str, ...]]:
@@ -178,6 +257,8 @@ def _own(entries: Sequence[Entry]) -> list[tuple[str, ...]]:
         if entry.email
         else (_composed(entry.name),)
         if named[_name(entry)] == 1
+        else (_composed(entry.name), _id_number(entry))
+        if entry.id_number
         else (_composed(entry.name), entry.name)
         for entry in entries
     ]
@@ -201,3 +282,11 @@ def _id_number(known: Known) -> str:
 
 def _name(known: Known) -> str:
     return _composed(known.name)
+
+
+def _name_as_written(known: Known) -> str:
+    return known.name
+
+
+def _loose_name(known: Known) -> str:
+    return logins.fold(known.name) or _name(known)

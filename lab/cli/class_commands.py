@@ -21,6 +21,7 @@ from lab.errors import INTERRUPTED, NOT_ALL_WELL, UsageError
 
 if TYPE_CHECKING:
     from lab.classroom.results import MachineOutcome
+    from lab.workflow.project import Project
     from lab.workflow.run import UpOptions
 
 Recreate = Annotated[
@@ -79,9 +80,11 @@ def validate(file: options.File = LABS_YAML) -> None:
     from lab.classroom.config import load_classroom
     from lab.classroom.guide import load_guide
     from lab.system.files import LabFolder
-    from lab.workflow.records import all_holders
+    from lab.workflow.holders import all_holders
 
     classroom = load_classroom(file, holders=all_holders(LabFolder(file.absolute().parent)))
+    for warning in classroom.warnings:
+        options.tell(f"warning: {warning}")
     for note in classroom.notes:
         options.tell(f"note: {note}")
     for lab in classroom.labs:
@@ -228,6 +231,14 @@ def bake(
         typer.echo(f"{box} is ready.", err=True)
 
 
+def _tell_of(project: Project) -> None:
+    """Say what is to be known before anything is done to the machines."""
+    if project.moved_from:
+        options.tell(f"This class was moved here from {project.moved_from}.")
+    for warning in project.classroom.warnings:
+        options.tell(f"warning: {warning}")
+
+
 def _show_plan(
     targets: list[str] | None,
     file: Path,
@@ -288,8 +299,7 @@ def _bring_up(
     check_steps(machines, wanted.only)
     with options.locked(file, operation, wait), options.progress() as live:
         project = options.project_of(file, for_boot=True)
-        if project.moved_from:
-            typer.echo(f"This class was moved here from {project.moved_from}.", err=True)
+        _tell_of(project)
         machines = select(project.machines, targets or ())
         if retry_failed:
             machines = unfinished(project, machines, observer=live, jobs=wanted.jobs)

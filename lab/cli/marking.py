@@ -109,7 +109,7 @@ def class_of(file: Path) -> tuple[Classroom, LabFolder]:
     """
     from lab.classroom.config import load_classroom
     from lab.system.files import LabFolder
-    from lab.workflow.records import all_holders
+    from lab.workflow.holders import all_holders
 
     folder = LabFolder(file.absolute().parent)
     return load_classroom(file, holders=all_holders(folder)), folder

@@ -22,18 +22,22 @@ def check(
 ) -> None:
     """Show how a roster is understood, column by column and row by row; writes nothing.
 
-    There need not be a labs.yaml. Where there is one, students who have machines already keep
-    their logins. Exit code 2 when the roster has problems.
+    There need not be a labs.yaml. Where there is one, students keep the logins that they had in
+    the labs of this roster, or in any where it names none. Exit code 2 when the roster has
+    problems.
 
     Example: lab roster check students.csv
 
     Example: lab roster check students.csv --format json
     """
+    from lab.classroom.config import labs_of_roster
     from lab.classroom.roster import scan_roster
     from lab.system.files import LabFolder
-    from lab.workflow.records import all_holders
+    from lab.workflow.holders import all_holders
 
     holders = all_holders(LabFolder(file.absolute().parent))
+    if labs := labs_of_roster(file.absolute(), roster.absolute()):
+        holders = tuple(holder for holder in holders if holder.lab in labs)
     found = scan_roster(roster, name=str(roster), holders=holders)
     if output is Format.JSON:
         from lab.report.roster_json import roster_json

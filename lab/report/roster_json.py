@@ -23,6 +23,7 @@ def roster_json(roster: Roster) -> str:
             "rows": [_row(row) for row in roster.rows],
             "students": len(roster.people),
             "problems": _told(roster.problems),
+            "warnings": _told(roster.warnings),
             "notes": _told(roster.notes),
         }
     )

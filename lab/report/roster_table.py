@@ -28,9 +28,11 @@ def roster_table(roster: Roster, *, console: Console) -> None:
         console.print()
     for problem in roster.problems:
         console.print(block(str(problem), indent=0, style="red"))
+    for warning in roster.warnings:
+        console.print(block(f"warning: {warning}", indent=0, style="yellow"))
     for note in roster.notes:
         console.print(block(f"note: {note}", indent=0, style="yellow"))
-    if roster.problems or roster.notes:
+    if roster.problems or roster.warnings or roster.notes:
         console.print()
     count = f"{amount(len(roster.people), 'student')}, {amount(len(roster.problems), 'problem')}"
     console.print(Text(count, style="bold"))

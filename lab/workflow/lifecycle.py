@@ -10,6 +10,7 @@ from lab.machines.fleet import Machine
 from lab.machines.vagrant import Vagrant
 from lab.system.files import remove_tree
 from lab.workflow.files import write_vagrantfile
+from lab.workflow.holders import note_holders
 from lab.workflow.observer import Observer
 from lab.workflow.project import Project
 from lab.workflow.reconcile import find, orphans_of
@@ -51,6 +52,8 @@ def halt(project: Project, machines: Sequence[Machine], *, observer: Observer) -
 def destroy(project: Project, machines: Sequence[Machine], *, observer: Observer) -> list[str]:
     """Remove machines with all that is on them, and what lab keeps of them.
 
+    Who had which login stays noted, as marks do.
+
     Returns:
         The names of those that there were.
 
@@ -66,6 +69,7 @@ def destroy(project: Project, machines: Sequence[Machine], *, observer: Observer
     if there:
         write_vagrantfile(project)
         _destroy_through_vagrant(project, there)
+    note_holders(project.folder)
     for machine in machines:
         _forget(project, machine.name)
     for machine in there:
@@ -87,6 +91,7 @@ def destroy_orphans(project: Project, names: Collection[str], *, observer: Obser
     """
     orphans = {name: it for name, it in orphans_of(project).items() if name in names}
     observer.started(len(orphans), "destroying orphans")
+    note_holders(project.folder)
     for name, container in orphans.items():
         project.provider.remove(container)
         _forget(project, name)

@@ -22,7 +22,8 @@ from lab.machines.providers import provider_named
 from lab.machines.providers.base import Provider
 from lab.machines.steps import read_contents
 from lab.system.files import LabFolder, read_json, write_json
-from lab.workflow.records import all_holders, all_records
+from lab.workflow.holders import all_holders
+from lab.workflow.records import all_records
 
 PROJECT_FILE = "project.json"
 

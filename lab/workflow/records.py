@@ -11,7 +11,6 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
-from lab.classroom.roster_logins import Holder
 from lab.errors import LabError
 from lab.machines.fleet import Machine
 from lab.system.files import LabFolder, read_json, remove, write_json
@@ -46,7 +45,8 @@ class MachineRecord:
         failed_step: the step that failed, "" where it was not a step that did.
         steps: the digest of each step that stood.
         variables: a short digest of each variable that the steps had.
-        name: the student's, by which they are known again on the roster; so are the next two.
+        name: the student's. This and the next two tell who has the login where the note of all
+            logins (`lab.workflow.holders`) was lost.
         email: theirs, "" for none.
         id_number: theirs, "" for none.
     """
@@ -95,14 +95,6 @@ def all_records(folder: LabFolder) -> dict[str, MachineRecord]:
     """
     paths = sorted((folder.state / "machines").glob("*.json"))
     return {path.stem: record for path in paths if (record := _from(path)) is not None}
-
-
-def all_holders(folder: LabFolder) -> tuple[Holder, ...]:
-    """Who has a machine, and under which login."""
-    return tuple(
-        Holder(lab=it.lab, login=it.login, name=it.name, email=it.email, id_number=it.id_number)
-        for it in all_records(folder).values()
-    )
 
 
 def write_record(folder: LabFolder, record: MachineRecord) -> None:

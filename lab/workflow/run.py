@@ -14,6 +14,7 @@ from lab.machines.fleet import Machine
 from lab.machines.kit import StepsOutcome
 from lab.system import parallel, process
 from lab.workflow.boot import Boot
+from lab.workflow.holders import note_holders
 from lab.workflow.observer import Observer
 from lab.workflow.prepare import Refusal
 from lab.workflow.project import Project
@@ -138,6 +139,8 @@ class Run:
 
     def _beforehand(self, machines: Sequence[Machine]) -> dict[str, MachineOutcome]:
         """What becomes of machines that are not begun; and those that are, are noted as begun."""
+        left_out = self.refused.keys() | self.failures.keys()
+        note_holders(self.project.folder, [it for it in machines if it.name not in left_out])
         # Before anything is made: who comes after a crash knows then whose it is.
         for machine in self.boot.waiting:
             write_record(self.project.folder, self._record(machine))

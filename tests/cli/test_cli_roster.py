@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from lab.errors import OK, USAGE
+from lab.errors import NOT_ALL_WELL, OK, USAGE
 
 Lab = Callable[..., Any]
 LISTED = "students: [{login: ana, name: Ana Núñez, email: ana@example.org}, luis, marta]"
@@ -87,7 +87,7 @@ def test_whoever_has_a_machine_keeps_it_when_a_namesake_joins(lab: Lab, world: A
     told = lab("roster", "check", "students.csv", "--format", "json").json
     assert [(it["name"], it["login_from"], it["clashed"]) for it in told["rows"]] == [
         ("Ana Ruiz", "email", "ana"),
-        ("Ana Gil", "machine", None),
+        ("Ana Gil", "kept", None),
     ]
     logins = [row["login"] for row in told["rows"]]
     rows = lab("up", "--format", "json").json["machines"]
@@ -111,3 +111,102 @@ def test_whoever_has_a_machine_keeps_it_when_a_namesake_joins(lab: Lab, world: A
         f"hello-{now[1]}": "missing",
         "hello-ana": "orphan",
     }
+
+
+UNO, DOS = "Ana Uno,ana@a.example\n", "Ana Dos,ana@b.example\n"
+
+
+def logins_in(lab: Lab) -> dict[str, str]:
+    rows = lab("roster", "check", "students.csv", "--format", "json").json["rows"]
+    return {row["name"]: row["login"] for row in rows}
+
+
+def test_logins_stay_when_the_machines_are_destroyed(lab: Lab, world: Any) -> None:
+    give_roster(world, f"name,email\n{UNO}")
+    assert lab("up").code == OK
+    give_roster(world, f"name,email\n{UNO}{DOS}")
+    assert lab("up").code == OK
+    before = logins_in(lab)
+    assert before["Ana Uno"] == "ana"
+
+    assert lab("destroy", "--yes").code == OK
+    assert world.guests == {}
+    assert logins_in(lab) == before
+    planned = {it["login"] for it in lab("plan", "--format", "json").json["machines"]}
+    assert planned == set(before.values())
+    graded = {it["login"] for it in lab("grades", "--format", "json").json["grades"]}
+    assert graded == set(before.values())
+
+    # Who leaves takes the login along, and whoever is left does not become `ana`.
+    give_roster(world, f"name,email\n{DOS}")
+    assert logins_in(lab) == {"Ana Dos": before["Ana Dos"]}
+    give_roster(world, f"name,email\n{UNO}{DOS}")
+    assert lab("up").code == OK
+    assert set(world.guests) == {f"hello-{login}" for login in before.values()}
+
+    # Orphans are forgotten no more than others.
+    give_roster(world, f"name,email\n{DOS}")
+    assert lab("destroy", "--orphans", "--yes").code == OK
+    give_roster(world, f"name,email\n{DOS}{UNO}")
+    assert logins_in(lab) == before
+
+
+def test_who_had_a_login_in_another_lab_s_roster_is_nobody_here(lab: Lab, world: Any) -> None:
+    give_roster(world, f"name,email\n{UNO}")
+    labs = (world.project / "labs.yaml").read_text(encoding="utf-8")
+    of_hello = labs.partition("  hello:\n")[2]
+    more = "  other:\n" + of_hello.replace("students.csv", "others.csv")
+    (world.project / "labs.yaml").write_text(labs + more, encoding="utf-8")
+    (world.project / "others.csv").write_text(f"name,email\n{DOS}", encoding="utf-8")
+    assert lab("up").code == OK
+    assert set(world.guests) == {"hello-ana", "other-ana"}
+    for name in ("students.csv", "./others.csv"):
+        told = lab("roster", "check", name, "--format", "json").json
+        assert [(it["login"], it["login_from"]) for it in told["rows"]] == [("ana", "kept")]
+    # A list that labs.yaml does not name yet may be for any of them.
+    (world.project / "new.csv").write_text("name,email\nAna,ana@c.example\n", encoding="utf-8")
+    [row] = lab("roster", "check", "new.csv", "--format", "json").json["rows"]
+    assert row["login"].startswith("ana-")
+
+
+def test_a_seat_that_goes_to_somebody_else_is_told_until_up(lab: Lab, world: Any) -> None:
+    give_roster(world, "login,name\npc01,Ana Vieja\n")
+    assert lab("up").code == OK
+    give_roster(world, "login,name\npc01,Ben Nuevo\n")
+    warning = (
+        "warning: students.csv:2: `pc01` was the login of `Ana Vieja`, whose machine and work are"
+        " still there; to begin afresh: lab destroy hello/pc01"
+    )
+    assert warning in lab("roster", "check", "students.csv").said
+    assert lab("validate").err == f"{warning}\n"
+    assert warning in lab("up").said
+    # Now it is theirs.
+    assert lab("validate").err == ""
+    assert (lab("up").code, set(world.guests)) == (OK, {"hello-pc01"})
+
+
+def test_a_damaged_note_of_logins_is_told_and_a_lost_one_is_made_of_the_machines(
+    lab: Lab, world: Any
+) -> None:
+    give_roster(world, f"name,email\n{UNO}")
+    lab("up")
+    give_roster(world, f"name,email\n{UNO}{DOS}")
+    lab("up")
+    before, note = logins_in(lab), world.project / ".lab/state/logins.jsonl"
+    text = note.read_text(encoding="utf-8")
+
+    note.write_text("{" + text, encoding="utf-8")
+    for words in (
+        ("validate",),
+        ("plan",),
+        ("up",),
+        ("grades",),
+        ("roster", "check", "students.csv"),
+    ):
+        ran = lab(*words)
+        assert (ran.code, ran.out) == (NOT_ALL_WELL, "")
+        assert f"{note}:1 is damaged" in ran.said
+    note.unlink()
+    assert logins_in(lab) == before
+    assert lab("destroy", "--yes").code == OK
+    assert note.read_text(encoding="utf-8") == text

@@ -168,7 +168,8 @@ def test_namesakes_have_logins_that_do_not_depend_on_the_order() -> None:
 
 def test_the_same_person_twice_is_a_problem() -> None:
     assert told("name\nAna\nAna\n") == [
-        "s.csv:3: `Ana` is on line 2 already: an email each, or a `login` column, would tell them apart"
+        "s.csv:3: `Ana` is on line 2 already: an email or an id number each, or a `login` column,"
+        " would tell them apart"
     ]
 
 
@@ -248,6 +249,46 @@ def test_namesakes_and_missing_emails_are_worth_a_look() -> None:
         "s.csv:4: no email here, nor on 5: marks for Moodle need one",
         "s.csv:3: `ana` is on lines 2, 3",
     ]
+
+
+def test_of_two_with_one_name_the_id_number_tells_who_is_who() -> None:
+    rows = ["Ana Gil,1", "Ana Gil,2", "Luis,3"]
+    logins = {it.id_number: it.login for it in people("\n".join(["name,id number", *rows]))}
+    assert len(set(logins.values())) == 3
+    assert all(login.startswith("ana-gil-") for login in (logins["1"], logins["2"]))
+    rows.reverse()
+    again = {it.id_number: it.login for it in people("\n".join(["name,id number", *rows]))}
+    assert again == logins
+    assert len(told("name,id number\nAna,1\nAna,1\n")) == 1
+
+
+@pytest.mark.parametrize("login", ["ana@x.es", "12345678z", "X1234567L", "4nton", "root", "a b"])
+def test_a_user_name_that_can_be_no_login_is_passed_over_and_told(login: str) -> None:
+    text = f"username,name,email\n{login},Ana Núñez,a.n@x.org\neva,Eva,e@x.org\n"
+    assert [it.login for it in people(text)] == ["a-n", "eva"]
+    assert notes(text) == [
+        "s.csv:2: the user name here can be no login, which is made of the email or the name"
+        " instead"
+    ]
+    assert [it.login for it in people(f"github_username,name\n{login},Ana\n")] == ["ana"]
+
+
+def test_what_stands_in_a_login_column_is_the_teacher_s_word() -> None:
+    text = "login,name\n4nton,Anton\nx1234567l,Ana\n"
+    assert len(told(text)) == 1
+    assert people(text.replace("4nton", "anton"))[1].login == "x1234567l"
+
+
+def test_a_user_name_that_is_an_email_will_do_as_one() -> None:
+    [ana] = people("username\nana.n@x.org\n")
+    assert (ana.login, ana.email) == ("ana-n", "ana.n@x.org")
+
+
+def test_two_with_the_same_user_name_are_told_apart_by_the_rest() -> None:
+    first, second = people("username,email\nana,a@x.org\nana,b@x.org\n")
+    assert first.login != second.login
+    assert first.login.startswith("ana-")
+    assert told("username\nana\nana\n") == ["s.csv:3: `ana` is also the login of line 2"]
 
 
 NAMES = st.text(alphabet=st.characters(exclude_categories=("Cs", "Cc", "Zl", "Zp")), max_size=20)

@@ -6,6 +6,7 @@ import csv
 import io
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -63,15 +64,23 @@ def test_the_machine_of_somebody_who_has_left_is_nobody_else_s() -> None:
     [
         ("Ana Gil", "ANA@example.org", ""),
         ("Ana Gil Soto", "ana@example.org", "9"),
-        ("Ana G.", "agil@example.org", "1"),
+        ("Ana Gil", "agil@example.org", "1"),
+        ("Ána  GIL", "agil@example.org", "1"),
         ("Ana Gil", "", ""),
         ("Ana Gil", "ana@school.example.org", ""),
     ],
-    ids=["capitals", "email", "id number", "name alone", "the school's new domain"],
+    ids=[
+        "capitals",
+        "email",
+        "id number",
+        "loose name",
+        "name alone",
+        "the school's new domain",
+    ],
 )
 def test_somebody_is_known_again(row: Row) -> None:
     roster = roster_of([row], HELD)
-    assert [(it.person.login, it.source) for it in roster.rows] == [("ana", LoginSource.MACHINE)]
+    assert [(it.person.login, it.source) for it in roster.rows] == [("ana", LoginSource.KEPT)]
 
 
 def test_somebody_with_another_email_is_somebody_else() -> None:
@@ -102,6 +111,92 @@ def test_who_has_machines_under_two_logins_keeps_the_one_that_is_theirs_by_natur
     more = [*HELD, Holder(lab="files", login="anagil", name="Ana Gil", email="ana@example.org")]
     assert logins_of([ANA], more) == ["ana"]
     assert logins_of([("Ana Gil", "a.gil@example.org", "1")], more) == ["ana"]
+
+
+EVA = ("Eva Sol", "eva@example.org", "1")
+
+
+def test_an_id_number_alone_makes_nobody_the_other() -> None:
+    roster = roster_of([EVA], HELD)
+    assert [it.login for it in roster.people] == ["eva"]
+    assert [str(note) for note in roster.notes] == [
+        "s.csv:2: the id number is that of `Ana Gil`, who had the login `ana`, and neither name nor"
+        " email agrees: this is taken for somebody else; if it is not, write that login into a"
+        " `login` column"
+    ]
+    # Of who is there too, nothing need be said.
+    assert roster_of([EVA, ANA], HELD).notes == ()
+
+
+@pytest.mark.parametrize(
+    ("left", "comes"),
+    [
+        (Holder(lab="web", login="jose-perez", name="José Pérez"), ("Jose Pérez", "", "")),
+        (HELD[0], ("Ana", "", "")),
+        (Holder(lab="web", login="ana-gil", name="Ana Gil", id_number="1"), ("Ana Gil", "", "2")),
+        (Holder(lab="web", login="ana", name="Ana Gil"), ("Ana Ruiz", "ana@example.org", "")),
+    ],
+)
+def test_what_somebody_had_is_given_to_nobody_else(left: Holder, comes: Row) -> None:
+    [login] = logins_of([comes], [left])
+    assert login.startswith(f"{left.login}-")
+
+
+def test_who_has_gone_on_to_another_login_leaves_the_old_one_to_nobody() -> None:
+    text = "login,name,email\nanalo99,Ana Gil,ana@example.org\n,Ana Ruiz,ana@example.com\n"
+    roster = parse_roster(text.encode(), name="s.csv", holders=HELD)
+    assert roster.people[0].login == "analo99"
+    assert roster.people[1].login.startswith("ana-")
+
+
+def test_a_login_of_which_nothing_else_is_known_is_that_of_whoever_is_called_so() -> None:
+    assert logins_of([ANA], [Holder(lab="web", login="ana", name="ana")]) == ["ana"]
+
+
+def test_only_a_login_column_goes_before_a_login_that_is_held() -> None:
+    for column in ("username", "github_username"):
+        text = f"{column},name,email\nanalo99,Ana Gil,ana@example.org\n"
+        roster = parse_roster(text.encode(), name="s.csv", holders=HELD)
+        assert [it.login for it in roster.people] == ["ana"]
+        assert roster.warnings == ()
+    text = "login,name,email\nanalo99,Ana Gil,ana@example.org\n"
+    roster = parse_roster(text.encode(), name="s.csv", holders=HELD)
+    assert [it.login for it in roster.people] == ["analo99"]
+    assert [str(it) for it in roster.warnings] == [
+        "s.csv:2: `Ana Gil` had the login `ana`, and is now `analo99`: the marks of before stay"
+        " with `ana`"
+    ]
+
+
+SEAT = Holder(lab="web", login="pc01", name="Ana Vieja", has_machine=True)
+
+
+def test_a_seat_that_goes_to_somebody_else_is_told_while_its_machine_is_there() -> None:
+    def warnings(text: str, *holders: Holder) -> list[str]:
+        raw = f"login,name,email\n{text}\n".encode()
+        return [str(it) for it in parse_roster(raw, name="s.csv", holders=holders).warnings]
+
+    other = replace(SEAT, lab="files")
+    assert warnings("pc01,Ben Nuevo,", SEAT, other) == [
+        "s.csv:2: `pc01` was the login of `Ana Vieja`, whose machine and work are still there;"
+        " to begin afresh: lab destroy files/pc01 web/pc01"
+    ]
+    assert warnings("pc01,Ben Nuevo,", replace(SEAT, has_machine=False)) == []
+    assert warnings("pc01,Ana Vieja,ana@example.org", SEAT) == []
+    assert warnings("pc01,,", SEAT) == []
+    # Of two who are alike nothing speaks for a change.
+    twins = [SEAT, replace(SEAT, login="pc02")]
+    assert warnings("pc01,Ana Vieja,\npc02,Ana Vieja,", *twins) == []
+
+
+def test_of_two_with_one_name_the_id_number_tells_whose_login_it_is() -> None:
+    rows = [("Ana Gil", "", "1"), ("Ana Gil", "", "2")]
+    before = roster_of(rows)
+    assert before.problems == ()
+    after = roster_of([*rows[::-1], ("Ana Gil", "", "3")], machines_of(before))
+    of_id = {it.id_number: it.login for it in before.people}
+    assert {it.id_number: it.login for it in after.people[:2]} == of_id
+    assert len({it.login for it in after.people}) == 3
 
 
 PEOPLE = st.lists(

@@ -11,6 +11,7 @@ from lab.machines.providers import provider_named
 from lab.report.layout import amount, listing
 from lab.system.files import LabFolder, read_json
 from lab.workflow.doctor.subject import Subject
+from lab.workflow.holders import LOGINS_FILE, all_holders
 from lab.workflow.project import PROJECT_FILE
 from lab.workflow.records import Stage, all_records, read_record
 
@@ -62,11 +63,21 @@ def state_files(folder: LabFolder) -> Verdict:
             why="Without it lab knows its machines only by what else it finds of them.",
             fix=shlex.join(["mv", str(path), f"{path}.damaged"]) + ", then: lab plan",
         )
+    logins = folder.state / LOGINS_FILE
+    try:
+        all_holders(folder)
+    except LabError as error:
+        return problem(
+            error.message,
+            why="Without it students may get other logins, and lose their marks.",
+            fix=error.hint,
+        )
     records = sorted((folder.state / "machines").glob("*.json"))
     damaged = [record.stem for record in records if read_record(folder, record.stem) is None]
     if damaged:
         return note(f"the notes of {listing(damaged)} are damaged", fix="lab up writes them anew")
-    return ok(f"{amount(len(records) + path.exists(), 'file')} can be read")
+    count = len(records) + path.exists() + logins.exists()
+    return ok(f"{amount(count, 'file')} can be read")
 
 
 def machines(subject: Subject, folder: LabFolder) -> Verdict:

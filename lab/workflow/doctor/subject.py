@@ -12,8 +12,8 @@ from lab.errors import LabError
 from lab.machines.fleet import container_prefix
 from lab.machines.providers.base import Guest, Provider
 from lab.system.files import LabFolder, read_json
+from lab.workflow.holders import all_holders
 from lab.workflow.project import PROJECT_FILE
-from lab.workflow.records import all_holders
 
 
 @dataclass(frozen=True, kw_only=True)
