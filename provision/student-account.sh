@@ -30,8 +30,12 @@ set -euo pipefail
 umask 022
 mkdir -p ~/.ssh
 chmod 0700 ~/.ssh
-grep --quiet --line-regexp --fixed-strings -e "$1" ~/.ssh/authorized_keys 2>/dev/null ||
-    printf '%s\n' "$1" >>~/.ssh/authorized_keys
+keys=~/.ssh/authorized_keys
+if ! grep --quiet --line-regexp --fixed-strings -e "$1" "$keys" 2>/dev/null; then
+    # What an editor has left without an end of its last line would be one line with this.
+    [ -z "$(tail -c 1 "$keys" 2>/dev/null)" ] || echo >>"$keys"
+    printf '%s\n' "$1" >>"$keys"
+fi
 chmod 0600 ~/.ssh/authorized_keys
 AS_STUDENT
 }

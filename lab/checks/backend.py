@@ -11,13 +11,16 @@ from typing import Any
 from testinfra.backend.base import BaseBackend, CommandResult
 from testinfra.host import Host
 
+from lab.checks.evidence import NotEvaluated, shortened
 from lab.checks.transcript import Transcript, answer_of
+from lab.classroom.wording import say_in_all
 from lab.machines.ssh import Shell
 
 COMMAND_TIMEOUT_S = 60.0
 # Of 512 bytes: what a student's login prints without end, in the background even, is stopped before
 # it has the guest's memory.
 _STUDENT_FILE_BLOCKS = 4096
+_SHOWN_CHARACTERS = 100
 
 
 class LiveBackend(BaseBackend):  # type: ignore[misc]  # testinfra has no types
@@ -40,7 +43,13 @@ class LiveBackend(BaseBackend):  # type: ignore[misc]  # testinfra has no types
         self._encoding = "UTF-8"
 
     def run(self, command: str, *args: str, **_kwargs: Any) -> CommandResult:  # noqa: ANN401 (testinfra's signature)
-        """Run a command; testinfra's own signature."""
+        """Run a command; testinfra's own signature.
+
+        Raises:
+            ConnectionLost: the guest does not answer (any more).
+            NotEvaluated: as root it took too long. A student's login may be made to hang, so there
+                that is an answer, with the exit code 124.
+        """
         command = line = self.get_command(command, *args)
         if self._login:
             login, quoted = shlex.quote(self._login), shlex.quote(command)
@@ -53,6 +62,11 @@ class LiveBackend(BaseBackend):  # type: ignore[misc]  # testinfra has no types
         answer = self._shell.run(line, timeout_s=COMMAND_TIMEOUT_S)
         said = answer_of(self.decode(answer.stdout), self.decode(answer.stderr), answer.exit_code)
         self._transcript.note(command, said, where=self._login)
+        if answer.timed_out and not self._login:
+            shown = shortened(" ".join(command.split()), _SHOWN_CHARACTERS)
+            raise NotEvaluated(
+                say_in_all("checks.too_slow", seconds=f"{COMMAND_TIMEOUT_S:g}", command=shown)
+            )
         return self.result(answer.exit_code, command.encode(), answer.stdout, answer.stderr)
 
     def decode(self, data: bytes) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from _pytest._io.saferepr import saferepr
 
 from lab.classroom.wording import FALLBACK, LANGUAGES, Texts, in_language, say, say_in_all
+from lab.errors import LabError
 
 MESSAGE_CHARACTERS = 400
 VALUE_CHARACTERS = 1000
@@ -23,6 +24,14 @@ class NotAsExpected(AssertionError):
         super().__init__(in_language(in_words(expected, found), FALLBACK))
         self.expected = expected
         self.found = found
+
+
+class NotEvaluated(LabError):
+    """What makes a check unknown, in every language: no word on the student's work."""
+
+    def __init__(self, why: Texts) -> None:
+        super().__init__(in_language(why, FALLBACK))
+        self.why = why
 
 
 def expect(condition: object, *, expected: str | Mapping[str, str], found: object = "") -> None:

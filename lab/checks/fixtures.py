@@ -19,6 +19,7 @@ from lab.checks.backend import connect
 from lab.checks.evidence import expect
 from lab.checks.request import Target
 from lab.checks.transcript import Transcript
+from lab.classroom.wording import say_in_all
 from lab.errors import ConnectionLost
 from lab.machines.ssh import Shell
 
@@ -159,20 +160,35 @@ class MachineFixtures:
 
         def reboot() -> None:
             self.transcript.note("systemctl reboot")
-            before = _boot_mark(self._shell)
-            self._shell.run("(sleep 0.2; systemctl reboot) >/dev/null 2>&1 &", timeout_s=10)
-            deadline = time.monotonic() + REBOOT_TIMEOUT_S
-            while True:
-                time.sleep(_RETRY_S)
-                self._shell.close()
-                try:
-                    if _boot_mark(self._shell) != before:
-                        return
-                except ConnectionLost:
-                    if time.monotonic() > deadline:
-                        raise
+            reboot_guest(self._shell)
 
         return reboot
+
+
+def reboot_guest(shell: Shell) -> None:
+    """Reboot the guest, and wait until it lets lab in again.
+
+    Raises:
+        ConnectionLost: it does not.
+        NotAsExpected: it goes on as before.
+    """
+    before = _boot_mark(shell)
+    shell.run("(sleep 0.2; systemctl reboot) >/dev/null 2>&1 &", timeout_s=10)
+    deadline = time.monotonic() + REBOOT_TIMEOUT_S
+    while True:
+        time.sleep(_RETRY_S)
+        shell.close()
+        try:
+            if _boot_mark(shell) != before:
+                return
+        except ConnectionLost:
+            if time.monotonic() > deadline:
+                raise
+        else:
+            expect(
+                time.monotonic() <= deadline,
+                expected=say_in_all("checks.reboots", seconds=f"{REBOOT_TIMEOUT_S:g}"),
+            )
 
 
 def wait_until(predicate: Callable[[], T], timeout_s: float = 10, every_s: float = 0.2) -> T:
@@ -191,4 +207,6 @@ def _boot_mark(shell: Shell) -> bytes:
     answer = shell.run(
         "cat /proc/sys/kernel/random/boot_id; cut -d' ' -f22 /proc/1/stat", timeout_s=10
     )
+    if answer.timed_out:
+        raise ConnectionLost("The machine is too slow", details="it did not answer in time")
     return answer.stdout

@@ -12,6 +12,7 @@ from lab.checks.evidence import (
     MESSAGE_CHARACTERS,
     OUTPUT_CHARACTERS,
     NotAsExpected,
+    NotEvaluated,
     in_words,
     shortened,
 )
@@ -69,6 +70,8 @@ def _unknown_for(spec: CheckSpec, error: BaseException, transcript: str) -> Chec
     output = transcript
     if isinstance(error, ConnectionLost):
         message = say_in_all("checks.connection_lost", why=error.details or error.message)
+    elif isinstance(error, NotEvaluated):
+        message = say_in_all("checks.not_evaluated", why=error.why)
     elif isinstance(error, LabError):
         why = f"{error.message}: {error.details}" if error.details else error.message
         message = say_in_all("checks.not_evaluated", why=why)
@@ -91,21 +94,23 @@ def behind_others(spec: CheckSpec, known: Mapping[str, CheckRun]) -> CheckRun | 
 
     Returns:
         A blocked one where another failed: whatever else there is, it cannot hold. Else an unknown
-        one where another could not be evaluated, or was not seen at all. Both name the checks at
-        the root of it, and not those that are themselves behind one. None when it may run.
+        one where another could not be evaluated, or was not read at all. Both name the checks at
+        the root of it, and not those that are themselves behind one, nor those that were not read:
+        such a one may be hidden. None when it may run.
     """
     failed: dict[str, None] = {}
     unseen: dict[str, None] = {}
+    unread = False
     for other in spec.after:
         result = known.get(other)
         if result is None:
-            unseen[other] = None
+            unread = True
         elif result.outcome in {Outcome.FAILED, Outcome.BLOCKED}:
             failed |= dict.fromkeys(result.blocked_by or (other,))
         elif result.outcome is Outcome.UNKNOWN:
             unseen |= dict.fromkeys(result.blocked_by or (other,))
     if not failed and not unseen:
-        return None
+        return unknown(spec, say_in_all("checks.behind_unread")) if unread else None
     outcome = Outcome.BLOCKED if failed else Outcome.UNKNOWN
     # The view says which ones, in the words of its reader, for whom some may have no name.
     return replace(_result(spec, outcome), blocked_by=tuple(failed or unseen))

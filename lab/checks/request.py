@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -60,6 +61,11 @@ class Request:
         return cls(**data)
 
 
+def collected_event(rows: Sequence[CheckRun]) -> str:
+    """The event that the checks have been read; `rows` are what `unfound` takes."""
+    return json.dumps({"collected": [dataclasses.asdict(row) for row in rows]})
+
+
 def result_event(machine: str, result: CheckRun) -> str:
     """The event that a check has ended on a machine."""
     return json.dumps({"machine": machine, "result": dataclasses.asdict(result)})
@@ -68,6 +74,18 @@ def result_event(machine: str, result: CheckRun) -> str:
 def done_event(machine: str) -> str:
     """The event that a machine has had all its checks."""
     return json.dumps({"machine": machine, "done": True})
+
+
+def unfound(rows: Sequence[CheckRun], told: int, why: Texts) -> Iterator[CheckRun]:
+    """What stands for the checks that a machine has no result of.
+
+    Args:
+        rows: an unknown one for every check, in the order in which they are run.
+        told: how many results the machine has.
+        why: what became of the others; of one that could not be read, its row says that.
+    """
+    for row in rows[told:]:
+        yield row if row.message else dataclasses.replace(row, message=why)
 
 
 def read_result(data: dict[str, Any]) -> CheckRun:

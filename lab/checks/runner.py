@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from lab.checks.evidence import MESSAGE_CHARACTERS, OUTPUT_CHARACTERS, shortened
-from lab.checks.request import Request, read_result
+from lab.checks.request import Request, read_result, unfound
 from lab.classroom.results import Outcome
 from lab.classroom.runs import CheckRun
 from lab.classroom.wording import Texts, say_in_all
@@ -34,8 +34,8 @@ def run_checks(
 
     Returns:
         Each machine's results, in the order in which they were run; none at all where the guide has
-        no checks. A machine that the checks process did not get through has an unknown one at the
-        end, which says what became of that process.
+        no checks. On a machine that the checks process did not get through, the others are unknown,
+        and say what became of that process; a single one stands for all where it came to none.
 
     Raises:
         Interrupted: lab was.
@@ -43,6 +43,7 @@ def run_checks(
     """
     found: dict[str, list[CheckRun]] = {target.machine: [] for target in request.targets}
     waiting = dict.fromkeys(found)
+    rows: list[CheckRun] = []
     if not Path(request.checks).is_dir():
         for machine in waiting:
             tell(machine, None)
@@ -53,6 +54,9 @@ def run_checks(
             event = json.loads(line)
         except ValueError:
             return  # the last words of a process that was killed while it wrote
+        if "collected" in event:
+            rows.extend(map(read_result, event["collected"]))
+            return
         if event.get("done"):
             waiting.pop(event["machine"], None)
             tell(event["machine"], None)
@@ -65,9 +69,9 @@ def run_checks(
     if words.strip():
         append(log, words)
     for machine in waiting:
-        lost = _lost(how, words)
-        found[machine].append(lost)
-        tell(machine, lost)
+        for lost in unfound(rows, len(found[machine]), how) if rows else [_lost(how, words)]:
+            found[machine].append(lost)
+            tell(machine, lost)
         tell(machine, None)
     return {machine: tuple(results) for machine, results in found.items()}
 
@@ -97,7 +101,10 @@ def _ask(request: Request, hear: Callable[[str], None]) -> tuple[Texts, str]:
 
 
 def _lost(how: Texts, words: str) -> CheckRun:
-    """Stands for all that a checks process which died on the way did not get to."""
+    """Stands for all checks, of a process that died before it had read them.
+
+    Hidden: its last words may name hidden checks.
+    """
     lines = [line.strip() for line in words.splitlines() if line.strip()]
     last = f": {lines[-1]}" if lines else ""
     return CheckRun(
@@ -111,4 +118,5 @@ def _lost(how: Texts, words: str) -> CheckRun:
             language: shortened(text + last, MESSAGE_CHARACTERS) for language, text in how.items()
         },
         output=shortened("\n".join(lines[-20:]), OUTPUT_CHARACTERS),
+        hidden=True,
     )

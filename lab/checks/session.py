@@ -23,7 +23,14 @@ from _pytest.runner import runtestprotocol
 from lab.checks import outcomes
 from lab.checks.comparisons import Comparisons
 from lab.checks.fixtures import MachineFixtures
-from lab.checks.request import Request, Target, done_event, result_event
+from lab.checks.request import (
+    Request,
+    Target,
+    collected_event,
+    done_event,
+    result_event,
+    unfound,
+)
 from lab.checks.spec import KNOWN, CheckSpec, problems_of, read_spec
 from lab.classroom.runs import CheckRun
 from lab.classroom.wording import FALLBACK, Texts, say_in_all
@@ -48,6 +55,8 @@ class ChecksPlugin:
         self._specs: dict[str, CheckSpec] = {}
         self._broken: list[tuple[str, str]] = []
         self._error: BaseException | None = None
+        # What every machine is to have a result for, in order, as it is where nobody could look.
+        self.rows: tuple[CheckRun, ...] = ()
 
     def pytest_configure(self, config: pytest.Config) -> None:
         """Make the mark and the fixtures known."""
@@ -82,6 +91,9 @@ class ChecksPlugin:
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Run each machine's checks in a fork of this process, as many at a time as asked for."""
+        specs = [self._specs[item.nodeid] for item in session.items]
+        self.rows = (*self._unreadable(), *(outcomes.unknown(spec, {}) for spec in specs))
+        self.tell(collected_event(self.rows))
         waiting = list(self._request.targets)
         pipes = selectors.DefaultSelector()
         running: dict[int, _Fork] = {}
@@ -96,7 +108,7 @@ class ChecksPlugin:
                 if fork.ended():
                     pipes.unregister(fork.pipe)
                     del running[descriptor]
-                    self._finish(fork, session.items)
+                    self._finish(fork)
         return True
 
     def pytest_runtest_makereport(self, call: pytest.CallInfo[None]) -> None:
@@ -147,16 +159,14 @@ class ChecksPlugin:
     def _unreadable(self) -> Iterator[CheckRun]:
         for where, why in self._broken:
             title = say_in_all("checks.unreadable", where=where)
-            spec = CheckSpec(id=where, step="", title=title, points=0.0)
+            # Its words may well name a hidden check, or be one's own.
+            spec = CheckSpec(id=where, step="", title=title, points=0.0, hidden=True)
             yield outcomes.unknown(spec, {FALLBACK: why})
 
-    def _finish(self, fork: _Fork, items: Sequence[pytest.Item]) -> None:
+    def _finish(self, fork: _Fork) -> None:
         """Tell all that a fork found; what it did not get to is unknown."""
-        for item in items:
-            spec = self._specs[item.nodeid]
-            if spec.id not in fork.found:
-                lost = outcomes.unknown(spec, fork.why_it_ended())
-                self.tell(result_event(fork.target.machine, lost))
+        for lost in unfound(self.rows, fork.told, fork.why_it_ended()):
+            self.tell(result_event(fork.target.machine, lost))
         self.tell(done_event(fork.target.machine))
 
     def tell(self, event: str) -> None:
@@ -170,7 +180,7 @@ class _Fork:
 
     def __init__(self, plugin: ChecksPlugin, items: Sequence[pytest.Item], target: Target) -> None:
         self.target = target
-        self.found: set[str] = set()
+        self.told = 0
         self._plugin = plugin
         self._buffer = b""
         self._closed = False
@@ -191,9 +201,8 @@ class _Fork:
         self._closed = not chunk
         *lines, self._buffer = (self._buffer + chunk).split(b"\n")
         for line in lines:
-            check_id, event = line.decode().split("\t", 1)
-            self.found.add(check_id)
-            self._plugin.tell(event)
+            self.told += 1
+            self._plugin.tell(line.decode())
 
     def ended(self) -> bool:
         """Whether the child is through, or has been silent for too long and was ended."""
@@ -223,7 +232,7 @@ def _be_the_child(
             os.dup2(quiet, descriptor)
         with os.fdopen(writer, "w", encoding="utf-8") as pipe:
             for result in plugin.check_machine(items, target):
-                pipe.write(f"{result.id}\t{result_event(target.machine, result)}\n")
+                pipe.write(f"{result_event(target.machine, result)}\n")
                 pipe.flush()
     except BaseException as error:  # noqa: BLE001 (a fork must not return: its parent's work would be done twice)
         print(f"{target.machine}: {error!r}", file=sys.stderr)

@@ -16,6 +16,8 @@ class HistoryAttempt:
     Attributes:
         at: when it ended.
         machine: what Vagrant calls the machine.
+        name: who was verified, as the roster had them then.
+        anothers: that is another person than has the login now, so that it does not count.
         identity: which machine it was, of those that were made under that name; "" for not known.
         made_anew: it is not the machine of the attempt before.
         evaluated: anything could be; where nothing could it is no attempt, and does not count.
@@ -24,6 +26,7 @@ class HistoryAttempt:
         score: points earned; None when nothing was evaluated.
         max_score: points that could have been earned in what was evaluated.
         total_points: points of all checks.
+        is_weighed: whether it is known what all checks are worth.
         mark: the score on the scale; None where there is none.
         outcome: of all checks together.
         turned_passed: the checks that pass now and did not in the attempt before, by id.
@@ -32,6 +35,8 @@ class HistoryAttempt:
 
     at: datetime
     machine: str
+    name: str = ""
+    anothers: bool = False
     identity: str = ""
     made_anew: bool = False
     evaluated: bool = True
@@ -40,10 +45,17 @@ class HistoryAttempt:
     score: float | None = None
     max_score: float = 0.0
     total_points: float = 0.0
+    is_weighed: bool = True
     mark: float | None = None
     outcome: Outcome = Outcome.UNKNOWN
     turned_passed: tuple[str, ...] = ()
     turned_failed: tuple[str, ...] = ()
+
+    @property
+    def complete(self) -> bool:
+        """Whether all that is worth points was evaluated."""
+        known = self.is_weighed and self.max_score == self.total_points
+        return self.score is not None and known
 
 
 @dataclass(frozen=True, kw_only=True)

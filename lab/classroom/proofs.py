@@ -42,6 +42,7 @@ class StepProof:
         again_exit_code: of its second run; None where there was none.
         changed: how many paths its second run changed.
         restarted: the services that its second run restarted.
+        stopped: those that it stopped.
         checks: how many checks it has.
         passed_before: how many of them passed before its first run.
         passed_after: how many passed after it.
@@ -55,6 +56,7 @@ class StepProof:
     again_exit_code: int | None = None
     changed: int = 0
     restarted: tuple[str, ...] = ()
+    stopped: tuple[str, ...] = ()
     checks: int = 0
     passed_before: int = 0
     passed_after: int = 0

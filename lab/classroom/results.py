@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -54,6 +54,24 @@ class CheckResult:
     blocked_by: tuple[str, ...] = ()
     seconds: float = 0.0
 
+    @property
+    def stands_for_others(self) -> bool:
+        """Whether it stands for checks that were lost: what those are worth is not known."""
+        return stands_for_others(self.step, self.outcome)
+
+
+def stands_for_others(step: str, outcome: Outcome) -> bool:
+    """Tell of a result whether it is no check of the guide, but stands for some that were lost."""
+    return outcome is Outcome.UNKNOWN and not step
+
+
+def outcome_of(outcomes: Iterable[Outcome]) -> Outcome:
+    """Failed when anything failed, else unknown when anything was unknown, else passed."""
+    found = set(outcomes)
+    if found & {Outcome.FAILED, Outcome.BLOCKED}:
+        return Outcome.FAILED
+    return Outcome.UNKNOWN if Outcome.UNKNOWN in found or not found else Outcome.PASSED
+
 
 @dataclass(frozen=True, kw_only=True)
 class StudentResult:
@@ -86,14 +104,20 @@ class StudentResult:
         return sum(check.max_points for check in self.checks)
 
     @property
+    def is_weighed(self) -> bool:
+        """Whether it is known what all checks are worth."""
+        return not any(check.stands_for_others for check in self.checks)
+
+    @property
+    def complete(self) -> bool:
+        """Whether all that is worth points was evaluated."""
+        missing = any(it.max_points for it in self.checks if it.outcome is Outcome.UNKNOWN)
+        return bool(self.evaluated) and self.is_weighed and not missing
+
+    @property
     def outcome(self) -> Outcome:
-        """Failed when anything failed, else unknown when anything was unknown, else passed."""
-        outcomes = {check.outcome for check in self.checks}
-        if outcomes & {Outcome.FAILED, Outcome.BLOCKED}:
-            return Outcome.FAILED
-        if Outcome.UNKNOWN in outcomes or not outcomes:
-            return Outcome.UNKNOWN
-        return Outcome.PASSED
+        """Of all checks together."""
+        return outcome_of(check.outcome for check in self.checks)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -208,6 +232,7 @@ class Grade:
         score: points earned; None when nothing was evaluated.
         max_score: points that could have been earned in what was evaluated.
         total_points: points of all checks, those that nobody could evaluate included.
+        is_weighed: whether it is known what all checks are worth.
         mark: the score on the scale, None when nothing was evaluated.
         scale: the highest mark.
         feedback: a line for the student, in their language, without hidden checks.
@@ -223,9 +248,16 @@ class Grade:
     score: float | None = None
     max_score: float = 0.0
     total_points: float = 0.0
+    is_weighed: bool = True
     mark: float | None = None
     scale: float = 10.0
     feedback: str = ""
+
+    @property
+    def complete(self) -> bool:
+        """Whether all that is worth points was evaluated."""
+        known = self.is_weighed and self.max_score == self.total_points
+        return self.score is not None and known
 
 
 @dataclass(frozen=True, kw_only=True)

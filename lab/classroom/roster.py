@@ -214,8 +214,8 @@ def _notes_of_user_names(entries: Sequence[Entry]) -> Iterator[tuple[int, str]]:
         # It may be the number of an identity card: it is not repeated.
         yield (
             lines[0],
-            f"the user name here{_and_on(lines[1:])} can be no login, which is made of the email or"
-            " the name instead",
+            f"no login can be made of the user name here{_and_on(lines[1:])}: it is made of the"
+            " email or the name",
         )
 
 
@@ -231,7 +231,10 @@ def _notes_of_lone_names(
     ]
     # Where there are emails, it is told of those that there is none.
     if 0 < len(lines) < len(rows) and all(column.role is not Role.EMAIL for column in columns):
-        yield lines[0], f"one cell has something in it here{_and_on(lines[1:])}: is it a student?"
+        yield (
+            lines[0],
+            f"no more than one cell is filled here{_and_on(lines[1:])}: is it a student?",
+        )
 
 
 def _notes_of_emails(

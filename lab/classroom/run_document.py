@@ -45,14 +45,13 @@ def run_of(document: object) -> Run:
     if version not in (VERSION, _EARLIER_VERSION):
         raise ValueError("it is no run of lab's")
     try:
-        at = datetime.fromisoformat(_text(whole["at"]))
+        at = _moment(whole["at"])
         if version == _EARLIER_VERSION:
             labs = tuple(_earlier_lab(lab) for lab in _objects(whole["labs"]))
         else:
             texts = [_texts(text) for text in _list(whole["texts"])]
             labs = tuple(_lab(lab, texts) for lab in _objects(whole["labs"]))
-        # A moment without a time zone is of this computer's.
-        return Run(at=at if at.tzinfo else at.astimezone(), labs=labs)
+        return Run(at=at, labs=labs)
     except KeyError as error:
         raise ValueError(f"it lacks {error}") from error
     except IndexError as error:
@@ -85,7 +84,10 @@ def _lab_document(lab: LabRun, texts: _Shared) -> _Object:
             "login": student.login,
             "name": student.name,
             "machine": student.machine,
+            "email": student.email,
+            "id_number": student.id_number,
             "identity": student.identity,
+            "at": None if student.at is None else student.at.isoformat(),
             "checks": [_check_document(check, kinds, texts) for check in student.checks],
         }
         for student in lab.students
@@ -141,6 +143,10 @@ def _lab(lab: _Object, texts: list[Texts]) -> LabRun:
                 login=_text(student["login"]),
                 name=_text(student["name"]),
                 machine=_text(student["machine"]),
+                # An earlier lab did not note these.
+                email=_text(student.get("email", "")),
+                id_number=_text(student.get("id_number", "")),
+                at=None if student.get("at") is None else _moment(student["at"]),
                 identity=_text(student["identity"]),
                 checks=tuple(_check(it, kinds, texts) for it in _objects(student["checks"])),
             )
@@ -237,6 +243,12 @@ def _text(value: object) -> str:
     if not isinstance(value, str):
         raise ValueError("something else stands where a text should")
     return value
+
+
+def _moment(value: object) -> datetime:
+    at = datetime.fromisoformat(_text(value))
+    # Without a time zone it is of this computer's.
+    return at if at.tzinfo else at.astimezone()
 
 
 def _number(value: object) -> float:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from lab.classroom.results import Outcome
+from lab.classroom.results import Outcome, stands_for_others
 from lab.classroom.wording import Texts
 
 
@@ -52,19 +52,36 @@ class CheckRun:
     blocked_by: tuple[str, ...] = ()
     seconds: float = 0.0
 
+    @property
+    def stands_for_others(self) -> bool:
+        """Whether it stands for checks that were lost: what those are worth is not known."""
+        return stands_for_others(self.step, self.outcome)
+
 
 @dataclass(frozen=True, kw_only=True)
 class StudentRun:
-    """Every check of one student's machine, in the guide's order.
+    """Every check of one student's machine.
 
-    `identity` tells this machine from one that was made anew under the same name; "" where that is
-    not known.
+    Attributes:
+        login: the student's.
+        name: their name then.
+        machine: what Vagrant calls the machine.
+        email: byte for byte as the roster had it; "" where that is not known.
+        id_number: the school's number of them; "" where that is not known.
+        identity: tells this machine from one that was made anew under the same name; "" where that
+            is not known.
+        at: when the last of their checks ended, with its time zone; None where only the run's own
+            moment is known.
+        checks: in the guide's order.
     """
 
     login: str
     name: str
     machine: str
+    email: str = ""
+    id_number: str = ""
     identity: str = ""
+    at: datetime | None = None
     checks: tuple[CheckRun, ...] = ()
 
 

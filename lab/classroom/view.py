@@ -13,6 +13,10 @@ from lab.classroom.wording import FALLBACK, in_language, say
 
 __all__ = ["Audience", "Hints", "View"]
 
+# What a student sees in the place of an id.
+_HIDDEN = "hidden"
+_LOST = "checks"
+
 
 @dataclass(frozen=True, kw_only=True)
 class View:
@@ -25,12 +29,20 @@ class View:
     def of_lab(self, run: LabRun, *, at: datetime | None = None) -> LabResult:
         """One lab's results as they are to be told; `at` is when its machines were verified."""
         language = self.language or run.lang or FALLBACK
+        nameless = _names_for_students(run.students)
         return LabResult(
             lab=run.lab,
             language=language,
             steps={name: in_language(title, language) for name, title in run.steps.items()},
             students=tuple(
-                self.of_student(student, language=language, at=at) for student in run.students
+                StudentResult(
+                    login=student.login,
+                    name=student.name,
+                    machine=student.machine,
+                    at=student.at or at,
+                    checks=self._of_checks(student.checks, nameless, language),
+                )
+                for student in run.students
             ),
         )
 
@@ -40,42 +52,23 @@ class View:
         """The same of several labs."""
         return tuple(self.of_lab(run, at=at) for run in runs)
 
-    def of_student(
-        self, run: StudentRun, *, language: str, at: datetime | None = None
-    ) -> StudentResult:
-        """One student's results as they are to be told."""
-        names = self._names(run.checks)
-        return StudentResult(
-            login=run.login,
-            name=run.name,
-            machine=run.machine,
-            at=at,
-            checks=tuple(self._of_check(check, names, language) for check in run.checks),
-        )
-
-    def _names(self, checks: Sequence[CheckRun]) -> dict[str, str]:
-        """What each check is called before this audience, by its id."""
+    def _of_checks(
+        self, checks: Sequence[CheckRun], nameless: Mapping[str, str], language: str
+    ) -> tuple[CheckResult, ...]:
         if self.audience is Audience.TEACHER:
-            return {check.id: check.id for check in checks}
-        hidden = [check.id for check in checks if check.hidden]
-        return {
-            check.id: f"hidden-{hidden.index(check.id) + 1}" if check.hidden else check.id
-            for check in checks
-        }
+            return tuple(self._in_full(check, check.blocked_by, language) for check in checks)
+        names = {it.id: nameless[it.id] if _is_nameless(it) else it.id for it in checks}
+        told = []
+        for check in checks:
+            if _is_nameless(check):
+                told.append(_bare(check, names[check.id], language))
+                continue
+            # What is not in this run is called by no name: it may be one that is hidden.
+            others = [names.get(it) or nameless.get(it, _HIDDEN) for it in check.blocked_by]
+            told.append(self._in_full(check, tuple(dict.fromkeys(others)), language))
+        return tuple(told)
 
-    def _of_check(self, check: CheckRun, names: Mapping[str, str], language: str) -> CheckResult:
-        blocked_by = tuple(names.get(other, other) for other in check.blocked_by)
-        bare = CheckResult(
-            id=names[check.id],
-            step=check.step,
-            title=say("checks.hidden", language),
-            outcome=check.outcome,
-            points=check.points,
-            max_points=check.max_points,
-            hidden=check.hidden,
-        )
-        if check.hidden and self.audience is Audience.STUDENT:
-            return bare
+    def _in_full(self, check: CheckRun, blocked_by: tuple[str, ...], language: str) -> CheckResult:
         message = in_language(check.message, language)
         if blocked_by:
             blocked = check.outcome is Outcome.BLOCKED
@@ -105,3 +98,35 @@ class View:
             return ""
         full = check.full_hint if self.hints is Hints.FULL else {}
         return in_language(full or check.hint, language)
+
+
+def _is_nameless(check: CheckRun) -> bool:
+    """Whether nothing of it is for students: what stands for lost checks may name hidden ones."""
+    return check.hidden or check.stands_for_others
+
+
+def _names_for_students(students: Sequence[StudentRun]) -> dict[str, str]:
+    """What a class is told in the place of an id: one number for one check, whosever it is."""
+    names: dict[str, str] = {}
+    for word, kind in ((_LOST, False), (_HIDDEN, True)):
+        ids = dict.fromkeys(
+            check.id
+            for student in students
+            for check in student.checks
+            if _is_nameless(check) and check.hidden == kind
+        )
+        names |= {it: f"{word}-{number}" for number, it in enumerate(ids, start=1)}
+    return names
+
+
+def _bare(check: CheckRun, name: str, language: str) -> CheckResult:
+    title = "checks.hidden" if check.hidden else "checks.lost"
+    return CheckResult(
+        id=name,
+        step=check.step,
+        title=say(title, language),
+        outcome=check.outcome,
+        points=check.points,
+        max_points=check.max_points,
+        hidden=check.hidden,
+    )

@@ -94,11 +94,20 @@ def grades(
             help="Fill in this worksheet, downloaded from an assignment of Moodle's.",
         ),
     ] = None,
+    incomplete: Annotated[
+        bool,
+        typer.Option(
+            "--incomplete",
+            envvar="LAB_INCOMPLETE",
+            help="Give Moodle also the marks of those of whom a part could not be evaluated.",
+        ),
+    ] = False,
     output: OutputFile = None,
 ) -> None:
     """Show each student's mark, or write what a gradebook takes; nothing is run.
 
-    Who was not evaluated has no mark, which is not a zero, and is left out of Moodle's files.
+    Who was not evaluated has no mark, which is not a zero, and is left out of Moodle's files. So is
+    who was evaluated only in part, unless --incomplete says otherwise.
 
     Example: lab grades --at 2026-11-30T23:59
 
@@ -124,11 +133,17 @@ def grades(
     found = marks.grades(kept.places, kept.book, kept.marking)
     language = lang or next((it.lab.lang for it in kept.places), None) or FALLBACK
     if worksheet is not None:
-        _fill(worksheet, found, output=output, at=at)
+        _fill(worksheet, found, kept, incomplete=incomplete, output=output)
         return
     marked = any(grade.mark is not None for grade in found)
     if not marked and (output is not None or shape is GradeFormat.MOODLE):
         raise marking.NothingEvaluated(at=at)
+    if shape is GradeFormat.MOODLE:
+        from lab.report.moodle import gradebook_csv
+
+        going = _for_moodle(found, incomplete=incomplete)
+        write(gradebook_csv(going, language=language), output)
+        return
     _show(found, form=shape, language=language, output=output)
     if not marked:
         raise marking.NothingEvaluated(at=at)
@@ -144,7 +159,8 @@ def _histories(
     Raises:
         UsageError: nobody is, or was, called so.
     """
-    from lab.workflow.marks import history_of, places_of
+    from lab.workflow.marks import places_of
+    from lab.workflow.student_history import history_of
 
     wanted_lab, _, login = target.rpartition("/")
     rostered = {(it.lab.name, it.student.login): it for it in places_of(classroom)}
@@ -180,12 +196,6 @@ def _show(
         from lab.report.grades_csv import grades_csv
 
         write(grades_csv(grades), output)
-    elif form is GradeFormat.MOODLE:
-        from lab.report.moodle import gradebook_csv
-
-        _tell_left_out(grades)
-        marked = [grade for grade in grades if grade.mark is not None]
-        write(gradebook_csv(marked, language=language), output)
     else:
         from lab.report.grades_table import grades_table
 
@@ -193,14 +203,21 @@ def _show(
             grades_table(grades, language=language, console=console)
 
 
-def _fill(worksheet: Path, grades: Sequence[Grade], *, output: Path | None, at: str | None) -> None:
+def _fill(
+    worksheet: Path,
+    grades: Sequence[Grade],
+    kept: marking.History,
+    *,
+    incomplete: bool,
+    output: Path | None,
+) -> None:
     """Fill in a downloaded worksheet.
 
     Raises:
         UsageError: the marks are of several labs, or there is no such file.
         ConfigError: it is no worksheet.
         NothingEvaluated: nobody has a mark.
-        LabError: it has none of the students.
+        LabError: nobody has a complete one, or it has none of the students.
     """
     labs = list(dict.fromkeys(grade.lab for grade in grades))
     if len(labs) != 1:
@@ -216,14 +233,14 @@ def _fill(worksheet: Path, grades: Sequence[Grade], *, output: Path | None, at: 
             f"The worksheet {worksheet} could not be read: {error.strerror}",
             hint="In Moodle: the assignment, Submissions, Download grading worksheet.",
         ) from error
-    marked = [grade for grade in grades if grade.mark is not None]
-    if not marked:
-        raise marking.NothingEvaluated(at=at)
+    if all(grade.mark is None for grade in grades):
+        raise marking.NothingEvaluated(at=kept.at)
     from lab.report.moodle import fill_worksheet
     from lab.report.text import inert_line
 
-    sheet = fill_worksheet(raw, marked, name=str(worksheet))
-    _tell_left_out(grades)
+    going = _for_moodle(grades, incomplete=incomplete)
+    roster = [it.student for it in kept.everybody if it.lab.name == labs[0]]
+    sheet = fill_worksheet(raw, going, roster=roster, name=str(worksheet))
     for note in sheet.notes:
         options.tell(inert_line(note))
     if sheet.missing:
@@ -235,15 +252,41 @@ def _fill(worksheet: Path, grades: Sequence[Grade], *, output: Path | None, at: 
             "the roster's (lab roster check).",
         )
     write(sheet.raw, output)
-    options.tell(f"Filled in {len(sheet.filled)} of {len(marked)} marks.")
+    options.tell(f"Filled in {len(sheet.filled)} of {len(going)} marks.")
 
 
-def _tell_left_out(grades: Sequence[Grade]) -> None:
-    left_out = [grade for grade in grades if grade.mark is None]
+def _for_moodle(grades: Sequence[Grade], *, incomplete: bool) -> list[Grade]:
+    """The marks that Moodle is given; who is left out is told, why, and what to do.
+
+    Raises:
+        LabError: there are marks, and none of them is.
+    """
     several = len({grade.lab for grade in grades}) > 1
-    names = [f"{it.lab}/{it.login}" if several else it.login for it in left_out]
-    if names:
-        options.tell(f"Left out, as nothing of theirs was evaluated: {_listed(names)}")
+
+    def name(grade: Grade) -> str:
+        return f"{grade.lab}/{grade.login}" if several else grade.login
+
+    without = [name(grade) for grade in grades if grade.mark is None]
+    partial = [it for it in grades if it.mark is not None and not (it.complete or incomplete)]
+    going = [it for it in grades if it.mark is not None and (it.complete or incomplete)]
+    if without:
+        options.tell(f"Left out, as nothing of theirs was evaluated: {_listed(without)}")
+    if partial:
+        told = [f"{name(it)} ({_evaluated_points(it)})" for it in partial]
+        ways = (
+            f"`lab verify {partial[0].lab}/{partial[0].login}` (and so on) while the machine runs "
+            "evaluates them anew; --incomplete takes these marks as they are."
+        )
+        options.tell(f"Left out, as a part could not be evaluated: {_listed(told)}")
+        if not going:
+            raise LabError("Nobody who was evaluated was evaluated in whole", hint=ways)
+        options.tell(ways)
+    return going
+
+
+def _evaluated_points(grade: Grade) -> str:
+    total = f"{grade.total_points:g}" if grade.is_weighed else "?"
+    return f"{grade.max_score:g} of {total} points evaluated"
 
 
 def _listed(names: Sequence[str]) -> str:

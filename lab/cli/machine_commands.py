@@ -193,7 +193,10 @@ def halt(
         project = options.project_of(file)
         stopped = lifecycle.halt(project, select(project.machines, targets or ()), observer=live)
     typer.echo(
-        f"Stopped {len(stopped)} machines." if stopped else "No machine was running.", err=True
+        f"Stopped {options.amount_of_machines(len(stopped))}."
+        if stopped
+        else "No machine was running.",
+        err=True,
     )
 
 
@@ -229,7 +232,10 @@ def destroy(
             chosen = [machine for machine in project.machines if machine.name in names]
             gone = lifecycle.destroy(project, chosen, observer=live)
     typer.echo(
-        f"Destroyed {len(gone)} machines." if gone else "There was no machine to destroy.", err=True
+        f"Destroyed {options.amount_of_machines(len(gone))}."
+        if gone
+        else "There was no machine to destroy.",
+        err=True,
     )
 
 

@@ -17,7 +17,7 @@ from lab.errors import NOTHING_EVALUATED, LabError, UsageError
 
 if TYPE_CHECKING:
     from lab.classroom.classes import Classroom
-    from lab.classroom.runs import Run
+    from lab.classroom.runs import Run, StudentRun
     from lab.system.files import LabFolder
     from lab.workflow.marks import Book, Marking, Place
 
@@ -56,11 +56,13 @@ class NothingEvaluated(LabError):
 
 @dataclass(frozen=True, kw_only=True)
 class History:
-    """Whose marks are wanted, what they are made of, and how."""
+    """Whose marks are wanted, out of everybody, what they are made of, how, and until when."""
 
     places: tuple[Place, ...]
+    everybody: tuple[Place, ...]
     book: Book
     marking: Marking
+    at: str | None = None
 
 
 def open_history(
@@ -79,12 +81,13 @@ def open_history(
         LabError: labs.yaml or the history cannot be read.
     """
     from lab.classroom.deadline import closing_moment
-    from lab.workflow.marks import Book, Marking, places_of, renamed
+    from lab.workflow.marks import Book, Marking, others, places_of
     from lab.workflow.project import select
 
     until = closing_moment(at) if at else None
     classroom, folder = class_of(file)
-    places = select(places_of(classroom), targets)
+    everybody = places_of(classroom)
+    places = select(everybody, targets)
     book = Book(runs_in(folder), until=until)
     marking = Marking(
         take=take,
@@ -93,12 +96,9 @@ def open_history(
         language=language,
         identities={} if until else identities_of(file, places),
     )
-    for place, earlier in renamed(places, book, marking):
-        options.tell(
-            f"warning: {place.lab.name}/{place.student.login} is {_shown(place.student.name)}, and "
-            f"was {_shown(earlier)} when verified: see that it is the same person."
-        )
-    return History(places=places, book=book, marking=marking)
+    for place, attempts in others(places, book):
+        _tell_of_another(place, [attempt.run for attempt in attempts])
+    return History(places=places, everybody=everybody, book=book, marking=marking, at=at)
 
 
 def class_of(file: Path) -> tuple[Classroom, LabFolder]:
@@ -147,10 +147,25 @@ def identities_of(file: Path, places: Sequence[Place]) -> dict[str, str]:
         return {}
 
 
-def _shown(name: str) -> str:
+def _tell_of_another(place: Place, runs: Sequence[StudentRun]) -> None:
+    """Tell that attempts do not count, as they are of who had the login before."""
+    student, login = place.student, f"{place.lab.name}/{place.student.login}"
+    many = f"{len(runs)} attempts are" if len(runs) > 1 else "1 attempt is"
+    then = list(dict.fromkeys(_who(run.name, run.email, run.id_number) for run in runs))
+    now = _who(student.name, student.email, student.id_number)
+    options.tell(
+        f"warning: {login}: {many} another person's: {'; '.join(then)} was verified, "
+        f"and on the roster is {now}. That does not count.\n"
+        f"If it is the same person, `lab verify {login}` makes an attempt that counts; the earlier "
+        "count again when the roster says email, id number or name as it did."
+    )
+
+
+def _who(name: str, email: str, id_number: str) -> str:
     from lab.report.text import inert_line
 
-    return inert_line(name)
+    known = ", ".join(word for word in (email, id_number) if word)
+    return inert_line(f"{name} ({known})" if known else name)
 
 
 def usable_scale(scale: float) -> float:

@@ -13,6 +13,8 @@ from lab.machines.steps import PlannedStep
 from lab.system.files import LabFolder
 
 PREFIX = "lab-bake/"
+# What a bake holds beside what its recipe is made of. The first ones held the guide's checks.
+_KIND = b"kit without checks\0"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,14 +43,14 @@ def bake_for(machine: Machine, folder: LabFolder) -> Bake | None:
     box that it would be made of.
 
     Its name covers the box, the provider, the class steps (scripts, files and variables), the
-    runner and what steps may source, and what labs.yaml hands to guests. Nothing of a student is
-    in it.
+    runner and what steps may source, and what labs.yaml hands to guests. Nothing of a student and
+    none of the guide's checks is in it.
     """
     steps = class_steps(machine)
     box = catalog.find(machine.box, provider=machine.provider)
     if not steps or box is None:
         return None
-    digest = hashlib.sha256(f"{machine.box}\0{machine.provider}\0".encode())
+    digest = hashlib.sha256(_KIND + f"{machine.box}\0{machine.provider}\0".encode())
     digest.update(_identity_of(box).encode())
     digest.update(steps[-1].digest.encode())
     settings = settings_folder(folder, machine.lab.name)

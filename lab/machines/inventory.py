@@ -38,6 +38,25 @@ _NAMES_LEFT_OUT = ("__pycache__", "*.pyc", ".cache", "*.log")
 _FIELDS = ("%y", "%m", "%U:%G", "%s", "%i", "%C@", "%p", "%l")
 # One record a line, so whatever ends a line within a name is made a `?`.
 _LINES = r"tr '\n\0' '?\n'"
+# Of each service that runs: its name, this run of it, and whether it lasts. What nobody has enabled
+# and what the bus, a socket or a timer begins may end by itself. supervisor's are asked of it.
+_SERVICES = r"""
+systemctl list-units --type=service --state=running --no-legend --plain 2>/dev/null |
+    cut -d ' ' -f 1 | grep -v '^user@' |
+    xargs -r systemctl show --property=Id,InvocationID,UnitFileState,BusName,TriggeredBy |
+    awk -v RS= '{
+        split("", it)
+        for (i = 1; i <= NF; i++) { split($i, word, "="); it[word[1]] = word[2] }
+        begun = it["UnitFileState"] == "static" && it["BusName"] it["TriggeredBy"] != ""
+        lasts = begun || it["UnitFileState"] == "transient" ? "no" : "yes"
+        printf "service\001%s\001%s\001%s\n", it["Id"], it["InvocationID"], lasts
+    }'
+if command -v supervisorctl >/dev/null; then
+    timeout -k 5 30 supervisorctl status 2>/dev/null </dev/null | awk '$2 == "RUNNING" {
+        sub(",", "", $4)
+        printf "service\001%s (supervisor)\001%s\001yes\n", $1, $4
+    }'
+fi"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,17 +81,30 @@ class Entry:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Service:
+    """A service that runs.
+
+    Attributes:
+        run: this run of it; another one has another.
+        lasting: whether it runs until somebody stops it, and not only while it is asked for things.
+    """
+
+    run: str
+    lasting: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
 class Inventory:
     """A guest at one moment.
 
     Attributes:
         files: what is on its disk, by path, without what changes by itself.
-        services: the process of each service that runs, by the service's name.
+        services: the services that run, by their name: systemd's, and supervisor's programs.
         states: what each step that has run noted of its state (a digest), by the step's name.
     """
 
     files: Mapping[str, Entry]
-    services: Mapping[str, str]
+    services: Mapping[str, Service]
     states: Mapping[str, str]
 
 
@@ -92,7 +124,8 @@ def take_inventory(
         ProcessError: it took too long.
     """
     files: dict[str, Entry] = {}
-    others: dict[str, dict[str, str]] = {"service": {}, "state": {}}
+    services: dict[str, Service] = {}
+    states: dict[str, str] = {}
 
     def hear(line: str) -> None:
         word, *fields = line.split(_BETWEEN)
@@ -101,8 +134,11 @@ def take_inventory(
             files[path] = Entry(
                 kind=kind, mode=mode, owner=owner, target=target, stamp=(size, inode, changed)
             )
-        elif word in others and len(fields) == 2:
-            others[word][fields[0]] = fields[1]
+        elif word == "service" and len(fields) == 3:
+            name, run, lasting = fields
+            services[name] = Service(run=run, lasting=lasting == "yes")
+        elif word == "state" and len(fields) == 2:
+            states[fields[0]] = fields[1]
 
     _run(machine, folder, _listing(), hear=hear)
     known = before.files if before else {}
@@ -113,7 +149,7 @@ def take_inventory(
     for path, digest in _digests(machine, folder, unread).items():
         if path in files:
             files[path] = replace(files[path], digest=digest)
-    return Inventory(files=files, services=others["service"], states=others["state"])
+    return Inventory(files=files, services=services, states=states)
 
 
 def differences(before: Inventory, after: Inventory) -> dict[str, str]:
@@ -135,8 +171,19 @@ def restarted(before: Inventory, after: Inventory) -> tuple[str, ...]:
     return tuple(
         sorted(
             name
-            for name, process in before.services.items()
-            if after.services.get(name, process) != process
+            for name, service in before.services.items()
+            if name in after.services and after.services[name].run != service.run
+        )
+    )
+
+
+def stopped(before: Inventory, after: Inventory) -> tuple[str, ...]:
+    """The services that ran, run no more, and do not end by themselves."""
+    return tuple(
+        sorted(
+            name
+            for name, service in before.services.items()
+            if service.lasting and name not in after.services
         )
     )
 
@@ -155,10 +202,7 @@ def _listing() -> str:
     return f"""
 export LC_ALL=C
 find / -xdev '(' {" -o ".join(tests)} ')' -prune -o -printf '{record}' 2>/dev/null | {_LINES}
-for unit in $(systemctl list-units --type=service --state=running --no-legend --plain 2>/dev/null |
-    cut -d ' ' -f 1 | grep -v '^user@'); do
-    printf 'service\\001%s\\001%s\\n' "$unit" "$(systemctl show --value --property=MainPID "$unit")"
-done
+{_SERVICES}
 for record in /var/lib/lab/steps/*; do
     [ -f "$record" ] || continue
     printf 'state\\001%s\\001%s\\n' "${{record##*/}}" "$(cut -d ' ' -f 4 "$record")"

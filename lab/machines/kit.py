@@ -1,6 +1,6 @@
 """The kit: what a guest is given to run its steps, and the running of it over SSH.
 
-It holds the runner, what steps may source, the settings and the guide.
+It holds the runner, what steps may source, the settings and the guide without its checks.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ STEPS_TIMEOUT_S = 3600.0
 PATIENCE_S = 30.0
 _RETRY_S = 0.2
 _KIT = "/var/lib/lab/kit"
+# Checks are run from here. In a machine its student could read them, the hidden ones too.
+_CHECKS = ("guide", "checks")
 # Of every kit, beside the guide: the runner, what applies the settings, and what steps may source.
 _SHARED = ("run-steps", "settings.sh", "apt-install.sh", "student-account.sh")
 # Creating files is what a class does most of at the host's disk: a kit that is there already stays.
@@ -72,7 +74,7 @@ def pack_kit(machine: Machine, folder: LabFolder) -> bytes:
             (settings_folder(folder, machine.lab.name), "settings"),
         ]
         for source, name in sources:
-            archive.add(source, arcname=name, filter=_root_owned)
+            archive.add(source, arcname=name, filter=_for_guests)
     return buffer.getvalue()
 
 
@@ -212,8 +214,9 @@ def _commands(
     return lines
 
 
-def _root_owned(entry: tarfile.TarInfo) -> tarfile.TarInfo | None:
-    if CACHE in PurePosixPath(entry.name).parts:
+def _for_guests(entry: tarfile.TarInfo) -> tarfile.TarInfo | None:
+    parts = PurePosixPath(entry.name).parts
+    if CACHE in parts or parts[:2] == _CHECKS:
         return None
     entry.uid = entry.gid = 0
     entry.uname = entry.gname = "root"

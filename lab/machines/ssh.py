@@ -5,7 +5,9 @@ lab's own configuration with pinned host keys, one-off commands, and a shell tha
 
 from __future__ import annotations
 
+import base64
 import math
+import re
 import shlex
 import socket
 from collections.abc import Callable, Mapping, Sequence
@@ -20,15 +22,21 @@ from lab.system.files import LabFolder, write_if_changed
 
 CONNECTION_FAILED = 255
 _CONNECT_S = 60.0
-# What the loop below keeps of each stream.
-_ANSWER_BYTES = 1_000_000
+# What the loop below keeps of each stream is 1 MB: so long is its line.
+_LINE_BYTES = 1_333_336
+_HEAD_BYTES = 100
 _PORT = 22
 # By their paths: a PATH in /etc/environment that lacks them is an everyday mistake of students, and
 # not to leave their machine unknown.
 _AS_ROOT = ("/usr/bin/sudo", "-n", "/bin/bash", "-c")
 
-# Runs in the guest as root: reads `LIMIT SIZE` and SIZE bytes of a command, answers `EXIT OUT ERR`
-# and the bytes of both. Every program that it starts itself is paid for with each command.
+# How the guest's `sh` begins what it has to say of the command itself.
+_SCRIPT = re.compile(rb"^/\S+\.\w{6}/command: (?:\d+: )?", re.MULTILINE)
+
+# Runs in the guest as root: reads `LIMIT SIZE` and SIZE bytes of a command, answers `EXIT LATE`,
+# LATE being 1 when the time was up, and a line of base64 for each stream. What a command has left
+# in the background may still write to its streams, or cut them short: a line is one whatever they
+# hold by then. Every program that the loop starts itself is paid for with each command.
 _LOOP = r"""
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 # What is asked is not to depend on what somebody has written into /etc/environment, which gets here
@@ -38,8 +46,9 @@ unset ENV BASH_ENV LD_PRELOAD LD_LIBRARY_PATH PYTHONPATH PYTHONHOME PYTHONSTARTU
 unset MAIL OLDPWD SUDO_COMMAND SUDO_GID SUDO_UID SUDO_USER
 umask 077; d=$(mktemp -d /run/lab.XXXXXX) || exit 1; trap 'rm -rf "$d"' EXIT
 cd /; umask 022; LC_ALL=C
-# In KB. An answer without end would take the memory that /run is in, and lab's shell with it.
-ulimit -f 16384
+# In KB. An answer without end would take the memory that /run is in, and lab's shell with it. It
+# holds for all that a command writes, and apt's lists are files of fifty megabytes.
+ulimit -f 262144
 echo ready
 n=0
 while read -r limit size; do
@@ -47,13 +56,15 @@ while read -r limit size; do
   read -r -N "$size" command
   # A command of which only a part could be written is not the one that was asked for.
   printf %s "$command" >"$d/command" || exit 1
+  SECONDS=0 late=0
   LC_ALL=C.UTF-8 timeout -k 2 "$limit" sh "$d/command" >"$out" 2>"$err" </dev/null; code=$?
-  sizes=($(stat -c %s "$out" "$err"))
-  if ((sizes[0] > 1000000)); then truncate -s 1000000 "$out"; sizes[0]=1000000; fi
-  if ((sizes[1] > 1000000)); then truncate -s 1000000 "$err"; sizes[1]=1000000; fi
-  printf '%d %d %d\n' "$code" "${sizes[@]}"
-  ((sizes[0] + sizes[1] == 0)) || cat "$out" "$err"
-  # What runs on in the background may still write to its own, and never to the next one's.
+  # A command may well end with 124 itself, of a `timeout` of its own.
+  if ((SECONDS >= limit && (code == 124 || code == 137))); then late=1; fi
+  printf '%d %d\n' "$code" "$late"
+  for stream in "$out" "$err"; do
+    [[ ! -s $stream ]] || head -c 1000000 "$stream" | base64 -w 0
+    echo
+  done
   ((n % 20)) || rm -f "$d"/out* "$d"/err*
 done
 """
@@ -173,11 +184,15 @@ def listens(address: str) -> bool:
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """What a command in a guest left behind; at most 1 MB of each stream."""
+    """What a command in a guest left behind; at most 1 MB of each stream.
+
+    `timed_out` when it took too long and was ended for that.
+    """
 
     exit_code: int
     stdout: bytes
     stderr: bytes
+    timed_out: bool = False
 
 
 class Shell:
@@ -194,7 +209,7 @@ class Shell:
         self._conversation: Conversation | None = None
 
     def run(self, command: str, *, timeout_s: float = 60.0) -> Answer:
-        """Run a command line with the guest's `sh`; 124 is the exit code of one that took too long.
+        """Run a command line with the guest's `sh`; one that takes too long is ended.
 
         Raises:
             ConnectionLost: the guest does not answer (any more).
@@ -206,16 +221,24 @@ class Shell:
         limit_s = max(1, math.ceil(timeout_s))
         try:
             conversation.send(f"{limit_s} {len(data)}\n".encode() + data)
-            head = conversation.read_line(timeout_s=limit_s + 10)
-            exit_code, out, err = (int(word) for word in head.split())
-            if not (0 <= out <= _ANSWER_BYTES and 0 <= err <= _ANSWER_BYTES):
-                raise ValueError("something else than lab's shell answered")
-            stdout = conversation.read(out, timeout_s=30)
-            stderr = conversation.read(err, timeout_s=30)
+            head = conversation.read_line(timeout_s=limit_s + 10, limit=_HEAD_BYTES)
+            exit_code, late = (int(word) for word in head.split())
+            stdout, stderr = (
+                base64.b64decode(
+                    conversation.read_line(timeout_s=30, limit=_LINE_BYTES), validate=True
+                )
+                for _ in range(2)
+            )
         except (EOFError, TimeoutError, ValueError) as error:
             self.close()
             raise self._lost(error) from error
-        return Answer(exit_code=exit_code, stdout=stdout, stderr=stderr)
+        return Answer(
+            exit_code=exit_code,
+            stdout=stdout,
+            # Where lab keeps the command is nothing that its reader could look at.
+            stderr=_SCRIPT.sub(b"", stderr),
+            timed_out=late == 1,
+        )
 
     def close(self) -> None:
         """End the connection; the next `run` makes a new one."""
@@ -227,16 +250,21 @@ class Shell:
         if self._conversation is None:
             conversation = Conversation(self._argv)
             try:
-                if conversation.read_line(timeout_s=_CONNECT_S) != b"ready":
-                    raise EOFError("something else than lab's shell answered")
-            except (EOFError, TimeoutError) as error:
+                greeting = conversation.read_line(timeout_s=_CONNECT_S, limit=_HEAD_BYTES)
+                if greeting != b"ready":
+                    raise ValueError(greeting)
+            except (EOFError, TimeoutError, ValueError) as error:
                 conversation.close()
                 raise self._lost(error) from error
             self._conversation = conversation
         return self._conversation
 
     def _lost(self, error: Exception) -> ConnectionLost:
-        why = "it did not answer in time" if isinstance(error, TimeoutError) else str(error)
+        why = str(error)
+        if isinstance(error, TimeoutError):
+            why = "it did not answer in time"
+        elif isinstance(error, ValueError):
+            why = "something else than lab's shell answered"
         return ConnectionLost(f"No SSH connection to {self._machine}", details=why)
 
 

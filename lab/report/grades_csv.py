@@ -11,7 +11,7 @@ from lab.report.json_document import number
 HEADER = (
     *("lab", "login", "name", "email", "id_number"),
     *("mark", "scale", "score", "max_score", "total_points"),
-    *("attempts", "at", "feedback"),
+    *("complete", "attempts", "at", "feedback"),
 )
 
 
@@ -31,6 +31,7 @@ def _row(grade: Grade) -> list[str]:
         "" if grade.score is None else str(number(grade.score)),
         str(number(grade.max_score)) if evaluated else "",
         str(number(grade.total_points)) if evaluated else "",
+        ("true" if grade.complete else "false") if evaluated else "",
         str(grade.attempts),
         grade.at.isoformat() if grade.at is not None else "",
         inert_cell(grade.feedback),

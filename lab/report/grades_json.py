@@ -25,6 +25,7 @@ def _grade(grade: Grade) -> dict[str, object]:
         "score": None if grade.score is None else number(grade.score),
         "max_score": number(grade.max_score),
         "total_points": number(grade.total_points),
+        "complete": grade.complete,
         "attempts": grade.attempts,
         "at": None if grade.at is None else grade.at.isoformat(),
         "feedback": grade.feedback,

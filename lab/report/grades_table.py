@@ -47,7 +47,7 @@ def _columns(grades: Sequence[Grade], language: str) -> list[Column]:
         column(words("mark", scale=scale), lambda grade: in_mark(grade.mark, language), right=True),
         column(
             words("points"),
-            lambda it: points(it.score, it.max_score, it.total_points, language),
+            lambda it: points(it, language),
         ),
         column(words("attempts"), lambda grade: Text(str(grade.attempts)), right=True),
         column(words("when"), _when),
@@ -60,4 +60,4 @@ def _when(grade: Grade) -> Text:
 
 
 def _lacks(grade: Grade) -> bool:
-    return grade.score is not None and grade.max_score < grade.total_points
+    return grade.score is not None and not grade.complete

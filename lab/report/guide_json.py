@@ -52,6 +52,7 @@ def _step(step: StepProof, language: str) -> dict[str, object]:
         "again_exit_code": step.again_exit_code,
         "changed": step.changed if ran else None,
         "restarted": list(step.restarted) if ran else None,
+        "stopped": list(step.stopped) if ran else None,
         "checks": step.checks,
         "passed_before": None if step.exit_code is None else step.passed_before,
         "passed_after": step.passed_after if ran else None,

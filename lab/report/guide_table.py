@@ -97,7 +97,7 @@ def _exit(code: int | None, language: str) -> Text:
 def _again(step: StepProof, language: str) -> Text:
     if step.again_exit_code is None or step.again_exit_code:
         return _exit(step.again_exit_code, language)
-    changes = step.changed + len(step.restarted)
+    changes = step.changed + len(step.restarted) + len(step.stopped)
     if changes:
         return Text(say("guides.changed", language, count=changes), style="red")
     return Text(say("guides.unchanged", language), style="green")

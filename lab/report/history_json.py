@@ -27,6 +27,8 @@ def _attempt(attempt: HistoryAttempt) -> dict[str, object]:
     return {
         "at": attempt.at.isoformat(),
         "machine": attempt.machine,
+        "name": attempt.name,
+        "anothers": attempt.anothers,
         "identity": attempt.identity,
         "made_anew": attempt.made_anew,
         "evaluated": attempt.evaluated,
@@ -35,6 +37,7 @@ def _attempt(attempt: HistoryAttempt) -> dict[str, object]:
         "score": None if attempt.score is None else number(attempt.score),
         "max_score": number(attempt.max_score),
         "total_points": number(attempt.total_points),
+        "complete": attempt.complete,
         "mark": None if attempt.mark is None else number(attempt.mark),
         "outcome": attempt.outcome.value,
         "turned_passed": list(attempt.turned_passed),

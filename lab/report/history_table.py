@@ -72,7 +72,7 @@ def _columns(attempts: Sequence[HistoryAttempt], language: str) -> list[Column]:
         ),
         column(
             words("points"),
-            *(points(it.score, it.max_score, it.total_points, language) for it in attempts),
+            *(points(it, language) for it in attempts),
         ),
         column(words("taken"), *(_taken(it, language) for it in attempts)),
         column(words("changed"), *(_changed(it, language) for it in attempts)),
@@ -80,6 +80,8 @@ def _columns(attempts: Sequence[HistoryAttempt], language: str) -> list[Column]:
 
 
 def _taken(attempt: HistoryAttempt, language: str) -> Text:
+    if attempt.anothers:
+        return cell(say("grades.anothers", language, name=attempt.name), "dim")
     if attempt.evaluated and not attempt.counts:
         return Text(say("grades.not_counted", language), style="dim")
     return Text(", ".join(say(f"grades.{it.value}", language) for it in attempt.taken_as) or "-")

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from math import floor
 
+from lab.classroom.classes import Student
 from lab.classroom.problems import quoted
 from lab.classroom.results import Grade
 from lab.classroom.roster_columns import NAMES, Role, plain
@@ -33,6 +34,8 @@ _COLUMNS: Mapping[str, frozenset[str]] = {
     "feedback": frozenset({"feedback comments", "comentarios de retroalimentacion"}),
 }
 _OF_NAME = {name: column for column, names in _COLUMNS.items() for name in names}
+# What says who somebody is, in words.
+_TELLING: Mapping[str, str] = {"email": "email", "id_number": "id number"}
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)?")
 _HINT = (
     "in Moodle, the assignment's submissions: Download grading worksheet (the assignment needs"
@@ -57,17 +60,20 @@ class FilledWorksheet:
     notes: tuple[str, ...] = ()
 
 
-def fill_worksheet(raw: bytes, grades: Sequence[Grade], *, name: str) -> FilledWorksheet:
+def fill_worksheet(
+    raw: bytes, grades: Sequence[Grade], *, name: str, roster: Sequence[Student] = ()
+) -> FilledWorksheet:
     """Return the worksheet with the grades of one lab in it.
 
     Only cells for grade and feedback are written, in rows that have the email or the id number of
-    somebody who was evaluated; every other byte stays. The mark is the share of the points that
-    were earned, of the maximum that the row says, with two decimals.
+    one of them, and nothing that says otherwise; every other byte stays. The mark is the share of
+    the points that were earned, of the maximum that the row says, with two decimals.
 
     Args:
         raw: the file as Moodle gave it.
         grades: of one lab.
         name: what messages call the file.
+        roster: everybody in the lab, so that nobody's row is taken for another's.
 
     Raises:
         ConfigError: it is no worksheet, or one for other than numbers.
@@ -89,7 +95,8 @@ def fill_worksheet(raw: bytes, grades: Sequence[Grade], *, name: str) -> FilledW
             details=f"{name}:{error.lines[0]}: {error.why}",
             hint=_HINT,
         ) from error
-    filling = _Filling(records, [grade for grade in grades if grade.mark is not None], name)
+    marked = [grade for grade in grades if grade.mark is not None]
+    filling = _Filling(records, marked, (*grades, *roster), name)
     filling.fill()
     changes = {cell: words for cell, words in filling.changes.items() if words != cell.text}
     return FilledWorksheet(
@@ -103,9 +110,16 @@ def fill_worksheet(raw: bytes, grades: Sequence[Grade], *, name: str) -> FilledW
 class _Filling:
     """One worksheet and what is to be written into it."""
 
-    def __init__(self, records: Sequence[Record], grades: Sequence[Grade], name: str) -> None:
+    def __init__(
+        self,
+        records: Sequence[Record],
+        grades: Sequence[Grade],
+        people: Sequence[Grade | Student],
+        name: str,
+    ) -> None:
         self.name = name
         self.grades = grades
+        self._people = {person.login: person for person in people}
         self.changes: dict[Cell, str] = {}
         self.filled: list[str] = []
         self.met: set[str] = set()
@@ -124,14 +138,15 @@ class _Filling:
         """Note what is to be written, row by row."""
         if "feedback" not in self._columns:
             self.notes.append(f"{self.name} has no column for feedback: only grades are written")
+        graded = {grade.login for grade in self.grades}
         rows_of: dict[str, list[Record]] = {}
         nobody = []
         for row in self._rows:
-            grade = self._grade_of(row)
-            if grade is None:
+            login = self._login_of(row)
+            if login not in graded:
                 nobody.append(row.line)
             else:
-                rows_of.setdefault(grade.login, []).append(row)
+                rows_of.setdefault(login, []).append(row)
         for grade in self.grades:
             rows = rows_of.get(grade.login, [])
             self.met |= {grade.login} if rows else set()
@@ -142,7 +157,9 @@ class _Filling:
                 self._fill_row(rows[0], grade)
         if nobody:
             lines = ", ".join(map(str, nobody[:5])) + (", ..." if len(nobody) > 5 else "")
-            self.notes.append(f"{self.name}: nobody who was evaluated is on these lines: {lines}")
+            self.notes.append(
+                f"{self.name}: nobody whose mark there is to write is on these lines: {lines}"
+            )
 
     def _fill_row(self, row: Record, grade: Grade) -> None:
         if self._cell(row, "changeable").casefold() == "no":
@@ -168,22 +185,27 @@ class _Filling:
         mark = f"{cents // 100}.{cents % 100:02}"
         return mark.replace(".", ",") if self._comma else mark
 
-    def _grade_of(self, row: Record) -> Grade | None:
-        """Whose row it is; None for nobody's, or where email and id number say different things."""
+    def _login_of(self, row: Record) -> str:
+        """Whose row it is; "" for nobody's, or where email and id number say different things."""
         if len(row.cells) != len(self._header):
             self._note(row, f"there are {len(row.cells)} cells, not {len(self._header)}")
-            return None
-        found = {
-            grade.login: grade
-            for field in ("email", "id_number")
-            for grade in self.grades
-            if (value := self._cell(row, field).casefold())
-            and value == getattr(grade, field).casefold()
-        }
+            return ""
+        told = {field: self._cell(row, field).casefold() for field in _TELLING}
+        found = [
+            login
+            for login, person in self._people.items()
+            if any(value and value == _known(person, field) for field, value in told.items())
+        ]
         if len(found) > 1:
             self._note(row, f"the email and the id number are those of {' and '.join(found)}")
-            return None
-        return next(iter(found.values()), None)
+            return ""
+        for login in found:
+            for field, words in _TELLING.items():
+                known = _known(self._people[login], field)
+                if told[field] and known and told[field] != known:
+                    self._note(row, f"the {words} is not the one of {login}: left alone")
+                    return ""
+        return next(iter(found), "")
 
     def _cell(self, row: Record, column: str) -> str:
         index = self._columns.get(column, len(row.cells))
@@ -214,6 +236,11 @@ class _Filling:
 
     def _note(self, row: Record, text: str) -> None:
         self.notes.append(f"{self.name}:{row.line}: {text}")
+
+
+def _known(person: Grade | Student, field: str) -> str:
+    value: str = getattr(person, field)
+    return value.strip().casefold()
 
 
 def _known_names(cells: Sequence[str]) -> int:

@@ -26,6 +26,7 @@ def _student(student: StudentResult) -> dict[str, object]:
         "score": number(student.score) if student.evaluated else None,
         "max_score": number(student.max_score),
         "total_points": number(student.total_points),
+        "complete": student.complete,
         "outcome": student.outcome.value,
         "at": None if student.at is None else student.at.isoformat(),
         "checks": [_check(check) for check in student.checks],

@@ -156,7 +156,8 @@ class Lab:
     anchor: str
     name: str
     language: str
-    at: datetime | None
+    first_at: datetime | None
+    last_at: datetime | None
     students: tuple[Student, ...]
     steps: tuple[Step, ...]
     hardest: tuple[Hard, ...]
@@ -182,14 +183,15 @@ def page(results: Sequence[LabResult]) -> tuple[Lab, ...]:
 
 def _lab(lab: LabResult, anchor: str) -> Lab:
     columns = all_checks(lab)
-    times = {student.at for student in lab.students}
+    times = [student.at for student in lab.students if student.at is not None]
     middle = median_share(lab)
     width = 100 // BINS
     return Lab(
         anchor=anchor,
         name=inert_line(lab.lab),
         language=lab.language,
-        at=times.pop() if len(times) == 1 else None,
+        first_at=min(times, default=None),
+        last_at=max(times, default=None),
         students=tuple(
             _student(student, columns, lab, f"{anchor}s{number}")
             for number, student in enumerate(lab.students)

@@ -18,19 +18,22 @@ def in_points(value: float, language: str) -> str:
 
 
 def score(student: StudentResult, language: str) -> str:
-    """Return `31/34`, `31/34 of 60` when not all of the 60 were evaluated, a dash when none was."""
+    """Return `31/34`, `31/34 of 60` when not all of the 60 were evaluated, a dash when none was.
+
+    Where it is not known what all checks are worth that is `31/34 of ?`.
+    """
     if not student.evaluated:
         return "-"
     text = f"{in_points(student.score, language)}/{in_points(student.max_score, language)}"
-    if not _missing(student):
+    if student.complete:
         return text
-    total = in_points(student.total_points, language)
+    total = in_points(student.total_points, language) if student.is_weighed else "?"
     return say("reports.score_of", language, score=text, total=total)
 
 
 def whole_score(student: StudentResult, language: str) -> str:
     """Return `31/34`, and in brackets how much of all could not be evaluated."""
-    if not _missing(student):
+    if not missing_points("reports.points_not_evaluated", student, language):
         return score(student, language)
     bare = "-"
     if student.evaluated:
@@ -40,6 +43,8 @@ def whole_score(student: StudentResult, language: str) -> str:
 
 def missing_points(key: str, student: StudentResult, language: str) -> str:
     """Return the text `key` with the points not evaluated and all points; "" when none lacks."""
+    if student.evaluated and not student.is_weighed:
+        return say("reports.points_not_known", language)
     missing = _missing(student)
     if not missing:
         return ""

@@ -46,33 +46,22 @@ class Conversation:
         except (BrokenPipeError, ValueError) as error:
             raise EOFError(self.last_words()) from error
 
-    def read_line(self, *, timeout_s: float) -> bytes:
-        """The next line, without its end.
+    def read_line(self, *, timeout_s: float, limit: int) -> bytes:
+        """The next line, without its end; of at most `limit` bytes.
 
         Raises:
             EOFError: the program has ended.
-            TimeoutError: nothing came in time.
+            TimeoutError: it did not come in time.
+            ValueError: it is longer.
         """
         deadline = time.monotonic() + timeout_s
-        while (end := self._buffer.find(b"\n")) < 0:
+        while (end := self._buffer.find(b"\n", 0, limit + 1)) < 0:
+            if len(self._buffer) > limit:
+                raise ValueError(f"a line of more than {limit} bytes")
             self._fill(deadline)
         line = bytes(self._buffer[:end])
         del self._buffer[: end + 1]
         return line
-
-    def read(self, count: int, *, timeout_s: float) -> bytes:
-        """The next `count` bytes.
-
-        Raises:
-            EOFError: the program has ended.
-            TimeoutError: they did not come in time.
-        """
-        deadline = time.monotonic() + timeout_s
-        while len(self._buffer) < count:
-            self._fill(deadline)
-        data = bytes(self._buffer[:count])
-        del self._buffer[:count]
-        return data
 
     def last_words(self) -> str:
         """The last line that the program wrote to stderr."""
@@ -93,7 +82,9 @@ class Conversation:
         self._errors.text(wait_s=process.TERM_GRACE_S)
 
     def _fill(self, deadline: float) -> None:
-        if not self._selector.select(max(0.0, deadline - time.monotonic())):
+        # Also of a program that never stops, and never comes to an end of what it says.
+        left_s = deadline - time.monotonic()
+        if left_s <= 0 or not self._selector.select(left_s):
             raise TimeoutError
         chunk = os.read(self._stdout.fileno(), 65536)
         if not chunk:

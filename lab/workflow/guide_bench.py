@@ -12,7 +12,7 @@ from lab.classroom.guide import Guide, Step, variables
 from lab.classroom.runs import CheckRun
 from lab.machines import kit
 from lab.machines.fleet import Machine
-from lab.machines.inventory import Inventory, differences, restarted, take_inventory
+from lab.machines.inventory import Inventory, differences, restarted, stopped, take_inventory
 from lab.workflow.guide_findings import Again, Round
 from lab.workflow.scratch import Scratch
 
@@ -70,9 +70,10 @@ class Bench:
         return run_checks(request, log=self._log, tell=hear)[machine.name]
 
     def try_step(self, step: Step, tell: Callable[[str], None]) -> Round:
-        """Run a step, all checks, and the step again.
+        """Run a step, all checks, and the step again; after the last step's second run, all checks.
 
-        What changes while only checks run is not held against the second run: a database writes to
+        What the second run of another step breaks shows in the checks of the step after it. A file
+        that changes while only checks run is not held against the second run: a database writes to
         its files whenever it likes.
 
         Raises:
@@ -96,17 +97,18 @@ class Bench:
         repeated = self._run(step, tell, force=True)
         after = self._take(tell)
         restless = {*differences(first, before)}
+        is_last = step == self._guide.steps[-1]
         again = Again(
             exit_code=repeated.exit_code,
             tail=repeated.tail,
             changed=tuple(
                 line for path, line in differences(before, after).items() if path not in restless
             ),
-            restarted=tuple(
-                it for it in restarted(before, after) if it not in restarted(first, before)
-            ),
+            restarted=restarted(before, after),
+            stopped=stopped(before, after),
             same_state=bool(repeated.failed_step)
             or before.states.get(step.name) == after.states.get(step.name),
+            checks=self.check(tell) if is_last else (),
         )
         return Round(
             step=step.name,

@@ -24,14 +24,18 @@ class Again:
         tail: its last words, where it failed.
         changed: what it changed on the disk, a line each.
         restarted: the services that it restarted.
+        stopped: those that it stopped.
         same_state: whether the step's `.state.sh` printed the same after it as after the first.
+        checks: all checks of the guide after it, for the last step; nobody looks after it else.
     """
 
     exit_code: int = 0
     tail: tuple[str, ...] = ()
     changed: tuple[str, ...] = ()
     restarted: tuple[str, ...] = ()
+    stopped: tuple[str, ...] = ()
     same_state: bool = True
+    checks: tuple[CheckRun, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +71,7 @@ def findings_of(
         untouched: its checks on a machine on which no step has run.
         rounds: what was seen of its steps, in their order.
     """
-    judge = _Judge(guide)
+    judge = _Judge(guide, (untouched, *(round_.checks for round_ in rounds)))
     found = [*_of_words(guide, untouched), *judge.of_untouched(untouched)]
     for round_ in rounds:
         found += judge.of_round(round_)
@@ -79,10 +83,16 @@ def _of_words(guide: Guide, checks: Sequence[CheckRun]) -> Iterator[ProofFinding
     if lacking := _lacking(guide.title):
         yield _finding("guide.language", values={"languages": lacking})
     usable = [check for check in checks if check.step]
+    if not checks:
+        yield _finding("guide.unchecked")
     for step in guide.steps:
         if lacking := _lacking(step.title):
             yield _finding("step.language", step=step.name, values={"languages": lacking})
-        if step.scope == "student" and not any(check.step == step.name for check in usable):
+        if (
+            usable
+            and step.scope == "student"
+            and not any(check.step == step.name for check in usable)
+        ):
             yield _finding("step.unchecked", step=step.name)
     for check in usable:
         for words, texts in (
@@ -109,8 +119,9 @@ def _lacking(texts: Texts) -> str:
 class _Judge:
     """Goes through what was seen in its order; tells of each check once, of each state too."""
 
-    def __init__(self, guide: Guide) -> None:
+    def __init__(self, guide: Guide, seen: Sequence[Sequence[CheckRun]]) -> None:
         self._place = {step.name: place for place, step in enumerate(guide.steps)}
+        self._all = {check.id: check for checks in seen for check in checks if check.step}
         self._told: set[str] = set()
         self._passed: set[str] = set()
         self._restless: set[str] = set()
@@ -136,19 +147,39 @@ class _Judge:
                 values={"code": round_.exit_code},
             )
             return
-        for check in round_.checks:
-            if check.step and check.id not in self._told:
-                yield from self._of_check(check, step)
+        yield from self._of_checks(round_.checks, step)
         if round_.again is not None:
             yield from _of_again(step, round_.again)
             if not round_.again.same_state:
                 self._restless.add(step)
+            if round_.again.checks:
+                yield from self._of_checks(round_.again.checks, step, again=True)
         for other in round_.unsettled:
             if other not in self._restless:
                 self._restless.add(other)
                 yield _finding("step.unsettled", step=other, after=step)
 
-    def _of_check(self, check: CheckRun, after: str) -> Iterator[ProofFinding]:
+    def _of_checks(
+        self, checks: Sequence[CheckRun], after: str, *, again: bool = False
+    ) -> Iterator[ProofFinding]:
+        for check in checks:
+            if check.id in self._told:
+                continue
+            if check.step:
+                yield from self._of_check(check, after, again=again)
+            else:
+                where = say_in_all("guides.after_step", step=after)
+                yield self._tell(
+                    "check.unfinished", check, after=after, where=where, message=_why(check)
+                )
+        there = {check.id for check in checks}
+        # Where a file of checks or their process broke, that is told, and not what it took with it.
+        if all(check.step for check in checks):
+            for check in self._all.values():
+                if check.id not in {*self._told, *there}:
+                    yield self._tell("check.missing", check, after=after)
+
+    def _of_check(self, check: CheckRun, after: str, *, again: bool) -> Iterator[ProofFinding]:
         # What is blocked, or unknown behind another, is told by what it is behind.
         is_due = self._place[check.step] <= self._place[after]
         if check.outcome is Outcome.PASSED:
@@ -162,7 +193,8 @@ class _Judge:
                     "check.unknown", check, after=after, where=where, message=_why(check)
                 )
         elif is_due and check.outcome is Outcome.FAILED:
-            kind = "check.lost" if check.id in self._passed else "check.not_passed"
+            lost = "check.lost_again" if again else "check.lost"
+            kind = lost if check.id in self._passed else "check.not_passed"
             yield self._tell(kind, check, after=after, message=_why(check))
 
     def _tell(
@@ -201,6 +233,10 @@ def _of_again(step: str, again: Again) -> Iterator[ProofFinding]:
     if again.restarted:
         yield _finding(
             "step.restarted", step=step, after=step, values={"services": ", ".join(again.restarted)}
+        )
+    if again.stopped:
+        yield _finding(
+            "step.stopped", step=step, after=step, values={"services": ", ".join(again.stopped)}
         )
     if not again.same_state:
         yield _finding("step.other_state", step=step, after=step)

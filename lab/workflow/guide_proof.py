@@ -247,6 +247,7 @@ def _steps(
             again_exit_code=again.exit_code if again else None,
             changed=len(again.changed) if again else 0,
             restarted=again.restarted if again else (),
+            stopped=again.stopped if again else (),
             checks=sum(check.step == step.name for check in untouched),
             passed_before=_passed(step, before),
             passed_after=_passed(step, round_.checks),

@@ -108,13 +108,18 @@ def make_handouts(
         HostError: PDFs are wanted and cannot be made.
         LabError: a file cannot be written.
         ProcessError: the provider did not answer.
-        UsageError: the jump host is none.
+        UsageError: the jump host is none, or there is nothing to make the folder in.
     """
     if wanted.via:
         check_via(wanted.via)
     if "pdf" in wanted.formats:
         require_pdf()
     found = find(project, machines, project.provider.guests(project.prefix))
+    if not wanted.folder.parent.is_dir():
+        raise UsageError(
+            f"There is no folder {wanted.folder.parent} to make {wanted.folder.name} in",
+            hint=f"Make it first: mkdir -p {wanted.folder.parent}; or write elsewhere.",
+        )
     make_folder(wanted.folder)
     for lab in {machine.lab.name for machine in machines}:
         make_private_folder(wanted.folder / lab)

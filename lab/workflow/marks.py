@@ -13,10 +13,10 @@ from fractions import Fraction
 from functools import cached_property
 from math import floor
 
-from lab.classroom.attempts import HistoryAttempt, StudentHistory
-from lab.classroom.choices import Audience, Hints, Take
+from lab.classroom.choices import Take
 from lab.classroom.classes import Classroom, Lab, Student
-from lab.classroom.results import Grade, LabResult, Outcome, StudentResult
+from lab.classroom.persons import is_another
+from lab.classroom.results import Grade, LabResult, Outcome
 from lab.classroom.runs import CheckRun, LabRun, Run, StudentRun
 from lab.classroom.view import View
 from lab.classroom.wording import FALLBACK, Texts, in_language, say
@@ -40,7 +40,7 @@ class Place:
 
 @dataclass(frozen=True, kw_only=True)
 class Attempt:
-    """A student's machine in one run."""
+    """A student's machine in one run; `at` is when the last of their checks ended."""
 
     at: datetime
     run: StudentRun
@@ -68,7 +68,13 @@ class Attempt:
     @property
     def is_weighed(self) -> bool:
         """Whether it is known what all checks are worth: not where a file could not be read."""
-        return all(it.step or it.outcome is not Outcome.UNKNOWN for it in self.run.checks)
+        return not any(check.stands_for_others for check in self.run.checks)
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether anything worth points was evaluated; in a guide without points, anything."""
+        worthless = self.is_weighed and not self.total_points
+        return bool(self.max_score) or (worthless and bool(self.evaluated))
 
     def mark(self, scale: float) -> float | None:
         """The score on a scale, two decimals, half up; None where no point could be earned."""
@@ -110,21 +116,25 @@ def places_of(classroom: Classroom) -> tuple[Place, ...]:
 
 
 class Book:
-    """All attempts, by lab and login, oldest first."""
+    """All attempts until a moment, by lab and login, oldest first."""
 
     def __init__(self, runs: Sequence[Run], *, until: datetime | None = None) -> None:
+        self._until = until
         self._attempts: dict[tuple[str, str], list[Attempt]] = defaultdict(list)
         self._steps: dict[str, dict[str, Texts]] = defaultdict(dict)
         for run in runs:
-            if until is None or run.at <= until:
-                for lab in run.labs:
-                    self._add(lab, run.at)
+            for lab in run.labs:
+                self._add(lab, run.at)
 
     def _add(self, lab: LabRun, at: datetime) -> None:
-        # The titles and the order that a guide had last; below them what it had before.
-        self._steps[lab.lab] = {**lab.steps, **self._steps[lab.lab], **lab.steps}
-        for student in lab.students:
-            self._attempts[lab.lab, student.login].append(Attempt(at=at, run=student))
+        # A moment of their own: nobody else's slow machine is to cost anybody a deadline.
+        told = [Attempt(at=it.at or at, run=it) for it in lab.students]
+        counted = [it for it in told if self._until is None or it.at <= self._until]
+        if counted:
+            # The titles and the order that a guide had last; below them what it had before.
+            self._steps[lab.lab] = {**lab.steps, **self._steps[lab.lab], **lab.steps}
+        for attempt in counted:
+            self._attempts[lab.lab, attempt.run.login].append(attempt)
 
     def of(self, lab: str, login: str) -> tuple[Attempt, ...]:
         """A student's attempts in a lab, those in which nothing was evaluated among them."""
@@ -147,7 +157,7 @@ def counting(attempts: Sequence[Attempt], *, identity_now: str = "") -> tuple[At
     the newest attempt. A machine that was made anew inherits nothing. An attempt of which it is not
     known whose it is counts, unless one of another machine came after it.
     """
-    evaluated = [attempt for attempt in attempts if attempt.evaluated]
+    evaluated = [attempt for attempt in attempts if attempt.is_judged]
     known = [it.run.identity for it in evaluated if it.run.identity]
     machine = identity_now or (known[-1] if known else "")
     others = [place for place, it in enumerate(evaluated) if it.run.identity not in {"", machine}]
@@ -176,21 +186,17 @@ def grades(places: Sequence[Place], book: Book, marking: Marking) -> tuple[Grade
     return tuple(_grade(place, book, marking) for place in places)
 
 
-def renamed(places: Sequence[Place], book: Book, marking: Marking) -> tuple[tuple[Place, str], ...]:
-    """Each place whose mark was earned under another name, and that name.
+def others(places: Sequence[Place], book: Book) -> tuple[tuple[Place, tuple[Attempt, ...]], ...]:
+    """The attempts under a student's login that are another person's, and do not count.
 
-    A login can be given to another person, once its machine is gone. Whose machine is still there
-    has only been corrected.
+    A login can be given to another person, once its machine is gone.
     """
-    found = []
+    told = []
     for place in places:
-        attempt = chosen(_counted_at(place, book, marking), marking.take)
-        if attempt is None or attempt.run.identity == marking.identities.get(place.name):
-            continue
-        # An earlier lab kept no names: there the login stands for it.
-        if attempt.run.name not in {place.student.name, place.student.login}:
-            found.append((place, attempt.run.name))
-    return tuple(found)
+        attempts = [it for it in _under(place, book) if is_another(it.run, place.student)]
+        if attempts:
+            told.append((place, tuple(attempts)))
+    return tuple(told)
 
 
 def results(
@@ -208,38 +214,6 @@ def results(
     )
 
 
-def history_of(
-    lab: str,
-    login: str,
-    *,
-    place: Place | None,
-    book: Book,
-    identities: Mapping[str, str],
-    scale: float,
-) -> StudentHistory:
-    """All that was ever verified of a student in a lab, oldest first.
-
-    Args:
-        lab: the lab's name.
-        login: the student's.
-        place: theirs in labs.yaml; None for who is no longer there.
-        book: all attempts.
-        identities: of each machine that exists now, by its name.
-        scale: the highest mark.
-    """
-    attempts = book.of(lab, login)
-    counted = counting(attempts, identity_now=identities.get(place.name, "") if place else "")
-    names = [attempt.run.name for attempt in attempts]
-    name = place.student.name if place else names[-1]
-    told = []
-    before: Attempt | None = None
-    for attempt in attempts:
-        told.append(_told(attempt, before, counted=counted, scale=scale))
-        if attempt.evaluated:
-            before = attempt
-    return StudentHistory(lab=lab, login=login, name=name, attempts=tuple(told), scale=scale)
-
-
 def _rank(attempt: Attempt) -> tuple[bool, Fraction, Fraction]:
     total = attempt.total_points
     share = attempt.score / total if total else Fraction(0)
@@ -251,9 +225,17 @@ def _sum(values: Iterable[float]) -> Fraction:
     return sum((Fraction(repr(value)) for value in values), Fraction(0))
 
 
+def _under(place: Place, book: Book) -> tuple[Attempt, ...]:
+    return book.of(place.lab.name, place.student.login)
+
+
+def own(place: Place, book: Book) -> tuple[Attempt, ...]:
+    """The attempts that are this person's, and not of who had their login before."""
+    return tuple(it for it in _under(place, book) if not is_another(it.run, place.student))
+
+
 def _counted_at(place: Place, book: Book, marking: Marking) -> tuple[Attempt, ...]:
-    attempts = book.of(place.lab.name, place.student.login)
-    return counting(attempts, identity_now=marking.identity_now(place))
+    return counting(own(place, book), identity_now=marking.identity_now(place))
 
 
 def _grade(place: Place, book: Book, marking: Marking) -> Grade:
@@ -277,6 +259,7 @@ def _grade(place: Place, book: Book, marking: Marking) -> Grade:
         score=float(attempt.score),
         max_score=float(attempt.max_score),
         total_points=float(attempt.total_points),
+        is_weighed=attempt.is_weighed,
         mark=attempt.mark(marking.scale),
         feedback=feedback(attempt, language=marking.language or lab.lang or FALLBACK),
     )
@@ -313,70 +296,16 @@ def _number(count: int) -> str:
 def _lab_result(
     lab: Lab, places: Sequence[Place], book: Book, marking: Marking, *, view: View
 ) -> LabResult:
-    empty = LabRun(lab=lab.name, students=(), steps=book.steps_of(lab.name), lang=lab.lang)
-    result = view.of_lab(empty)
-    return replace(
-        result,
-        students=tuple(
-            _student_result(place, book, marking, view=view, language=result.language)
-            for place in places
-        ),
-    )
+    students = tuple(_student_run(place, book, marking) for place in places)
+    steps = book.steps_of(lab.name)
+    return view.of_lab(LabRun(lab=lab.name, students=students, steps=steps, lang=lab.lang))
 
 
-def _student_result(
-    place: Place, book: Book, marking: Marking, *, view: View, language: str
-) -> StudentResult:
+def _student_run(place: Place, book: Book, marking: Marking) -> StudentRun:
     attempt = chosen(_counted_at(place, book, marking), marking.take)
     if attempt is None:
-        newest = book.of(place.lab.name, place.student.login)[-1:]
-        attempt = next((it for it in newest if not it.evaluated), None)
-    run = attempt.run if attempt else StudentRun(login="", name="", machine="")
+        newest = own(place, book)[-1:]
+        attempt = next((it for it in newest if not it.is_judged), None)
     # As the roster has them now.
-    run = replace(run, login=place.student.login, name=place.student.name, machine=place.name)
-    return view.of_student(run, language=language, at=attempt.at if attempt else None)
-
-
-def _told(
-    attempt: Attempt, before: Attempt | None, *, counted: Sequence[Attempt], scale: float
-) -> HistoryAttempt:
-    checks = View(hints=Hints.NONE, audience=Audience.TEACHER).of_student(
-        attempt.run, language=FALLBACK
-    )
-    made_anew = before is not None and _is_another(before.run.identity, attempt.run.identity)
-    told = HistoryAttempt(
-        at=attempt.at,
-        machine=attempt.run.machine,
-        identity=attempt.run.identity,
-        made_anew=made_anew,
-        evaluated=bool(attempt.evaluated),
-        counts=any(it is attempt for it in counted),
-        max_score=float(attempt.max_score),
-        total_points=float(attempt.total_points),
-        outcome=checks.outcome,
-    )
-    if not attempt.evaluated:
-        return told
-    # What stood on another machine says nothing of what was done on this one.
-    earlier = None if before is None or made_anew else before
-    return replace(
-        told,
-        taken_as=tuple(take for take in Take if chosen(counted, take) is attempt),
-        score=float(attempt.score),
-        mark=attempt.mark(scale),
-        turned_passed=_turned(earlier, attempt, Outcome.PASSED),
-        turned_failed=_turned(earlier, attempt, Outcome.FAILED),
-    )
-
-
-def _is_another(before: str, now: str) -> bool:
-    return bool(before and now) and before != now
-
-
-def _turned(before: Attempt | None, now: Attempt, outcome: Outcome) -> tuple[str, ...]:
-    if before is None:
-        return ()
-    had = {check.id for check in before.run.checks if check.outcome is outcome}
-    return tuple(
-        check.id for check in now.run.checks if check.outcome is outcome and check.id not in had
-    )
+    who = StudentRun(login=place.student.login, name=place.student.name, machine=place.name)
+    return replace(who, at=attempt.at, checks=attempt.run.checks) if attempt else who

@@ -124,12 +124,20 @@ def remove_dead_ones(provider: Provider, prefix: str) -> None:
     Raises:
         LabError: one could not be removed.
     """
-    for name in provider.guests(prefix):
-        if _is_of_a_dead_one(name, prefix):
-            provider.remove(name)
+    for name in dead_ones(provider, prefix):
+        provider.remove(name)
     for folder in Path(tempfile.gettempdir()).glob(f"{prefix}*"):
         if _is_of_a_dead_one(folder.name, prefix):
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def dead_ones(provider: Provider, prefix: str) -> list[str]:
+    """Machines with such a name whose process is no more.
+
+    Raises:
+        LabError: the provider did not answer.
+    """
+    return [name for name in provider.guests(prefix) if _is_of_a_dead_one(name, prefix)]
 
 
 def _is_of_a_dead_one(name: str, prefix: str) -> bool:

@@ -39,22 +39,25 @@ def verify(project: Project, machines: Sequence[Machine], *, observer: Observer,
     write_ssh_config(project, guests)
     observer.started(len(machines), "checking")
     results: dict[str, tuple[CheckRun, ...]] = {}
+    ended: dict[str, datetime] = {}
     for lab in dict.fromkeys(machine.lab.name for machine in machines):
         ours = [machine for machine in machines if machine.lab.name == lab]
-        results |= _check(project, ours, guests, observer=observer, jobs=jobs)
+        results |= _check(project, ours, guests, ended, observer=observer, jobs=jobs)
     observer.finished()
-    return Run(at=datetime.now().astimezone(), labs=_by_lab(machines, guests, results))
+    labs = _by_lab(machines, guests, results, ended)
+    return Run(at=datetime.now().astimezone(), labs=labs)
 
 
 def _check(
     project: Project,
     machines: Sequence[Machine],
     guests: dict[str, Guest],
+    ended: dict[str, datetime],
     *,
     observer: Observer,
     jobs: int,
 ) -> dict[str, tuple[CheckRun, ...]]:
-    """The results of one lab's machines."""
+    """The results of one lab's machines; when each was through is noted in `ended`."""
     guide = machines[0].guide
     request = Request(
         project=str(project.path),
@@ -69,6 +72,8 @@ def _check(
         def hear(machine: str, result: CheckRun | None) -> None:
             if result is not None:
                 tally[machine].append(result)
+            else:
+                ended[machine] = datetime.now().astimezone()
             tell(f"{machine}\t{result.id if result else ''}")
 
         return run_checks(request, log=project.folder.logs / "verify.log", tell=hear)
@@ -96,7 +101,9 @@ def _target(machine: Machine, guest: Guest | None) -> Target:
     if guest is None:
         unreachable = say_in_all("checks.no_machine")
     elif guest.state != "running":
-        unreachable = say_in_all("checks.not_running", state=guest.state)
+        unreachable = say_in_all(
+            "checks.not_running", state=say_in_all(f"checks.state_{guest.state}")
+        )
     elif not guest.ip:
         unreachable = say_in_all("checks.no_address")
     return Target(
@@ -114,7 +121,8 @@ def _target(machine: Machine, guest: Guest | None) -> Target:
 def _by_lab(
     machines: Sequence[Machine],
     guests: Mapping[str, Guest],
-    results: dict[str, tuple[CheckRun, ...]],
+    results: Mapping[str, tuple[CheckRun, ...]],
+    ended: Mapping[str, datetime],
 ) -> tuple[LabRun, ...]:
     labs = {machine.lab.name: machine for machine in machines}
     return tuple(
@@ -127,6 +135,9 @@ def _by_lab(
                     login=machine.student.login,
                     name=machine.student.name,
                     machine=machine.name,
+                    email=machine.student.email,
+                    id_number=machine.student.id_number,
+                    at=ended.get(machine.name),
                     identity=guest.identity if (guest := guests.get(machine.container)) else "",
                     checks=results.get(machine.name, ()),
                 )

@@ -69,6 +69,7 @@ OUTCOMES = {
     "u": (Outcome.UNKNOWN, None),
 }
 NAMES = {"ana": "Ana Núñez"}
+EMAILS = {"ana": "ana@example.org"}
 PROGRAMS = ("vagrant", "lxc-ls", "lxc-config", "lxc-create", "lxc-destroy", "lxc-stop", "ssh")
 # What is run most goes without Python while nothing is to go wrong with it.
 QUICK = {
@@ -349,6 +350,7 @@ def keep(world: World) -> Callable[..., Path]:
                             StudentRun(
                                 login=login,
                                 name=NAMES.get(login, login),
+                                email=EMAILS.get(login, ""),
                                 machine=f"{lab}-{login}",
                                 identity=identity,
                                 checks=checks(letters),

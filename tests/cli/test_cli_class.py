@@ -50,7 +50,7 @@ def test_a_class_from_nothing_to_nothing(lab: Lab, world: Any) -> None:
 
     gone = lab("destroy", "--yes", "l*")
     assert (gone.code, gone.out) == (OK, "")
-    assert "Destroyed 1 machines." in gone.err
+    assert "Destroyed 1 machine." in gone.err
     assert list(world.guests) == ["hello-ana", "hello-marta"]
     assert lab("destroy", "--yes").code == OK
     assert lab("destroy", "--yes").code == OK

@@ -37,7 +37,17 @@ def test_verify_is_told_as_agreed(lab: Lab, world: Any) -> None:
     assert found["lab"] == "hello"
     students = found["students"]
     assert [list(student) for student in students] == [
-        ["login", "machine", "score", "max_score", "total_points", "outcome", "at", "checks"]
+        [
+            "login",
+            "machine",
+            "score",
+            "max_score",
+            "total_points",
+            "complete",
+            "outcome",
+            "at",
+            "checks",
+        ]
     ] * 3
     assert [list(check) for student in students for check in student["checks"]] == [KEYS] * 6
     brief = [

@@ -38,6 +38,41 @@ def test_marks_for_moodles_gradebook(lab: Lab, keep: Keep, world: Any) -> None:
     )
 
 
+def test_incomplete_marks_are_left_out_and_told_unless_they_are_wanted(
+    lab: Lab, keep: Keep, world: Any
+) -> None:
+    keep(ana="pfu", luis="pp")
+    (world.project / "labs.yaml").write_text(
+        (world.project / "labs.yaml").read_text().replace("luis", "{login: luis, email: l@x.es}")
+    )
+    (world.project / "download.csv").write_bytes(WORKSHEET.encode())
+    told = "Left out, as a part could not be evaluated: ana (2 of 3 points evaluated)\n"
+    ways = "`lab verify hello/ana` (and so on) while the machine runs evaluates them anew"
+    moodle = ("grades", "--format", "moodle")
+    sheet = ("grades", "--worksheet", "download.csv")
+
+    ran = lab(*moodle)
+    assert ran.code == OK
+    assert "ana" not in ran.out
+    assert "l@x.es,10.00" in ran.out
+    assert told in ran.err
+    assert ways in ran.err
+    for words in (sheet, (*moodle, "ana"), (*sheet, "ana")):
+        ran = lab(*words, "--output", "out.csv")
+        assert ran.code == NOT_ALL_WELL, words
+        assert told in ran.err
+        assert not (world.project / "out.csv").exists()
+    assert ways in ran.err
+    assert "Nobody who was evaluated was evaluated in whole" in ran.err
+
+    ran = lab(*moodle, "--incomplete")
+    assert "ana@example.org,5.00" in ran.out
+    assert told not in ran.err
+    assert "50.00" in lab(*sheet, "--incomplete").out
+    [ana, luis] = lab("grades", "ana", "luis", "--format", "json").json["grades"]
+    assert (ana["complete"], luis["complete"]) == (False, True)
+
+
 def test_nobody_to_import_is_4(lab: Lab) -> None:
     ran = lab("grades", "--format", "moodle")
     assert (ran.code, ran.out) == (NOTHING_EVALUATED, "")

@@ -55,6 +55,52 @@ def test_a_students_report_names_no_hidden_check(lab: Lab, keep: Keep) -> None:
         assert "Check 2" not in students.out, form
 
 
+HIDDEN_CHECKS = """
+@check("web.secret", hidden=True)
+def test_secret(host):
+    assert host.run("echo yes").stdout == "no\\n"
+
+@check("web.behind", after=["web.secret"])
+def test_behind(host):
+    assert host.run("echo yes").stdout == "yes\\n"
+
+@check("web.lost-secret", hidden=True, points="many")
+def test_lost_secret(host):
+    assert host.run("echo yes").stdout == "yes\\n"
+
+@check("web.behind-lost", after=["web.lost-secret"])
+def test_behind_lost(host):
+    assert host.run("echo yes").stdout == "yes\\n"
+"""
+
+
+def test_a_students_report_names_no_hidden_check_by_way_of_others(lab: Lab, world: Any) -> None:
+    """One that others come after, one whose mark is broken, and a file that cannot be read."""
+    lab("up", "ana", "--no-bake")
+    world.add_check(HIDDEN_CHECKS, name="zlast")
+    world.add_check("import no_such_secret", name="broken")
+    told = [
+        ("verify", "ana", "--format", "json", "--hints", "full"),
+        *(
+            ("report", "ana", "--format", form, "--hints", hints)
+            for form in ("table", "json", "junit", "html", "csv", "markdown")
+            for hints in ("short", "full")
+        ),
+    ]
+    for words in told:
+        out = lab(*words, "--audience", "student").out
+        assert out
+        assert "secret" not in out, words
+        assert "no_such" not in out, words
+    ran = lab("report", "ana", "--format", "json", "--audience", "student")
+    [ana] = ran.json["labs"][0]["students"]
+    blocked = {it["id"]: it["blocked_by"] for it in ana["checks"] if it["blocked_by"]}
+    assert blocked == {"web.behind": ["hidden-1"], "web.behind-lost": ["hidden"]}
+    assert ana["complete"] is False
+    assert "secret" in lab("report", "ana", "--format", "json").out
+    assert "secret" not in lab("grades", "ana", "--format", "moodle", "--incomplete").out
+
+
 def test_a_report_of_nothing_replaces_no_file(lab: Lab, world: Any) -> None:
     (world.project / "report.html").write_text("of yesterday")
     ran = lab("report")

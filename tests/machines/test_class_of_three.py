@@ -129,6 +129,19 @@ def test_nothing_is_downloaded_for_a_student(classroom: ClassFolder) -> None:
         classroom.root("luis", f"ip route show default | grep -q . || ip route add {route}")
 
 
+def test_a_site_that_keeps_nginx_from_starting_is_mended_by_its_own_step(
+    classroom: ClassFolder,
+) -> None:
+    broken = "echo 'server {' >>/etc/nginx/sites-available/*.ana.*; systemctl restart nginx"
+    classroom.root("ana", broken, exit_code=1)
+
+    # The step `nginx` comes first, finds nginx stopped, and must not end the run there.
+    document = classroom.json("up", "ana")
+
+    assert [(row["ok"], row["changed"]) for row in document["machines"]] == [(True, True)]
+    assert classroom.root("ana", "nginx -q -t && systemctl is-active nginx") == "active\n"
+
+
 def test_names_are_only_ever_names(classroom: ClassFolder) -> None:
     assert not Path("/tmp/lab-was-here").exists()
     for login in ("ana", "luis"):

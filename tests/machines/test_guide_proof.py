@@ -27,15 +27,19 @@ steps:
 # Each line of a step is one thing that a step must not do.
 BAD_FILES = {
     "guide.yaml": BAD_YAML,
-    "steps/base.sh": "touch /etc/made\n"
+    "files/nap.service": "[Service]\nExecStart=/bin/sleep infinity\n",
+    "steps/base.sh": 'cmp -s "$LAB_GUIDE/files/nap.service" /etc/systemd/system/nap.service || '
+    'cp "$LAB_GUIDE/files/nap.service" /etc/systemd/system\n'
+    "touch /etc/made\n"
     "echo again >>/etc/runs\n"
     "[ -e /srv/first ] && chmod 0700 /srv/first || touch /srv/first\n"
+    "if [ $(wc -l </etc/runs) = 1 ]; then systemctl start nap; else systemctl stop nap; fi\n"
     "rm -f /srv/gone-$(($(wc -l </etc/runs) - 1)); touch /srv/gone-$(wc -l </etc/runs)\n"
     "systemctl restart systemd-journald\n",
     "steps/base.state.sh": "ls /etc/made\n",
     "steps/own.sh": "echo once >/etc/once\n",
     "steps/own.state.sh": "cat /proc/uptime\n",
-    "steps/last.sh": "rm -f /etc/made\n",
+    "steps/last.sh": "rm -f /etc/made; [ ! -e /srv/last ] || mv /etc/once /srv/once; touch /srv/last\n",
     "checks/test_all.py": """
 import pytest
 
@@ -72,6 +76,11 @@ def test_early(host):
 @pytest.mark.check(id="own.crashes", step="own", title={"en": "crashes"}, points=0)
 def test_crashes():
     1 / 0
+
+
+@pytest.mark.check(id="own.once", step="own", title=texts("once"), points=0)
+def test_once(host):
+    assert host.file("/etc/once").exists, "there is no /etc/once"
 
 
 @pytest.mark.check(id="nobody.knows", step="nobody", title=texts("nobody"), points=0)
@@ -159,8 +168,8 @@ def test_all_that_is_wrong_with_a_bad_guide_is_told(teacher: ClassFolder) -> Non
     assert not proof["proven"]
     assert rows(proof) == {
         "base": (0, 0, 4, ["systemd-journald.service"], "0 1 of 3"),
-        "own": (0, 0, 0, [], "2 2 of 3"),
-        "last": (0, 0, 0, [], "0 0 of 0"),
+        "own": (0, 0, 0, [], "2 3 of 4"),
+        "last": (0, 0, 2, [], "0 0 of 0"),
     }
     found = [(it["kind"], it["step"], it["check"], it["after"]) for it in proof["findings"]]
     assert found == [
@@ -175,11 +184,14 @@ def test_all_that_is_wrong_with_a_bad_guide_is_told(teacher: ClassFolder) -> Non
         ("check.early", "own", "own.early", "base"),
         ("step.changed", "base", None, "base"),
         ("step.restarted", "base", None, "base"),
+        ("step.stopped", "base", None, "base"),
         ("step.other_state", "own", None, "own"),
         ("check.lost", "base", "base.lost", "last"),
+        ("step.changed", "last", None, "last"),
+        ("check.lost_again", "own", "own.once", "last"),
         ("step.unsettled", "base", None, "last"),
     ]
-    [changed] = [it for it in proof["findings"] if it["kind"] == "step.changed"]
+    [changed, _] = [it for it in proof["findings"] if it["kind"] == "step.changed"]
     assert changed["details"] == [
         "~ /etc/runs",
         "~ /srv/first (644 0:0 -> 700 0:0)",

@@ -22,8 +22,10 @@ from lab.system.files import LabFolder, temporary_beside, write_json
 from lab.workflow.boxes import LOCK_NAME
 from lab.workflow.doctor import class_state, leftovers, limits
 from lab.workflow.doctor.subject import Subject, subject_of
+from lab.workflow.guide_proof import PREFIX
 from lab.workflow.project import Project
 from lab.workflow.records import Stage, new_record, write_record
+from lab.workflow.scratch import own_name
 from tests.unit.conftest import FakeProvider, Program
 
 LONG_AGO = time.time() - 86400
@@ -219,6 +221,17 @@ def test_a_scratch_machine_of_a_dead_lab_is_removed_and_no_student_s(
     # While a lab is at work, it may be the one that bakes.
     with lock.hold(folder.lock, operation="up"):
         assert leftovers.scratch_machines(subject, folder).outcome is Health.OK
+
+
+def test_a_machine_that_a_guide_was_proven_on_is_told_and_left(provider: FakeProvider) -> None:
+    provider.add(own_name(PREFIX))
+    provider.add("labproof-of-somebody")
+    assert leftovers.proofs(provider).outcome is Health.OK
+    provider.add("labproof-999999999-1")
+    verdict = leftovers.proofs(provider)
+    assert (verdict.outcome, verdict.commands) == (Health.NOTE, ())
+    assert "labproof-999999999-1" in verdict.found
+    assert verdict.fix.endswith("sudo lxc-destroy --force --name labproof-999999999-1")
 
 
 BESIDE = """

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from lab.checks import fixtures
+from lab.checks import backend, fixtures
 from lab.checks.backend import connect
-from lab.checks.fixtures import CheckedStudent, LabHost, Response, wait_until
+from lab.checks.evidence import NotAsExpected, NotEvaluated
+from lab.checks.fixtures import CheckedStudent, LabHost, Response, reboot_guest, wait_until
 from lab.errors import ConnectionLost
 from lab.machines.ssh import Shell
 from lab.system.files import LabFolder
@@ -53,6 +54,42 @@ def test_two_hosts_on_one_connection_are_two(shell: Shell) -> None:
     one, other = connect(shell, "hello-ana"), connect(shell, "hello-ana", login="ana")
     assert one.run("echo 1").stdout == "1\n"
     assert other.run("echo $USER").stdout == "ana\n"
+
+
+def test_a_command_of_root_s_that_takes_too_long_is_nobody_s_failure(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backend, "COMMAND_TIMEOUT_S", 1.0)
+    with pytest.raises(NotEvaluated) as caught:
+        connect(shell, "hello-ana").run("sleep 60\n")
+    assert caught.value.why == {
+        "en": "the machine took longer than 1 s over `sleep 60`",
+        "es": "la máquina tardó más de 1 s con `sleep 60`",
+    }
+    assert connect(shell, "hello-ana").run("timeout 0.1 sleep 60").rc == 124
+    assert connect(shell, "hello-ana", login="ana").run("sleep 60").rc == 124
+
+
+def test_a_guest_that_goes_on_as_before_was_not_rebooted(
+    shell: Shell, program: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fixtures, "REBOOT_TIMEOUT_S", 0.5)
+    program("systemctl", "exit 1")
+    with pytest.raises(NotAsExpected) as caught:
+        reboot_guest(shell)
+    assert caught.value.expected == {
+        "en": "the machine to reboot within 0.5 s",
+        "es": "que la máquina se reiniciara en menos de 0.5 s",
+    }
+
+
+def test_a_guest_that_does_not_come_back_is_lost(
+    shell: Shell, program: Program, local_guest: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fixtures, "REBOOT_TIMEOUT_S", 1.0)
+    program("systemctl", f"touch {local_guest}/down")
+    with pytest.raises(ConnectionLost):
+        reboot_guest(shell)
 
 
 def test_a_guest_that_has_gone_is_lost_and_no_answer(shell: Shell, local_guest: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +104,34 @@ def test_a_check_that_a_later_step_breaks() -> None:
     assert told(rounds=rounds) == ["check.lost web.a site"]
 
 
+def test_a_check_that_the_last_second_run_breaks() -> None:
+    rounds = (GOOD[0], Round(step="site", checks=checks(P, P), again=Again(checks=checks(P, F))))
+    assert told(rounds=rounds) == ["check.lost_again site.a site"]
+    assert told(rounds=(GOOD[0], replace(GOOD[1], again=Again(checks=checks(P, P))))) == []
+
+
+def test_a_checks_process_that_died_on_the_way_is_told_and_not_what_it_left_out() -> None:
+    died = CheckRun(id="checks", step="", title=BOTH, outcome=U, points=None, max_points=0.0)
+    rounds = (GOOD[0], replace(GOOD[1], checks=(died,)))
+    [finding] = found(rounds=rounds)
+    assert (finding.kind, finding.after) == ("check.unfinished", "site")
+    assert finding.text["en"] == (
+        "Not all checks could be run on the machine after the step site: words"
+    )
+    assert told((died,), GOOD) == ["check.unusable checks"]
+
+
+def test_a_check_without_a_result_in_a_round() -> None:
+    [web, site] = checks(P, P)
+    assert told(rounds=(GOOD[0], replace(GOOD[1], checks=(web,)))) == ["check.missing site.a site"]
+    assert told(rounds=(GOOD[0], replace(GOOD[1], checks=()))) == [
+        "check.missing web.a site",
+        "check.missing site.a site",
+    ]
+    again = Again(checks=(site,))
+    assert told(rounds=(GOOD[0], replace(GOOD[1], again=again))) == ["check.missing web.a site"]
+
+
 def test_a_check_that_could_not_be_evaluated() -> None:
     rounds = (GOOD[0], Round(step="site", checks=checks(P, U), again=Again()))
     assert told(rounds=rounds) == ["check.unknown site.a site"]
@@ -121,6 +150,7 @@ def test_a_check_that_cannot_be_used() -> None:
         (Again(exit_code=2, tail=("no",)), "step.failed_again"),
         (Again(changed=("~ /etc/motd",)), "step.changed"),
         (Again(restarted=("nginx.service",)), "step.restarted"),
+        (Again(stopped=("nginx.service",)), "step.stopped"),
         (Again(same_state=False), "step.other_state"),
     ],
 )
@@ -168,7 +198,7 @@ def test_what_lacks_a_language() -> None:
 def test_a_student_step_without_a_check_and_a_guide_without_points() -> None:
     [web, _] = checks(F, F)
     assert told((web,), ()) == ["step.unchecked site"]
-    assert told((), ()) == ["step.unchecked site"]
+    assert told((), ()) == ["guide.unchecked"]
     assert told(tuple(pointless(it) for it in checks(F, F)), ()) == ["guide.pointless"]
 
 

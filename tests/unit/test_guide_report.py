@@ -155,6 +155,7 @@ def test_a_proof_as_json() -> None:
         "again_exit_code": 0,
         "changed": 12,
         "restarted": [],
+        "stopped": [],
         "checks": 1,
         "passed_before": 0,
         "passed_after": 0,

@@ -68,6 +68,14 @@ def test_titles_of_guide_and_steps_are_in_every_language(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", GUIDES)
+def test_students_are_told_what_to_do_first_in_every_language(name: str) -> None:
+    handout = guide_of(name).handout
+    assert set(handout) == set(LANGUAGES)
+    commands = [[commands_in(line) for line in handout[language]] for language in LANGUAGES]
+    assert commands[0] == commands[1] != []
+
+
+@pytest.mark.parametrize("name", GUIDES)
 def test_ids_are_unique_begin_with_their_step_and_come_after_earlier_ones(name: str) -> None:
     specs = checks_of(guide_of(name))
     assert problems_of(specs) == []

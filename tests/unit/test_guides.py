@@ -45,6 +45,12 @@ def test_a_new_guide_can_be_read_and_has_its_name_everywhere(tmp_path: Path) -> 
     assert not any("NAME" in text.replace("LAB_NAME", "") for text in texts)
 
 
+@pytest.mark.parametrize("name", ["null", "true", "no", "y", "e1"])
+def test_a_name_that_yaml_takes_for_something_else(tmp_path: Path, name: str) -> None:
+    new_guide(name, project=tmp_path)
+    assert load_guide(name, project=tmp_path).name == name
+
+
 @pytest.mark.parametrize("name", ["", "A", "../x", "a/b", "1a", "a b", ".", "a" * 41, "ñandú"])
 def test_a_name_that_is_none(tmp_path: Path, name: str) -> None:
     with pytest.raises(UsageError, match="is not a guide's name"):

@@ -43,11 +43,15 @@ checks = st.builds(
     blocked_by=st.lists(st.text(max_size=5), max_size=2).map(tuple),
     seconds=st.integers(0, 10**6).map(lambda it: it / 1000),
 )
+zones = st.integers(-14 * 60, 14 * 60).map(lambda it: timezone(timedelta(minutes=it)))
 students = st.builds(
     StudentRun,
     login=st.text(max_size=10),
     name=st.text(max_size=10),
     machine=st.text(max_size=10),
+    email=st.text(max_size=10),
+    id_number=st.text(max_size=10),
+    at=st.none() | st.datetimes(timezones=zones),
     identity=st.text(max_size=10),
     checks=st.lists(checks, max_size=4).map(tuple),
 )
@@ -58,7 +62,6 @@ labs = st.builds(
     steps=st.dictionaries(st.text(max_size=5), texts, max_size=3),
     lang=st.sampled_from([None, "en", "es"]),
 )
-zones = st.integers(-14 * 60, 14 * 60).map(lambda it: timezone(timedelta(minutes=it)))
 runs = st.builds(Run, at=st.datetimes(timezones=zones), labs=st.lists(labs, max_size=2).map(tuple))
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
@@ -249,6 +252,14 @@ def test_runs_of_the_earlier_form_are_read(folder: LabFolder) -> None:
             ),
         ),
     )
+
+
+def test_a_run_of_before_persons_and_moments_were_noted_is_read() -> None:
+    document = document_of(a_run())
+    [student] = document["labs"][0]["students"]
+    for key in ("email", "id_number", "at"):
+        del student[key]
+    assert run_of(document) == a_run()
 
 
 def truncate(path: Path) -> None:

@@ -11,7 +11,15 @@ from typing import Any
 import pytest
 
 from lab.machines import inventory as module
-from lab.machines.inventory import Entry, Inventory, differences, restarted, take_inventory
+from lab.machines.inventory import (
+    Entry,
+    Inventory,
+    Service,
+    differences,
+    restarted,
+    stopped,
+    take_inventory,
+)
 from lab.system import process
 from lab.workflow.project import Project
 
@@ -148,12 +156,58 @@ def test_what_a_step_noted_of_its_state(take: Take, root: Path) -> None:
     assert take().states == {"web": "abc"}
 
 
-def test_services_that_were_restarted() -> None:
-    def running(**services: str) -> Inventory:
-        return Inventory(files={}, services=services, states={})
+def running(**services: str) -> Inventory:
+    """What these services run; those of a name in capitals only while they are asked for things."""
+    return Inventory(
+        files={},
+        services={
+            name: Service(run=run, lasting=not name.isupper()) for name, run in services.items()
+        },
+        states={},
+    )
 
-    before = running(nginx="10", ssh="11", gone="12")
-    assert restarted(before, running(nginx="20", ssh="11", new="21")) == ("nginx",)
+
+def test_services_that_were_restarted() -> None:
+    before = running(nginx="10", ssh="11", gone="12", IDLE="13")
+    assert restarted(before, running(nginx="20", ssh="11", new="21", IDLE="14")) == (
+        "IDLE",
+        "nginx",
+    )
+
+
+def test_services_that_were_stopped_and_not_those_that_end_by_themselves() -> None:
+    before = running(nginx="10", gone="12", IDLE="13")
+    assert stopped(before, running(nginx="20", new="21")) == ("gone",)
+
+
+def test_the_services_of_systemd_and_of_supervisor(
+    take: Take, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commands = {
+        "systemctl": """
+case $1 in
+    list-units) printf '%s loaded active running Words\\n' nginx.service idle.service own.service user@0.service ;;
+    show) printf 'Id=nginx.service\\nUnitFileState=enabled\\nInvocationID=a1\\n\\n'
+        printf 'Id=idle.service\\nUnitFileState=static\\nInvocationID=b2\\nBusName=org.idle\\n\\n'
+        printf 'Id=own.service\\nUnitFileState=static\\nInvocationID=c3\\nBusName=\\n'
+        [ "$*" = "${*/user@/}" ] ;;
+esac
+""",
+        "supervisorctl": """
+echo 'app        RUNNING   pid 12, uptime 0:00:05'
+echo 'broken     BACKOFF   Exited too quickly'
+""",
+    }
+    for name, text in commands.items():
+        (tmp_path / name).write_text(f"#!/bin/bash{text}")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    assert take().services == {
+        "nginx.service": Service(run="a1"),
+        "idle.service": Service(run="b2", lasting=False),
+        "own.service": Service(run="c3"),
+        "app (supervisor)": Service(run="12"),
+    }
 
 
 def test_a_file_in_a_folder_s_place_is_another_thing() -> None:

@@ -103,6 +103,19 @@ def test_the_kit_holds_the_runner_the_settings_and_the_guide(
     assert kit == pack_kit(project.machines[1], project.folder)
 
 
+def test_no_check_gets_into_a_machine_where_students_could_read_it(
+    project: Project, ana: Machine
+) -> None:
+    check = ana.guide.folder / "checks" / "below" / "test_web.py"
+    check.parent.mkdir(parents=True)
+    check.write_text("hidden=True")
+    kit = pack_kit(ana, project.folder)
+    with tarfile.open(fileobj=io.BytesIO(kit)) as archive:
+        assert not [name for name in archive.getnames() if name.startswith("guide/checks")]
+    check.write_text("hidden=False")
+    assert pack_kit(ana, project.folder) == kit
+
+
 def test_steps_are_asked_for_with_their_variables(
     project: Project, ana: Machine, answering: Answering, tmp_path: Path
 ) -> None:

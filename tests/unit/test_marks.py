@@ -26,9 +26,10 @@ from lab.workflow.marks import (
     counting,
     feedback,
     grades,
-    history_of,
+    others,
     results,
 )
+from lab.workflow.student_history import history_of
 
 AT = datetime(2026, 11, 30, 12, tzinfo=UTC)
 LETTERS = {
@@ -57,7 +58,11 @@ def check(number: int, letter: str, **more: Any) -> CheckRun:
 def student(letters: str, *, identity: str = "one", login: str = "ana") -> StudentRun:
     checks = tuple(check(number, letter) for number, letter in enumerate(letters, 1))
     return StudentRun(
-        login=login, name="Ana", machine=f"hello-{login}", identity=identity, checks=checks
+        login=login,
+        name=f"{login.title()} Núñez",
+        machine=f"hello-{login}",
+        identity=identity,
+        checks=checks,
     )
 
 
@@ -174,6 +179,32 @@ def test_an_attempt_in_which_checks_could_not_even_be_read_is_best_only_alone() 
     partial = replace(partial, run=replace(partial.run, checks=(*partial.run.checks, lost)))
     assert chosen([whole, partial], Take.BEST) is whole
     assert chosen([partial], Take.BEST) is partial
+
+
+def test_an_attempt_of_which_a_part_was_lost_is_not_complete() -> None:
+    """What stands for a lost part is worth nothing itself: nobody knows what it stands for."""
+    lost = check(3, "u", id="checks", step="", max_points=0.0)
+    run = student("pp")
+    made = a_run(replace(run, checks=(*run.checks, lost)))
+    [grade] = grades([place()], Book([made]), Marking())
+    assert (grade.mark, grade.is_weighed, grade.complete) == (10.0, False, False)
+    [found] = told([made]).attempts
+    assert (found.is_weighed, found.complete) == (False, False)
+    [lab] = View().of_labs(made.labs)
+    assert (lab.students[0].is_weighed, lab.students[0].complete) == (False, False)
+    for letters, complete in (("pp", True), ("pfb", True), ("pu", False), ("uu", False)):
+        [grade] = grades([place()], Book([a_run(student(letters))]), Marking())
+        assert grade.complete == complete, letters
+
+
+def test_an_attempt_that_saw_nothing_worth_points_replaces_none() -> None:
+    free, dear = check(1, "p", points=0.0, max_points=0.0), check(2, "u")
+    seen = replace(student(""), checks=(free, replace(dear, outcome=Outcome.PASSED, points=1.0)))
+    unseen, worthless = (replace(student(""), checks=it) for it in ((free, dear), (free,)))
+    made = [Attempt(at=AT, run=it) for it in (seen, unseen)]
+    assert counting(made) == (made[0],)
+    made = [Attempt(at=AT, run=it) for it in (worthless, worthless)]
+    assert counting(made) == tuple(made)
 
 
 def test_a_check_worth_nothing_that_is_unknown_spoils_no_attempt() -> None:
@@ -380,6 +411,7 @@ def test_a_history_says_what_each_attempt_changed_and_where_the_machine_was_made
             HistoryAttempt(
                 at=AT,
                 machine="hello-ana",
+                name="Ana Núñez",
                 identity="one",
                 counts=False,
                 score=1.0,
@@ -391,6 +423,7 @@ def test_a_history_says_what_each_attempt_changed_and_where_the_machine_was_made
             HistoryAttempt(
                 at=AT + timedelta(hours=1),
                 machine="hello-ana",
+                name="Ana Núñez",
                 identity="one",
                 counts=False,
                 score=2.0,
@@ -404,6 +437,7 @@ def test_a_history_says_what_each_attempt_changed_and_where_the_machine_was_made
             HistoryAttempt(
                 at=AT + timedelta(hours=2),
                 machine="hello-ana",
+                name="Ana Núñez",
                 identity="one",
                 evaluated=False,
                 counts=False,
@@ -412,6 +446,7 @@ def test_a_history_says_what_each_attempt_changed_and_where_the_machine_was_made
             HistoryAttempt(
                 at=AT + timedelta(hours=3),
                 machine="hello-ana",
+                name="Ana Núñez",
                 identity="one",
                 counts=False,
                 score=3.0,
@@ -424,6 +459,7 @@ def test_a_history_says_what_each_attempt_changed_and_where_the_machine_was_made
             HistoryAttempt(
                 at=AT + timedelta(hours=4),
                 machine="hello-ana",
+                name="Ana Núñez",
                 identity="two",
                 made_anew=True,
                 taken_as=(Take.LAST, Take.BEST),
@@ -445,4 +481,76 @@ def test_a_history_knows_of_a_machine_that_nobody_has_verified_yet() -> None:
 
 def test_who_has_left_the_roster_has_a_history() -> None:
     found = told([a_run(student("p"))], who=None)
-    assert (found.name, [it.counts for it in found.attempts]) == ("Ana", [True])
+    assert (found.name, [it.counts for it in found.attempts]) == ("Ana Núñez", [True])
+
+
+def test_a_history_says_once_that_a_machine_was_made_anew() -> None:
+    """Whatever lies between: an attempt that saw nothing, or one of which nobody knows."""
+    for between, anew in (("uuu@two", [1]), ("uuu@", [2]), ("fpp@", [2]), ("@", [2])):
+        runs = []
+        for hour, words in enumerate(("ppp@one", between, "fff@two", "fff@two")):
+            letters, _, identity = words.partition("@")
+            runs.append(a_run(student(letters, identity=identity), at=AT + timedelta(hours=hour)))
+        found = told(runs, who=place()).attempts
+        assert [hour for hour, it in enumerate(found) if it.made_anew] == anew, between
+
+
+def test_each_student_has_a_moment_of_their_own() -> None:
+    """The run ended after the deadline, as somebody else's machine was slow."""
+    later = AT + timedelta(minutes=5)
+    luis = replace(student("p", login="luis"), at=later)
+    book = Book([a_run(replace(student("p"), at=AT), luis, at=later)], until=AT)
+    found = grades([place(), place("luis")], book, Marking(until=AT))
+    assert [(it.login, it.mark, it.at) for it in found] == [("ana", 10.0, AT), ("luis", None, None)]
+    [lab] = results([place(), place("luis")], book, Marking(until=AT), view=View())
+    assert [it.at for it in lab.students] == [AT, None]
+    # An earlier lab knew only when the run ended.
+    assert not Book([a_run(student("p"), at=later)], until=AT).places
+
+
+def test_a_hidden_check_has_one_number_for_a_whole_class() -> None:
+    """One was verified before the guide got another hidden check."""
+    one = replace(student(""), checks=(check(1, "p"), check(3, "F")))
+    other = replace(student("", login="luis"), checks=(check(2, "F"), check(3, "P")))
+    book = Book([a_run(one), a_run(other, at=AT + timedelta(hours=1))])
+    [lab] = results([place(), place("luis")], book, Marking(), view=View(audience=Audience.STUDENT))
+    assert [[it.id for it in who.checks] for who in lab.students] == [
+        ["web.1", "hidden-1"],
+        ["hidden-2", "hidden-1"],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("then", "counts"),
+    [
+        ({}, True),
+        ({"email": "ANA@example.org", "name": "Ana Núñez Ibáñez"}, True),
+        ({"email": "ana@example.org", "id_number": "9"}, True),
+        # Somebody else has the login now, even under the same name.
+        ({"email": "other@example.org"}, False),
+        ({"email": "other@example.org", "id_number": "7"}, False),
+        # The email of then is not known: the id number decides, and without it the name.
+        ({"id_number": "7", "name": "Zoe"}, True),
+        ({"id_number": "8"}, False),
+        ({"name": "ANA  NÚN\u0303EZ"}, True),
+        ({"name": "Zoe"}, False),
+        # An earlier lab kept no names.
+        ({"name": "ana"}, True),
+    ],
+)
+def test_what_was_another_persons_does_not_count(then: dict[str, str], counts: bool) -> None:
+    who = place()
+    who = replace(who, student=who.student.model_copy(update={"id_number": "7"}))
+    first, second = replace(student("pp"), **then), replace(student("uu"), **then)
+    book = Book([a_run(first), a_run(second, at=AT + timedelta(hours=1))])
+    [grade] = grades([who], book, Marking())
+    assert (grade.mark, grade.attempts) == ((10.0, 1) if counts else (None, 0))
+    [lab] = results([who], book, Marking(), view=View())
+    assert bool(lab.students[0].checks) == counts
+    told = [
+        (it.login, len(found))
+        for it, found in ((it[0].student, it[1]) for it in others([who], book))
+    ]
+    assert told == ([] if counts else [("ana", 2)])
+    found = history_of("hello", "ana", place=who, book=book, identities={}, scale=10.0).attempts
+    assert [(it.anothers, it.counts) for it in found] == [(not counts, counts), (not counts, False)]

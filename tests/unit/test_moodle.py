@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lab.classroom.classes import MachineSize, Student
 from lab.classroom.results import Grade
 from lab.errors import USAGE, ConfigError, UsageError
 from lab.report.csv_patch import encoded_as, patched, records_of
@@ -28,7 +29,21 @@ def grade(login: str, score: float | None = 8, *, max_score: float = 10, **more:
         "feedback": "8/10 comprobaciones",
         **more,
     }
-    return Grade(login=login, score=score, max_score=max_score, mark=mark, **known)  # type: ignore[arg-type]
+    points = {"score": score, "max_score": max_score, "total_points": max_score}
+    return Grade(login=login, mark=mark, **points, **known)  # type: ignore[arg-type]
+
+
+def person(login: str, *, id_number: str = "") -> Student:
+    return Student(
+        login=login,
+        name=login.title(),
+        email="Ana.Nunez@example.org" if login == "ana" else f"{login}@example.org",
+        vhost="x",
+        machine=MachineSize(),
+        vars={},
+        machine_name=f"hello-{login}",
+        id_number=id_number,
+    )
 
 
 ANA = grade("ana", 7.5, id_number="123", email="Ana.Nunez@example.org")
@@ -127,7 +142,7 @@ def test_a_worksheet_has_its_grades_and_feedback_and_is_else_the_same() -> None:
         missing=("zoe",),
         notes=(
             "w.csv:3: Moodle says that the grade of luis cannot be changed",
-            "w.csv: nobody who was evaluated is on these lines: 4, 5",
+            "w.csv: nobody whose mark there is to write is on these lines: 4, 5",
         ),
     )
     assert fill_worksheet(filled.raw, grades, name="w.csv").raw == filled.raw
@@ -184,12 +199,40 @@ def test_rows_that_nobody_can_be_sure_of_are_left_alone() -> None:
         filled=(),
         missing=("ana", "luis"),
         notes=(
-            "w.csv:2: the email and the id number are those of luis and ana",
+            "w.csv:2: the email and the id number are those of ana and luis",
             "w.csv:5: there are 2 cells, not 6",
             "w.csv:3: eva is on lines 3, 4: left alone",
-            "w.csv: nobody who was evaluated is on these lines: 2, 5, 6",
+            "w.csv: nobody whose mark there is to write is on these lines: 2, 5, 6",
         ),
     )
+
+
+@pytest.mark.parametrize(
+    ("row", "note"),
+    [
+        # Zoe is on the roster and was not evaluated; the id number in her row is Ana's.
+        ("zoe@example.org,123", "the email and the id number are those of ana and zoe"),
+        ("nobody@example.org,123", "the email is not the one of ana: left alone"),
+        ("ana.nunez@example.org,999", "the id number is not the one of ana: left alone"),
+    ],
+)
+def test_a_row_that_may_be_somebody_elses_is_left_alone(row: str, note: str) -> None:
+    raw = f"Identifier,Email address,ID number,Grade,Maximum Grade\nP 1,{row},,10\n".encode()
+    for roster, grades in (
+        ([person("ana", id_number="123"), person("zoe")], [ANA]),
+        ([], [ANA, grade("zoe", None)]),
+    ):
+        filled = fill_worksheet(raw, grades, name="w.csv", roster=roster)
+        assert (filled.raw, filled.filled, filled.missing) == (raw, (), ("ana",))
+        assert f"w.csv:2: {note}" in filled.notes
+
+
+@pytest.mark.parametrize("row", [",123", "ana.nunez@example.org,", "ANA.NUNEZ@example.org,123"])
+def test_a_row_in_which_nothing_says_otherwise_is_filled(row: str) -> None:
+    raw = f"Identifier,Email address,ID number,Grade,Maximum Grade\nP 1,{row},,10\n".encode()
+    assert fill_worksheet(raw, [ANA], name="w.csv", roster=[person("zoe")]).filled == ("ana",)
+    without = replace(ANA, email="")
+    assert fill_worksheet(raw, [without], name="w.csv").filled == (("ana",) if "123" in row else ())
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from lab.checks.evidence import OUTPUT_CHARACTERS, NotAsExpected
+from lab.checks.evidence import OUTPUT_CHARACTERS, NotAsExpected, NotEvaluated
 from lab.checks.outcomes import behind_others, result_of, unknown
 from lab.checks.spec import CheckSpec
 from lab.classroom.results import Outcome
@@ -50,6 +50,14 @@ def test_a_check_that_holds() -> None:
 def test_a_check_that_does_not_hold_is_told_in_its_author_s_words() -> None:
     error = AssertionError("nginx is not running\nassert False\n +  where False = x")
     assert result(error) == replace(FAILED, message={"en": "nginx is not running"})
+
+
+def test_what_nobody_could_see_is_unknown_in_every_language() -> None:
+    error = NotEvaluated({"en": "too slow", "es": "demasiado lento"})
+    assert result(error) == replace(
+        UNKNOWN,
+        message={"en": "not evaluated: too slow", "es": "no evaluada: demasiado lento"},
+    )
 
 
 def test_what_was_expected_and_what_was_found_make_the_message_in_every_language() -> None:
@@ -143,8 +151,9 @@ LOST = (Outcome.UNKNOWN, ())
         # Whatever a is: behind b it cannot hold.
         ({"a": LOST, "b": BROKE}, Outcome.BLOCKED, ("b",)),
         ({"a": BROKE, "b": LOST}, Outcome.BLOCKED, ("a",)),
-        # Not seen at all: it is run later, or does not exist.
-        ({"b": HELD}, Outcome.UNKNOWN, ("a",)),
+        # a was not read: it is run later, or does not exist, and may be hidden.
+        ({"b": LOST}, Outcome.UNKNOWN, ("b",)),
+        ({"b": BROKE}, Outcome.BLOCKED, ("b",)),
     ],
 )
 def test_a_check_behind_others_names_those_at_the_root(
@@ -153,6 +162,11 @@ def test_a_check_behind_others_names_those_at_the_root(
     found = behind_others(replace(SPEC, after=("a", "b")), known(**before))
     expected = FAILED if outcome is Outcome.BLOCKED else UNKNOWN
     assert found == replace(expected, outcome=outcome, blocked_by=roots, seconds=0.0)
+
+
+def test_a_check_behind_one_that_was_not_read_is_unknown() -> None:
+    found = behind_others(replace(SPEC, after=("a", "b")), known(b=HELD))
+    assert found == unknown(SPEC, say_in_all("checks.behind_unread"))
 
 
 def test_a_check_behind_others_that_hold_is_run() -> None:

@@ -421,12 +421,26 @@ def talk(brief: None) -> Callable[[str], Conversation]:
 
 
 def test_a_conversation_goes_in_turns(talk: Callable[[str], Conversation]) -> None:
-    talker = talk('while read -r a b; do echo "$a" "$b"; printf 12345; done')
+    talker = talk('while read -r a b; do echo "$a" "$b"; echo; echo 345; done')
     for words in (b"hello you", b"and again"):
         talker.send(words + b"\n")
-        assert talker.read_line(timeout_s=5) == words
-        assert talker.read(2, timeout_s=5) == b"12"
-        assert talker.read(3, timeout_s=5) == b"345"
+        for line in (words, b"", b"345"):
+            assert talker.read_line(timeout_s=5, limit=9) == line
+    talker.close()
+
+
+def test_a_line_of_a_conversation_has_an_end(talk: Callable[[str], Conversation]) -> None:
+    talker = talk("echo 12345; echo 123456; exec yes")
+    assert talker.read_line(timeout_s=5, limit=5) == b"12345"
+    with pytest.raises(ValueError, match="more than 5 bytes"):
+        talker.read_line(timeout_s=5, limit=5)
+    talker.close()
+
+
+def test_a_conversation_with_one_who_never_ends(talk: Callable[[str], Conversation]) -> None:
+    talker = talk("while :; do printf x; done")
+    with pytest.raises(TimeoutError):
+        talker.read_line(timeout_s=0.2, limit=1_000_000_000)
     talker.close()
 
 
@@ -435,7 +449,7 @@ def test_a_conversation_with_one_who_has_gone(
 ) -> None:
     talker = talk("echo first >&2; echo 'last words ' >&2; printf half")
     with pytest.raises(EOFError, match=r"^last words$"):
-        talker.read_line(timeout_s=5)
+        talker.read_line(timeout_s=5, limit=9)
     with pytest.raises(EOFError):
         talker.send(b"x" * 1_000_000)
     talker.close()
@@ -446,9 +460,7 @@ def test_a_conversation_with_one_who_says_nothing(
 ) -> None:
     talker = talk(f"echo $$ >{tmp_path / 'pid'}; exec sleep 60")
     with pytest.raises(TimeoutError):
-        talker.read_line(timeout_s=0.1)
-    with pytest.raises(TimeoutError):
-        talker.read(1, timeout_s=0.1)
+        talker.read_line(timeout_s=0.1, limit=9)
     talker.close()
     assert gone(wait_for(tmp_path / "pid"))
 

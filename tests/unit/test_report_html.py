@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 from html.parser import HTMLParser
 from typing import Any
 
@@ -192,6 +193,20 @@ BROKEN = (
     check("b.2", Outcome.UNKNOWN, message="SSH was lost"),
 )
 WELL = tuple(check(name, Outcome.PASSED) for name in ("a.1", "a.2", "b.1", "b.2"))
+
+
+def test_the_page_says_from_when_to_when_its_students_were_verified() -> None:
+    one = lab(BROKEN, WELL)
+    for minutes, words in (
+        ((0, 0), "Verified 2026-11-30 23:59 UTC"),
+        ((0, 2), "Verified from 2026-11-30 23:59 UTC to 2026-12-01 00:01 UTC"),
+    ):
+        students = tuple(
+            replace(it, at=AT + timedelta(minutes=later))
+            for it, later in zip(one.students, minutes, strict=True)
+        )
+        page = Page(verify_html((replace(one, students=students),), made_at=AT))
+        assert said(page, "p", "facts")[0] == words
 
 
 def test_the_evidence_is_told_once_and_blocked_checks_link_to_their_root() -> None:

@@ -7,7 +7,7 @@ import os
 import shutil
 import unicodedata
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -404,7 +404,14 @@ def test_a_students_page_has_no_hidden_check_and_no_hint_that_is_not_meant(room:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [400, 1280])
 def test_no_page_is_wider_than_the_screen(room: Room, width: int, scheme: Any) -> None:
-    for lab in (a_class("es"), LabResult(lab="x", students=(student("Luis Pérez", "ppffb"),))):
+    checks = tuple(check(f"app.c{number}", Outcome.PASSED) for number in range(60))
+    wide = tuple(replace(student(name, "ppffb"), checks=checks) for name in ("Ana", "Luis"))
+    alone = (student("Luis Pérez", "ppffb"),)
+    for lab in (
+        a_class("es"),
+        LabResult(lab="x", students=wide),
+        LabResult(lab="x", students=alone),
+    ):
         opened = room.open(lab, viewport={"width": width, "height": 800}, color_scheme=scheme)
 
         assert opened.page.evaluate("document.documentElement.scrollWidth") <= width

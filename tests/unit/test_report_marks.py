@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -108,6 +109,16 @@ def test_numbers_are_written_as_the_reader_writes_them(
     ):
         assert mark in text
         assert points in text
+
+
+def test_it_is_told_that_nobody_knows_what_all_points_are() -> None:
+    grade = replace(a_grade("ana"), is_weighed=False, max_score=3.0)
+    text = drawn(lambda console: grades_table([grade], language="en", console=console))
+    assert "1.5 of ?" in text
+    assert "Not everything could be evaluated: ana." in text
+    assert [row["complete"] for row in csv.DictReader(io.StringIO(grades_csv([grade])))] == [
+        "false"
+    ]
 
 
 def test_marks_of_several_labs_say_of_which() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
 import pytest
@@ -88,6 +89,7 @@ def test_json_is_the_contract_in_whole() -> None:
                         "score": 0.1,
                         "max_score": 0.3,
                         "total_points": 2.3,
+                        "complete": False,
                         "outcome": "failed",
                         "at": "2026-11-30T23:59:00+01:00",
                         "checks": [
@@ -255,6 +257,15 @@ def test_closing_sentence_and_next_command(
     students: list[StudentResult], closing: list[str]
 ) -> None:
     assert lines_of(*students)[-len(closing) :] == closing
+
+
+def test_a_score_out_of_what_nobody_knows_is_no_full_score() -> None:
+    """What stands for a file of checks that could not be read is worth nothing itself."""
+    lost = replace(check("test_web.py", Outcome.UNKNOWN, points=0), step="")
+    ana = student(check("a.b"), lost)
+    assert (score(ana, "en"), score(ana, "es")) == ("1/1 of ?", "1/1 de ?")
+    assert whole_score(ana, "en") == "1/1 (how many points there are in all is not known)"
+    assert whole_score(student(lost), "en") == "-"
 
 
 def test_nothing_verified_is_said() -> None:

@@ -263,7 +263,7 @@ def test_what_is_printed_below_a_list_is_no_student(footer: str, said: str) -> N
 def test_a_name_alone_is_a_student_and_told() -> None:
     text = "Apelidos;Nome;Grupo\nNúñez;Ana;1A\nFin;;\nGil;Eva;1A\n"
     assert len(people(text)) == 3
-    assert notes(text) == ["s.csv:3: one cell has something in it here: is it a student?"]
+    assert notes(text) == ["s.csv:3: no more than one cell is filled here: is it a student?"]
     # Places by number are what a list may be of.
     assert len(people("name,group\nEquipo 1,\nEquipo 2,\n")) == 2
     assert len(people("login,name\npc1,\npc2,\n")) == 2
@@ -330,8 +330,7 @@ def test_a_user_name_that_can_be_no_login_is_passed_over_and_told(login: str) ->
     text = f"username,name,email\n{login},Ana Núñez,a.n@x.org\neva,Eva,e@x.org\n"
     assert [it.login for it in people(text)] == ["a-n", "eva"]
     assert notes(text) == [
-        "s.csv:2: the user name here can be no login, which is made of the email or the name"
-        " instead"
+        "s.csv:2: no login can be made of the user name here: it is made of the email or the name"
     ]
     assert [it.login for it in people(f"github_username,name\n{login},Ana\n")] == ["ana"]
 

@@ -370,6 +370,10 @@ def test_later(): pass
     others = [result for result in results if not result.id.startswith("web.")]
     assert {result.outcome for result in others} == {UNKNOWN}
     assert {result.points for result in others} == {None}
+    # Students are not told what it is that could not be read: it may be a hidden check.
+    assert {result.hidden for result in others} == {True}
+    late = next(result for result in results if result.id == "web.late")
+    assert (late.hidden, late.message) == (False, say_in_all("checks.behind_unread"))
     said = "\n".join(f"{result.id}: {result.message['en']}" for result in others)
     for sentence in (
         "test_syntax.py: ",
@@ -524,6 +528,7 @@ def test_a_checks_process_that_says_nothing_is_told(
             for language, text in say_in_all("checks.process_ended", code=3).items()
         },
         output="no such\nwhy",
+        hidden=True,
     )
     assert ran.told == [("hello-ana", "checks"), ("hello-ana", None)]
     assert (tmp_path / "verify.log").read_text().endswith("no such\nwhy\n")
@@ -533,16 +538,35 @@ def test_a_checks_process_that_dies_leaves_the_rest_unknown(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mortal = tmp_path / "python"
-    mortal.write_text(f'#!/bin/sh\n{shlex.quote(sys.executable)} "$@" | head -n 1\nexit 9\n')
+    mortal.write_text(f'#!/bin/sh\n{shlex.quote(sys.executable)} "$@" | head -n 2\nexit 9\n')
     mortal.chmod(0o755)
     monkeypatch.setattr(runner.sys, "executable", str(mortal))
-    checks = "@check('a')\ndef test_a(): pass\n@check('b')\ndef test_b(): pass"
-    ran = run(TARGET, replace(TARGET, machine="hello-luis"), web=checks)
-    assert len(ran.results) == 2
+    checks = """
+@check("a", points=4)
+def test_a(): pass
+
+@check("b", points=2, hidden=True, hint="Look")
+def test_b(): pass
+"""
+    luis = replace(TARGET, machine="hello-luis")
+    ran = run(TARGET, luis, raw={"test_syntax.py": "def test_it(:\n"}, web=checks)
+    why = say_in_all("checks.process_ended", code=9)
     for results in ran.results.values():
-        assert results[-1].outcome is UNKNOWN
-        why = say_in_all("checks.process_ended", code=9)["en"]
-        assert results[-1].message["en"].startswith(why)
+        unread, first, last = results
+        assert "SyntaxError" in unread.message["en"]
+        assert (first.id, first.step, first.max_points) == ("a", "web", 4.0)
+        assert last == CheckRun(
+            id="b",
+            step="web",
+            title={"en": "b holds", "es": "b se cumple"},
+            outcome=UNKNOWN,
+            points=None,
+            max_points=2.0,
+            message=why,
+            hint={"en": "Look"},
+            hidden=True,
+        )
+        assert first.message == why
     assert sorted(machine for machine, check in ran.told if check is None) == sorted(ran.results)
 
 

@@ -194,6 +194,19 @@ def test_an_answer_is_bounded(shell: Shell) -> None:
     assert shell.run("echo next").stdout == b"next\n"
 
 
+@pytest.mark.parametrize("noise", ["0 6 0\\nactive", "0 0\\nYWN0aXZl\\n\\n"])
+def test_what_runs_on_in_the_background_answers_nothing_else(
+    shell: Shell, tmp_path: Path, noise: str
+) -> None:
+    busy = tmp_path / "busy"
+    busy.touch()
+    shell.run(f"while [ -e {shlex.quote(str(busy))} ]; do printf '{noise}'; done & sleep 0.1")
+    for number in range(30):
+        answer = shell.run(f"echo {number}; echo err >&2; exit 3")
+        assert answer == Answer(exit_code=3, stdout=f"{number}\n".encode(), stderr=b"err\n")
+    busy.unlink()
+
+
 def test_what_the_guest_s_environment_says_does_not_change_what_is_asked(
     shell: Shell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -215,8 +228,15 @@ def test_an_answer_without_end_is_stopped_long_before_the_time_is_up(shell: Shel
 
 
 def test_a_command_that_takes_too_long_is_ended(shell: Shell) -> None:
-    assert shell.run("sleep 60", timeout_s=1).exit_code == 124
+    late = Answer(exit_code=124, stdout=b"so far\n", stderr=b"", timed_out=True)
+    assert shell.run("echo so far; sleep 60", timeout_s=1) == late
+    assert shell.run("timeout 0.1 sleep 60").timed_out is False
     assert shell.run("echo next").stdout == b"next\n"
+
+
+def test_what_sh_says_of_a_command_is_without_the_place_where_lab_keeps_it(shell: Shell) -> None:
+    assert shell.run("no-such; echo /a.b/command: 1: x").stderr == b"no-such: not found\n"
+    assert b"Syntax error" in shell.run("(").stderr.partition(b":")[0]
 
 
 def test_a_time_out_below_a_second_is_one_too(shell: Shell) -> None:

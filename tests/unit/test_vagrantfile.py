@@ -99,6 +99,8 @@ def test_ruby_takes_every_golden_vagrantfile() -> None:
 @needs_ruby
 def test_what_vagrant_is_told_of_a_machine(project: Project, provider: Provider) -> None:
     luis = project.machines[1]
+    (luis.guide.folder / ".more").touch()
+    (luis.guide.folder / "checks").mkdir()
     file = project.path / "Vagrantfile"
     text = render_vagrantfile(project.machines, project=project.path, provider=provider)
     file.write_text(text, encoding="utf-8")
@@ -135,8 +137,12 @@ def test_what_vagrant_is_told_of_a_machine(project: Project, provider: Provider)
             (str(shipped("provision") / name), f"kit/{name}")
             for name in ("run-steps", "settings.sh", "apt-install.sh", "student-account.sh")
         ),
-        (f"{project.path}/provision/tiny", "kit/guide"),
         (f"{project.path}/.lab/guest/hello", "kit/settings"),
+        # Not its checks: students could read them there.
+        *(
+            (f"{project.path}/provision/tiny/{name}", f"kit/guide/{name}")
+            for name in (".more", "data", "guide.yaml", "steps")
+        ),
     ]
     run = ["bash", "/var/lib/lab/kit/run-steps"]
     assert [shlex.split(inline(mine, step.name)) for step in luis.steps] == [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -20,7 +21,11 @@ from lab.workflow.verify import exit_code_of, verify
 
 TWO = """
 labs:
-  web: {guide: tiny, box: debian-12, domain: example.org, students: [ana, luis]}
+  web:
+    guide: tiny
+    box: debian-12
+    domain: example.org
+    students: [{login: ana, name: Ana Núñez, email: Ana@example.org, id_number: "0101"}, luis]
   db: {guide: tiny, domain: example.org, lang: es, vars: {python: "3.7"}, students: [ana]}
 """
 Tell = Callable[[str, CheckRun | None], None]
@@ -31,6 +36,10 @@ def check(outcome: Outcome, check_id: str = "web.up") -> CheckRun:
     return CheckRun(
         id=check_id, step="web", title={"en": "Up"}, outcome=outcome, points=points, max_points=1.0
     )
+
+
+def without_moments(lab: LabRun) -> LabRun:
+    return replace(lab, students=tuple(replace(it, at=None) for it in lab.students))
 
 
 @pytest.fixture
@@ -73,8 +82,8 @@ def test_a_class_is_asked_lab_by_lab(
             machine="web-ana",
             address="10.0.3.1",
             login="ana",
-            name="ana",
-            email="",
+            name="Ana Núñez",
+            email="Ana@example.org",
             vhost="tiny.ana.example.org",
             vars={"python": "3.11"},
         ),
@@ -86,14 +95,21 @@ def test_a_class_is_asked_lab_by_lab(
             email="",
             vhost="tiny.luis.example.org",
             vars={"python": "3.11"},
-            unreachable=say_in_all("checks.not_running", state="stopped"),
+            unreachable={
+                "en": "the machine is stopped: lab up",
+                "es": "la máquina está parada: lab up",
+            },
         ),
     )
     assert [target.unreachable for target in db.targets] == [say_in_all("checks.no_machine")]
     assert db.targets[0].vars == {"python": "3.7"}
     steps = {step.name: step.title for step in ana.guide.steps}
     assert run.at.tzinfo is not None
-    assert run.labs == tuple(
+    who = {("web", "ana"): {"name": "Ana Núñez", "email": "Ana@example.org", "id_number": "0101"}}
+    moments = [student.at for lab in run.labs for student in lab.students]
+    assert moments == sorted(it for it in moments if it and it <= run.at)
+    assert moments[0] != moments[1]
+    assert tuple(without_moments(lab) for lab in run.labs) == tuple(
         LabRun(
             lab=lab,
             lang=lang,
@@ -101,7 +117,7 @@ def test_a_class_is_asked_lab_by_lab(
             students=tuple(
                 StudentRun(
                     login=login,
-                    name=login,
+                    **who.get((lab, login), {"name": login}),
                     machine=f"{lab}-{login}",
                     identity=identity,
                     checks=(one,),

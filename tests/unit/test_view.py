@@ -160,8 +160,8 @@ def test_a_student_learns_of_a_hidden_check_only_what_became_of_it(
 
 def test_what_a_hidden_check_blocks_does_not_name_it_to_a_student() -> None:
     view = View(audience=Audience.STUDENT)
-    _, blocked, unknown = seen(
-        view, HIDDEN, BEHIND, replace(BEHIND, outcome=Outcome.UNKNOWN, points=None)
+    _, _, blocked, unknown = seen(
+        view, FAILED, HIDDEN, BEHIND, replace(BEHIND, outcome=Outcome.UNKNOWN, points=None)
     )
     assert (blocked.message, blocked.blocked_by) == (
         "blocked by web.up, hidden-1",
@@ -169,6 +169,49 @@ def test_what_a_hidden_check_blocks_does_not_name_it_to_a_student() -> None:
     )
     assert unknown.message == "could not be evaluated: web.up, hidden-1"
     assert "secret" not in repr((blocked, unknown))
+
+
+def test_what_is_not_in_the_run_is_called_by_no_name_before_students() -> None:
+    """A hidden check whose mark is broken is not there, and is still named by what is behind it."""
+    behind = replace(BEHIND, blocked_by=("web.up", "web.secret", "web.other"))
+    _, found = seen(View(audience=Audience.STUDENT), FAILED, behind)
+    assert found.blocked_by == ("web.up", "hidden")
+    assert found.message == "blocked by web.up, hidden"
+    assert seen(View(), FAILED, behind)[1].blocked_by == behind.blocked_by
+
+
+def test_a_student_sees_of_lost_checks_only_that_there_are_some() -> None:
+    """What stands for them names files and checks, hidden ones as well."""
+    lost = CheckRun(
+        id="test_web.py::test_secret",
+        step="",
+        title={"en": "test_web.py::test_secret could not be read"},
+        outcome=Outcome.UNKNOWN,
+        points=None,
+        max_points=0.0,
+        message={"en": "secret: no mark"},
+        output="secret",
+        hint={"en": "secret"},
+    )
+    again = replace(lost, id="test_app.py")
+    found = seen(View(audience=Audience.STUDENT, hints=Hints.FULL), lost, again)
+    one = CheckResult(
+        id="checks-1",
+        step="",
+        title="Some checks could not be run",
+        outcome=Outcome.UNKNOWN,
+        points=None,
+        max_points=0.0,
+    )
+    assert found == (one, replace(one, id="checks-2"))
+    assert seen(View(), lost)[0].message == "secret: no mark"
+
+
+def test_each_student_s_own_moment_goes_before_the_run_s() -> None:
+    run = lab_of(FAILED)
+    later = AT.replace(hour=13)
+    run = replace(run, students=(*run.students, replace(run.students[0], at=later)))
+    assert [it.at for it in View().of_lab(run, at=AT).students] == [AT, later]
 
 
 def test_hidden_checks_count_for_everybody() -> None:

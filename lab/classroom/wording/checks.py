@@ -25,11 +25,23 @@ TEXTS: dict[str, dict[str, str]] = {
         "en": "could not be evaluated: {ids}",
         "es": "no se pudo evaluar: {ids}",
     },
+    "checks.behind_unread": {
+        "en": "a check that it depends on could not be read",
+        "es": "no se pudo leer una comprobación de la que depende",
+    },
     "checks.does_not_hold": {
         "en": "the check's condition does not hold",
         "es": "la condición de la comprobación no se cumple",
     },
     "checks.not_evaluated": {"en": "not evaluated: {why}", "es": "no evaluada: {why}"},
+    "checks.too_slow": {
+        "en": "the machine took longer than {seconds} s over `{command}`",
+        "es": "la máquina tardó más de {seconds} s con `{command}`",
+    },
+    "checks.reboots": {
+        "en": "the machine to reboot within {seconds} s",
+        "es": "que la máquina se reiniciara en menos de {seconds} s",
+    },
     "checks.went_wrong": {
         "en": "the check itself went wrong: {why}",
         "es": "la propia comprobación ha fallado: {why}",
@@ -73,11 +85,20 @@ TEXTS: dict[str, dict[str, str]] = {
     },
     "checks.not_running": {
         "en": "the machine is {state}: lab up",
-        "es": "la máquina no está en marcha ({state}): lab up",
+        "es": "la máquina está {state}: lab up",
+    },
+    "checks.state_stopped": {"en": "stopped", "es": "parada"},
+    "checks.state_unknown": {
+        "en": "neither running nor stopped",
+        "es": "ni en marcha ni parada",
     },
     "checks.no_address": {
         "en": "the machine has no address",
         "es": "la máquina no tiene dirección",
     },
     "checks.hidden": {"en": "A hidden check", "es": "Una comprobación oculta"},
+    "checks.lost": {
+        "en": "Some checks could not be run",
+        "es": "Algunas comprobaciones no se pudieron hacer",
+    },
 }

@@ -26,7 +26,7 @@ TEXTS: dict[str, dict[str, str]] = {
         "en": "Not evaluated, not counted: {count}",
         "es": "Sin evaluar, no cuentan: {count}",
     },
-    "grades.lab": {"en": "lab", "es": "práctica"},
+    "grades.lab": {"en": "lab", "es": "lab"},
     "grades.login": {"en": "login", "es": "usuario"},
     "grades.name": {"en": "name", "es": "nombre"},
     "grades.mark": {"en": "mark (of {scale})", "es": "nota (sobre {scale})"},
@@ -61,6 +61,7 @@ TEXTS: dict[str, dict[str, str]] = {
         "es": "La máquina se creó de nuevo: lo que está por encima de esta línea no cuenta.",
     },
     "grades.not_counted": {"en": "another machine's", "es": "de otra máquina"},
+    "grades.anothers": {"en": "another person's: {name}", "es": "de otra persona: {name}"},
     "grades.last": {"en": "last", "es": "último"},
     "grades.best": {"en": "best", "es": "mejor"},
     "grades.none_yet": {

@@ -55,6 +55,14 @@ TEXTS: dict[str, dict[str, str]] = {
         "en": "Give checks `points` in their mark.",
         "es": "Da `points` a las comprobaciones en su marca.",
     },
+    "guides.guide.unchecked": {
+        "en": "The guide has no checks: nobody's work is seen",
+        "es": "La guía no tiene comprobaciones: nadie verá qué está hecho",
+    },
+    "guides.guide.unchecked.do": {
+        "en": "Write checks/test_STEP.py for each step: docs/guides.md shows how.",
+        "es": "Escribe checks/test_PASO.py para cada paso: docs/guides.md dice cómo.",
+    },
     "guides.step.language": {
         "en": "The step {step} has no title in: {languages}",
         "es": "El paso {step} no tiene título en: {languages}",
@@ -88,6 +96,23 @@ TEXTS: dict[str, dict[str, str]] = {
         "es": "Corrígela en checks/: hasta entonces no dará puntos a nadie.",
     },
     # What the machine showed.
+    "guides.check.unfinished": {
+        "en": "Not all checks could be run on {where}: {message}",
+        "es": "No se pudieron ejecutar todas las comprobaciones en {where}: {message}",
+    },
+    "guides.check.unfinished.do": {
+        "en": "Mend what it says in checks/; what was not run is not proven.",
+        "es": "Corrige lo que dice en checks/; lo que no se ejecutó no queda probado.",
+    },
+    "guides.check.missing": {
+        "en": "{check} has no result after the step {after}",
+        "es": "{check} no tiene resultado después del paso {after}",
+    },
+    "guides.check.missing.do": {
+        "en": "Have checks/ define it always, whatever they find on the machine or this computer.",
+        "es": "Haz que checks/ la defina siempre, haya lo que haya en la máquina o en este "
+        "ordenador.",
+    },
     "guides.check.proves_nothing": {
         "en": "{check} passes on an untouched machine, so it proves nothing",
         "es": "{check} se cumple en una máquina intacta, así que no demuestra nada",
@@ -124,6 +149,16 @@ TEXTS: dict[str, dict[str, str]] = {
     "guides.check.lost.do": {
         "en": "See what steps/{after}.sh does to what the step {step} had made.",
         "es": "Mira qué le hace steps/{after}.sh a lo que el paso {step} había hecho.",
+    },
+    "guides.check.lost_again": {
+        "en": "{check} passed after its step {step}, and no more after the second run of the step "
+        "{after}: {message}",
+        "es": "{check} se cumplía después de su paso {step}, y ya no después de la segunda "
+        "ejecución del paso {after}: {message}",
+    },
+    "guides.check.lost_again.do": {
+        "en": "See what steps/{after}.sh does where all is done already.",
+        "es": "Mira qué hace steps/{after}.sh cuando ya está todo hecho.",
     },
     "guides.check.unknown": {
         "en": "{check} could not be evaluated on {where}: {message}",
@@ -172,6 +207,14 @@ TEXTS: dict[str, dict[str, str]] = {
     "guides.step.restarted.do": {
         "en": "Have steps/{step}.sh restart a service only when it has changed what that reads.",
         "es": "Haz que steps/{step}.sh reinicie un servicio solo si ha cambiado lo que este lee.",
+    },
+    "guides.step.stopped": {
+        "en": "The step {step} stopped services when it was run a second time: {services}",
+        "es": "El paso {step} paró servicios al ejecutarse por segunda vez: {services}",
+    },
+    "guides.step.stopped.do": {
+        "en": "Have steps/{step}.sh leave what it starts running at its end, each time.",
+        "es": "Haz que steps/{step}.sh deje siempre en marcha al terminar lo que arranca.",
     },
     "guides.step.other_state": {
         "en": "steps/{step}.state.sh printed something else after the second run of its step",

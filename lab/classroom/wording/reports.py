@@ -25,6 +25,10 @@ _SCORES: dict[str, dict[str, str]] = {
         "en": "{missing} of {total} points not evaluated",
         "es": "{missing} de {total} puntos sin evaluar",
     },
+    "reports.points_not_known": {
+        "en": "how many points there are in all is not known",
+        "es": "no se sabe cuántos puntos hay en total",
+    },
     "reports.of_points": {
         "en": "{missing} of {total} points",
         "es": "{missing} de {total} puntos",
@@ -97,6 +101,10 @@ _FIGURES: dict[str, dict[str, str]] = {
 _PAGE: dict[str, dict[str, str]] = {
     "reports.page_title": {"en": "What works", "es": "Qué funciona"},
     "reports.page_verified": {"en": "Verified {at}", "es": "Comprobado el {at}"},
+    "reports.page_verified_between": {
+        "en": "Verified from {first} to {last}",
+        "es": "Comprobado entre el {first} y el {last}",
+    },
     "reports.page_made": {"en": "Page made {at}", "es": "Página hecha el {at}"},
     "reports.page_everything": {"en": "have everything", "es": "con todo correcto"},
     "reports.page_median": {"en": "median score", "es": "mediana de la puntuación"},

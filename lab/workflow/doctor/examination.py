@@ -219,6 +219,11 @@ def _of_host(subject: Subject) -> list[Check]:
             "leftovers.roots", "half-unpacked boxes", lambda: leftovers.half_unpacked(_lxcpath())
         ),
         _quick("leftovers.builds", "builds of boxes that were killed", leftovers.box_builds),
+        _quick(
+            "leftovers.proofs",
+            "machines to prove guides on",
+            lambda: leftovers.proofs(subject.provider),
+        ),
         _slow("environment.python", "Python and lab's packages", surroundings.python_packages),
         _quick("environment.home", "HOME", lambda: surroundings.home(os.environ)),
         _quick("environment.locale", "the locale", surroundings.utf8),

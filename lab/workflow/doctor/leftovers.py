@@ -9,6 +9,7 @@ from pathlib import Path
 from lab.machines.boxes import catalog
 from lab.machines.health import Command, Verdict, note, ok, problem
 from lab.machines.probes.locks import is_held, is_held_inode
+from lab.machines.providers.base import Provider
 from lab.report.layout import amount, listing
 from lab.system import process
 from lab.system.files import LabFolder
@@ -16,6 +17,8 @@ from lab.system.lock import holder_of
 from lab.workflow.bake import scratch_prefix
 from lab.workflow.boxes import LOCK_NAME
 from lab.workflow.doctor.subject import Subject
+from lab.workflow.guide_proof import PREFIX
+from lab.workflow.scratch import dead_ones
 
 _BETWEEN_COMMANDS_S = 600.0
 BUILDS = Path("/var/tmp")  # noqa: S108 (where boxes are built)
@@ -54,6 +57,20 @@ def scratch_machines(subject: Subject, folder: LabFolder) -> Verdict:
         commands=tuple(
             Command(argv=("lxc-destroy", "--force", "--name", name), as_root=True) for name in left
         ),
+    )
+
+
+def proofs(provider: Provider) -> Verdict:
+    """Machines that guides were proven on, killed or kept."""
+    left = dead_ones(provider, PREFIX)
+    if not left:
+        return ok("none")
+    # One that was kept is somebody's to look at: to remove it is a decision.
+    return note(
+        f"{amount(len(left), 'machine')} of a `lab guide test` that was killed, or kept it: "
+        + listing(left),
+        fix="The next `lab guide test` removes it; or now: "
+        + "; ".join(f"sudo lxc-destroy --force --name {name}" for name in left),
     )
 
 

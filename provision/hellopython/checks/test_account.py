@@ -178,7 +178,8 @@ def test_python_is_an_alias(host, as_student, student, expect):
 )
 def test_local_bin_is_on_the_path(as_student, student, expect):
     answer = as_student.run("bash -lic 'echo \"PATH=$PATH\"' </dev/null")
-    path = answer.stdout.strip().rpartition("PATH=")[2]
+    # A login may say more, at its beginning and at its end.
+    path = answer.stdout.rpartition("PATH=")[2].partition("\n")[0]
     expect(
         f"{student.home}/.local/bin" in path.split(":"),
         expected={

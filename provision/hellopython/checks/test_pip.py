@@ -14,10 +14,8 @@ def pinned(package, python):
 
 
 def said_by(answer):
-    """A command's answer, or the last line of its complaint without the name of the script."""
-    return (
-        answer.stdout.strip() or answer.stderr.rstrip().rpartition("\n")[2].rpartition(": 1: ")[2]
-    )
+    """A command's answer, or the last line of its complaint."""
+    return answer.stdout.strip() or answer.stderr.rstrip().rpartition("\n")[2]
 
 
 @pytest.mark.check(

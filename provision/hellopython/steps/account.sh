@@ -21,7 +21,12 @@ umask 022
 python=$1
 
 has_line() { grep --quiet --line-regexp --fixed-strings -e "$2" "$1" 2>/dev/null; }
-add_line() { has_line "$1" "$2" || printf '%s\n' "$2" >>"$1"; }
+add_line() {
+    if has_line "$1" "$2"; then return; fi
+    # What an editor has left without an end of its last line would be one line with this.
+    [ -z "$(tail -c 1 "$1" 2>/dev/null)" ] || echo >>"$1"
+    printf '%s\n' "$2" >>"$1"
+}
 
 add_line ~/.bashrc "alias python=python$python"
 # shellcheck disable=SC2016 # the line of the guide, as it stands there

@@ -49,7 +49,7 @@ def test_folder(as_student, student, expect):
         answer.succeeded and not answer.stdout,
         expected={
             "en": f"a folder {folder} in which {student.login} can write",
-            "es": f"una carpeta {folder} en la que {student.login} pueda escribir",
+            "es": f"una carpeta {folder} en la que {student.login} pudiera escribir",
         },
         found=answer.stdout or answer.stderr,
     )

@@ -37,7 +37,7 @@ def test_account_exists(host, student, expect):
         owner == student.login,
         expected={
             "en": f"that {student.home} belongs to {student.login}",
-            "es": f"que {student.home} pertenezca a {student.login}",
+            "es": f"que {student.home} perteneciera a {student.login}",
         },
         found=owner,
     )
@@ -85,7 +85,7 @@ def test_student_gets_in_with_a_key(host, student, expect):
         not wrong,
         expected={
             "en": f"that only {student.login} can write to {keys} and the folders above it",
-            "es": f"que solo {student.login} pueda escribir en {keys} y en sus carpetas",
+            "es": f"que solo {student.login} pudiera escribir en {keys} y en sus carpetas",
         },
         found=wrong,
     )

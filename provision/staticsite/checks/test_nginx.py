@@ -1,5 +1,7 @@
 """Checks of the step `nginx`."""
 
+import re
+
 import pytest
 
 
@@ -23,9 +25,38 @@ def test_nginx_is_installed(host, expect):
         answer.succeeded,
         expected={
             "en": "that `nginx -v` says its version",
-            "es": "que `nginx -v` diga su versión",
+            "es": "que `nginx -v` dijera su versión",
         },
         found=answer.stderr,
+    )
+
+
+@pytest.mark.check(
+    id="nginx.syntax",
+    step="nginx",
+    points=1,
+    title={"en": "nginx accepts its settings", "es": "nginx acepta su configuración"},
+    hint={
+        "en": "nginx can be asked what it makes of its files before it is to use them.",
+        "es": "Se le puede preguntar a nginx qué le parecen sus ficheros antes de que los use.",
+    },
+    full_hint={
+        "en": "sudo nginx -t names the file and the line; often a `;` or a `}` is missing.",
+        "es": "sudo nginx -t dice el fichero y la línea; a menudo falta un `;` o una `}`.",
+    },
+    after=["nginx.installed"],
+)
+def test_nginx_accepts_its_settings(host, expect):
+    answer = host.run("nginx -q -t")
+    # Its first complaint, without the time and the process that it begins with.
+    complaint = re.search(r"\[emerg\] (?:\d+#\d+: )?(.*)", answer.stderr)
+    expect(
+        answer.succeeded,
+        expected={
+            "en": "that `nginx -t` finds no mistake",
+            "es": "que `nginx -t` no encontrara errores",
+        },
+        found=complaint[1] if complaint else answer.stderr,
     )
 
 
@@ -39,10 +70,10 @@ def test_nginx_is_installed(host, expect):
         "es": "systemd arranca y para los servicios, y dice por qué alguno no arranca.",
     },
     full_hint={
-        "en": "sudo systemctl start nginx; if that fails: sudo nginx -t",
-        "es": "sudo systemctl start nginx; si falla: sudo nginx -t",
+        "en": "sudo systemctl start nginx; if that fails: systemctl status nginx",
+        "es": "sudo systemctl start nginx; si falla: systemctl status nginx",
     },
-    after=["nginx.installed"],
+    after=["nginx.syntax"],
 )
 def test_nginx_runs(host, expect):
     state = host.run("systemctl is-active nginx").stdout.strip()
@@ -50,7 +81,7 @@ def test_nginx_runs(host, expect):
         state == "active",
         expected={
             "en": "that systemd calls nginx `active`",
-            "es": "que systemd diga que nginx está `active`",
+            "es": "que systemd dijera que nginx está `active`",
         },
         found=state,
     )
@@ -78,7 +109,7 @@ def test_nginx_starts_with_the_machine(host, expect):
         state == "enabled",
         expected={
             "en": "that systemd calls nginx `enabled`",
-            "es": "que systemd diga que nginx está `enabled`",
+            "es": "que systemd dijera que nginx está `enabled`",
         },
         found=state,
     )
