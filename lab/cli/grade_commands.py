@@ -128,7 +128,7 @@ def grades(
             "A worksheet says itself what the highest mark is",
             hint="Leave out --scale (or LAB_SCALE).",
         )
-    require_place(output)
+    require_place(output, labs_yaml=file)
     kept = marking.open_history(file, targets or (), take=take, at=at, scale=scale, language=lang)
     found = marks.grades(kept.places, kept.book, kept.marking)
     language = lang or next((it.lab.lang for it in kept.places), None) or FALLBACK

@@ -75,7 +75,7 @@ def verify(
     from lab.workflow.verify import verify as run_verify
 
     shape = format_for(form, output, RESULT_SUFFIXES, ResultFormat.TABLE)
-    require_place(output)
+    require_place(output, labs_yaml=file)
     select(options.project_of(file).machines, targets or ())
     with options.locked(file, "verify", wait), options.progress() as live:
         # Read again: whoever held the lock may have made the machines.
@@ -121,7 +121,7 @@ def report(
     if form is None and output is None:
         form, output = ResultFormat.HTML, REPORT
     shape = format_for(form, output, RESULT_SUFFIXES, ResultFormat.TABLE)
-    require_place(output)
+    require_place(output, labs_yaml=file)
     kept = marking.open_history(file, targets or (), take=take, at=at)
     view = View(language=lang, hints=hints, audience=audience)
     results = marks.results(kept.places, kept.book, kept.marking, view=view)

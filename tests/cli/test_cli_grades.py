@@ -57,6 +57,10 @@ def test_environment_twins(lab: Lab, keep: Keep, monkeypatch: pytest.MonkeyPatch
     assert lab("grades").code == NOTHING_EVALUATED
     monkeypatch.setenv("LAB_LANG", "fr")
     assert lab("grades").code == USAGE
+    # An empty variable is none, as with every other of them.
+    monkeypatch.setenv("LAB_LANG", "")
+    monkeypatch.setenv("LAB_AT", "")
+    assert lab("grades").code == OK
 
 
 def test_grades_as_a_table(lab: Lab, keep: Keep) -> None:
@@ -119,6 +123,8 @@ def test_nothing_evaluated_is_4_and_no_mark_is_made_up(lab: Lab, keep: Keep, wor
     ("words", "said"),
     [
         (("grades", "--at", "soon"), "'soon' is not a moment"),
+        (("grades", "--at", ""), "'' is not a moment"),
+        (("report", "--at", " "), "' ' is not a moment"),
         (("grades", "--scale", "0"), "There are no marks on a scale of 0"),
         (("grades", "--scale", "nan"), "There are no marks on a scale of nan"),
         (("grades", "--scale", "-1"), "There are no marks on a scale of -1"),
