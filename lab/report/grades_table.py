@@ -26,6 +26,11 @@ def grades_table(grades: Sequence[Grade], *, language: str, console: Console) ->
         marked = sum(grade.mark is not None for grade in ours)
         key = "grades.have_marks" if len(labs) == 1 else "grades.have_marks_in"
         console.print(cell(say(key, language, lab=lab, marked=marked, all=len(ours)), "bold"))
+    earlier = {grade.login: grade.earlier_attempts for grade in grades if grade.earlier_attempts}
+    if earlier:
+        told = [f"{login} ({count})" for login, count in earlier.items()]
+        logins = at_most(told, _MOST_NAMED, language, between=", ")
+        console.print(cell(say("grades.earlier_machines", language, logins=logins), "yellow"))
     partial = list(dict.fromkeys(grade.login for grade in grades if _lacks(grade)))
     if partial:
         logins = at_most(partial, _MOST_NAMED, language, between=", ")

@@ -101,7 +101,7 @@ def test_grades_as_csv(lab: Lab, keep: Keep, world: Any) -> None:
         "total_points": "3",
         "complete": "true",
         "attempts": "1",
-        "at": AT.isoformat(),
+        "at": AT.astimezone().isoformat(timespec="seconds"),
         "feedback": "1/3 checks. Failed: Check 2; Check 3",
     }
     assert [luis[key] for key in ("mark", "score", "complete", "at", "feedback")] == [""] * 5
@@ -248,13 +248,15 @@ def test_a_machine_that_was_made_anew_inherits_no_mark(lab: Lab) -> None:
     lab("verify")
     assert marks(lab("grades", "--format", "json")) == {"ana": 10, "luis": 10, "marta": 10}
 
-    lab("destroy", "luis", "marta", "--yes")
+    stays = "What was verified stays in `lab history`; a machine that is made anew begins without."
+    assert stays in lab("destroy", "luis", "marta", "--yes").err
     gone = lab("grades", "--format", "json")
     assert marks(gone) == {"ana": 10, "luis": 10, "marta": 10}
 
     lab("up", "luis", "--no-bake")
     anew = lab("grades", "--format", "json")
     assert marks(anew) == {"ana": 10, "luis": None, "marta": 10}
+    assert "Attempts on an earlier machine: luis (1)." in lab("grades").out
     told = lab("history", "luis")
     assert "On the machine that is there now nothing has been evaluated yet." in told.out
     # What was before a deadline stands.

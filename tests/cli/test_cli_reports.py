@@ -28,6 +28,34 @@ def test_a_report_is_a_page_unless_something_else_is_said(lab: Lab, keep: Keep, 
     assert world.calls("ssh") == []
 
 
+def test_a_page_of_some_takes_no_place_of_the_class_s(lab: Lab, keep: Keep, world: Any) -> None:
+    keep(ana="pf", luis="pp")
+    (world.project / "report.html").write_text("the class")
+    told = {
+        ("ana",): "report-ana.html",
+        ("hello/ana",): "report-hello-ana.html",
+        ("hello",): "report-hello.html",
+        ("ana", "luis"): "report-selection.html",
+        ("l*",): "report-selection.html",
+    }
+    for targets, name in told.items():
+        ran = lab("report", *targets)
+        assert (ran.code, ran.err) == (OK, f"Written to {name}\n"), targets
+        assert (world.project / name).exists()
+    assert (world.project / "report.html").read_text() == "the class"
+
+
+def test_a_students_page_of_several_is_warned_of(lab: Lab, keep: Keep) -> None:
+    keep(ana="pf", luis="pp")
+    warning = (
+        "warning: This holds the names and points of all 3 students. "
+        "For one of them: lab report LOGIN --audience student\n"
+    )
+    assert lab("report", "--audience", "student", "--format", "csv").err == warning
+    assert lab("report", "ana", "--audience", "student", "--format", "csv").err == ""
+    assert lab("report", "--format", "csv").err == ""
+
+
 def test_a_report_is_of_each_students_own_attempt(lab: Lab, keep: Keep) -> None:
     keep(0, ana="pp", luis="ff")
     keep(1, ana="ff")
@@ -146,7 +174,6 @@ def test_results_take_the_place_of_nothing_that_a_class_is_made_of(
         assert "--output FILE" in ran.said
     after = (world.below(), [(world.project / name).read_bytes() for name in kept])
     assert after == before
-
 
 
 @pytest.mark.parametrize(

@@ -218,9 +218,7 @@ def test_a_step_is_well_only_while_nothing_is_found_of_it_or_of_its_checks() -> 
     assert line("web", untouched, [replace(GOOD[0], exit_code=3)]) == (False, "findings: 1")
     of_site = [replace(GOOD[0], checks=checks(P, F)[1:])]
     assert line("web", checks(F, F)[1:], of_site) == (True, "runs twice")
-    unread = CheckRun(
-        id="test_web.py", step="", title=BOTH, outcome=U, points=None, max_points=0.0
-    )
+    unread = CheckRun(id="test_web.py", step="", title=BOTH, outcome=U, points=None, max_points=0.0)
     assert line("web", [unread], [replace(GOOD[0], checks=(unread,))]) == (
         False,
         "runs twice; checks or files of them that cannot be used: 1",
