@@ -17,6 +17,7 @@ from lab.classroom.roster_columns import (
     tells_who,
 )
 from lab.classroom.roster_entries import Entry, entries_of
+from lab.classroom.roster_left_out import students_in
 from lab.classroom.roster_logins import Holder, LoginSource, Settled, settle_logins
 from lab.classroom.roster_source import (
     MAX_BYTES,
@@ -133,11 +134,14 @@ def parse_roster(raw: bytes, *, name: str, holders: Sequence[Holder] = ()) -> Ro
             f" and there is {found}"
         )
         return _refused(roster, [(header.line, why) for why in doubled or [nobody]])
-    entries = entries_of(table.rows[at + 1 :], columns, width=len(header.cells))
+    students, left_out = students_in(table.rows[at + 1 :], columns)
+    entries = entries_of(students, columns, width=len(header.cells))
     settled = settle_logins(entries, holders)
     rows = [_row(it) for it in settled]
     notes = [
         *_notes_of_columns(columns, header.line, titles=at),
+        *left_out,
+        *_notes_of_lone_names(students, columns),
         *_notes_of_user_names(entries),
         *_notes_of_emails(columns, rows),
         *_notes_of_clashes(rows),
@@ -161,13 +165,14 @@ def _refused(roster: Roster, problems: Sequence[tuple[int, str]]) -> Roster:
 def _header_at(rows: Sequence[Row]) -> int:
     """Which row names the columns: the first, unless lines of titles stand before it.
 
-    Those have a cell or two with something in them and none that names a column by which people
-    are told; the row after them names two columns at least.
+    Those have a cell or two with something in them, and the row after them names two columns at
+    least. A title of one cell may be a column's name by itself (`Alumnado`).
     """
     for at, row in enumerate(rows[: MAX_TITLE_LINES + 1]):
-        if tells_who(row.cells) and (at == 0 or known_names(row.cells) > 1):
+        filled = sum(bool(cell) for cell in row.cells)
+        if tells_who(row.cells) and (known_names(row.cells) > 1 or (at == 0 and filled > 1)):
             return at
-        if sum(bool(cell) for cell in row.cells) > 2:
+        if filled > 2:
             break
     return 0
 
@@ -209,8 +214,26 @@ def _notes_of_user_names(entries: Sequence[Entry]) -> Iterator[tuple[int, str]]:
         # It may be the number of an identity card: it is not repeated.
         yield (
             lines[0],
-            f"the user name here{_and_on(lines[1:])} can be no login, which is made of the email or"
-            " the name instead",
+            f"no login can be made of the user name here{_and_on(lines[1:])}: it is made of the"
+            " email or the name",
+        )
+
+
+def _notes_of_lone_names(
+    rows: Sequence[Row], columns: Sequence[Column]
+) -> Iterator[tuple[int, str]]:
+    """Lines with one cell that has something in it, such as a name or the end of a printed list."""
+    sure = {it.index for it in columns if it.role in {Role.LOGIN, Role.IDENTIFIER}}
+    lines = [
+        row.line
+        for row in rows
+        if [index in sure for index, cell in enumerate(row.cells) if cell] == [False]
+    ]
+    # Where there are emails, it is told of those that there is none.
+    if 0 < len(lines) < len(rows) and all(column.role is not Role.EMAIL for column in columns):
+        yield (
+            lines[0],
+            f"no more than one cell is filled here{_and_on(lines[1:])}: is it a student?",
         )
 
 

@@ -25,6 +25,7 @@ class Role(StrEnum):
     ID_NUMBER = "id number"
     GROUP = "group"
     IDENTIFIER = "identifier"
+    ROLE = "role in the course"
     UNUSED = "not used"
     UNKNOWN = "unknown"
 
@@ -97,13 +98,14 @@ NAMES: Mapping[Role, tuple[frozenset[str], ...]] = {
         _names("unidad|unidade"),
     ),
     Role.IDENTIFIER: (_names("identifier|identificador"),),
+    Role.ROLE: (_names("roles"), _names("role"), _names("rol"), _names("role1")),
 }
 
 # Known, and of no use to a class of machines. A password is among them: it is never looked at. So
 # are numbers of identity cards: lab has no need of them, and would spread them.
 _UNUSED = _names(
     "password|contrasena|contrasinal|clave|github id|institution|department|institucion"
-    "|departamento|city|town|city town|ciudad|country|pais|phone|telefono|movil|roles|role|rol"
+    "|departamento|city|town|city town|ciudad|country|pais|phone|telefono|movil"
     "|enrol status|last access|last access to course|ultimo acceso|ultimo acceso al curso"
     "|last downloaded from this course|ultima descarga de este curso|course total"
     "|total del curso|status|estado|estatus|grade|calificacion|maximum grade|calificacion maxima"

@@ -111,14 +111,20 @@ def decode(raw: bytes) -> tuple[str, str]:
 def separator_of(text: str, known_names: KnownNames) -> str:
     """The one that splits a line into the most known names, else the first line into most cells.
 
-    The first line that has a name decides: further down stands what people are called.
+    The first line that has a name decides: further down stands what people are called. Where that
+    is all it has, it may be a title, and a line that has two goes before it.
     """
     lines = [line for line in _first_lines(text) if line.strip("".join(SEPARATORS) + " ")]
+    title = ""
     for line in lines[: MAX_TITLE_LINES + 1]:
         split = {separator: _split(line, separator) for separator in SEPARATORS}
         known = {separator: known_names(cells) for separator, cells in split.items()}
-        if any(known.values()):
-            return max(SEPARATORS, key=lambda it: (known[it], len(split[it])))
+        best = max(SEPARATORS, key=lambda it: (known[it], len(split[it])))
+        if known[best] > 1 or (known[best] and not title and sum(map(bool, split[best])) > 1):
+            return best
+        title = title or (best if known[best] else "")
+    if title:
+        return title
     first = lines[0] if lines else ""
     return max(SEPARATORS, key=lambda it: len(_split(first, it)))
 

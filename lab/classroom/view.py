@@ -108,19 +108,20 @@ def _is_nameless(check: CheckRun) -> bool:
 def _names_for_students(students: Sequence[StudentRun]) -> dict[str, str]:
     """What a class is told in the place of an id: one number for one check, whosever it is."""
     names: dict[str, str] = {}
-    for word, kind in ((_LOST, False), (_HIDDEN, True)):
+    for word, lost in ((_LOST, True), (_HIDDEN, False)):
         ids = dict.fromkeys(
             check.id
             for student in students
             for check in student.checks
-            if _is_nameless(check) and check.hidden == kind
+            if _is_nameless(check) and check.stands_for_others == lost
         )
         names |= {it: f"{word}-{number}" for number, it in enumerate(ids, start=1)}
     return names
 
 
 def _bare(check: CheckRun, name: str, language: str) -> CheckResult:
-    title = "checks.hidden" if check.hidden else "checks.lost"
+    hidden = not check.stands_for_others
+    title = "checks.hidden" if hidden else "checks.lost"
     return CheckResult(
         id=name,
         step=check.step,
@@ -128,5 +129,5 @@ def _bare(check: CheckRun, name: str, language: str) -> CheckResult:
         outcome=check.outcome,
         points=check.points,
         max_points=check.max_points,
-        hidden=check.hidden,
+        hidden=hidden,
     )

@@ -135,11 +135,13 @@ def test_a_site_that_keeps_nginx_from_starting_is_mended_by_its_own_step(
     broken = "echo 'server {' >>/etc/nginx/sites-available/*.ana.*; systemctl restart nginx"
     classroom.root("ana", broken, exit_code=1)
 
-    # The step `nginx` comes first, finds nginx stopped, and must not end the run there.
+    # The step `nginx` comes first, and must not end the run because nginx does not start.
     document = classroom.json("up", "ana")
 
     assert [(row["ok"], row["changed"]) for row in document["machines"]] == [(True, True)]
     assert classroom.root("ana", "nginx -q -t && systemctl is-active nginx") == "active\n"
+    [ana] = [row for row in classroom.json("plan")["machines"] if row["login"] == "ana"]
+    assert (ana["label"], ana["why"]) == ("ok", "")
 
 
 def test_names_are_only_ever_names(classroom: ClassFolder) -> None:

@@ -229,6 +229,69 @@ def test_titles_may_stand_above_the_columns() -> None:
     )
 
 
+@pytest.mark.parametrize("title", ["Alumnado;;;", "Alumnado", "Alumnado;;;\nCurso;2026;;"])
+def test_a_title_may_be_a_column_s_name(title: str) -> None:
+    text = f"{title}\nApelidos;Nome;Grupo;Correo electrónico\nNúñez;Ana;1A;a.n@x.org\n"
+    [ana] = people(text)
+    assert (ana.name, ana.email, ana.group) == ("Ana Núñez", "a.n@x.org", "1A")
+    assert "taken for" in notes(text)[0]
+
+
+def test_a_list_of_one_column_has_no_title() -> None:
+    assert [it.name for it in people('Alumnado\n"Núñez, Ana"\n"Gil, Eva"\n')] == [
+        "Ana Núñez",
+        "Eva Gil",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("footer", "said"),
+    [
+        ("Total: 1;;", "Total: 1"),
+        ("Total: 1", "Total: 1"),
+        ("Total;28;", "Total 28"),
+        (";;Páxina 1 de 2", "Páxina 1 de 2"),
+        ("28/03/2026;;", "28/03/2026"),
+    ],
+)
+def test_what_is_printed_below_a_list_is_no_student(footer: str, said: str) -> None:
+    text = f"Apelidos;Nome;Grupo\nNúñez;Ana;1A\n{footer}\n"
+    assert [it.name for it in people(text)] == ["Ana Núñez"]
+    assert notes(text) == [f"s.csv:3: `{said}` is no student: left out"]
+
+
+def test_a_name_alone_is_a_student_and_told() -> None:
+    text = "Apelidos;Nome;Grupo\nNúñez;Ana;1A\nFin;;\nGil;Eva;1A\n"
+    assert len(people(text)) == 3
+    assert notes(text) == ["s.csv:3: no more than one cell is filled here: is it a student?"]
+    # Places by number are what a list may be of.
+    assert len(people("name,group\nEquipo 1,\nEquipo 2,\n")) == 2
+    assert len(people("login,name\npc1,\npc2,\n")) == 2
+
+
+@pytest.mark.parametrize(
+    ("column", "student", "staff"),
+    [
+        ("Roles", "Student", "Teacher"),
+        ("Roles", "Student", "Non-editing teacher, Course observer"),
+        ("Rol", "Estudiante", "Profesora"),
+        ("Roles", "Alumno/a", "Xefatura"),
+        ("role1", "student", "editingteacher"),
+        ("Roles", "", "Profesor sin permiso de edición"),
+    ],
+)
+def test_the_teachers_of_a_course_are_no_students(column: str, student: str, staff: str) -> None:
+    text = f'name,email,{column}\nAna,a@x.org,{student}\nEva,e@x.org,"{staff}"\n'
+    assert [it.name for it in people(text)] == ["Ana"]
+    assert notes(text) == [f"s.csv:3: `{staff}` is no student's role: left out"]
+
+
+def test_a_student_who_teaches_and_the_roles_of_a_team_stay() -> None:
+    text = 'name,email,Roles\nAna,a@x.org,"Teacher, Student"\nEva,e@x.org,Student\n'
+    assert len(people(text)) == 2
+    assert len(people("name,email,rol\nAna,a@x.org,frontend\nEva,e@x.org,backend\n")) == 2
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -267,8 +330,7 @@ def test_a_user_name_that_can_be_no_login_is_passed_over_and_told(login: str) ->
     text = f"username,name,email\n{login},Ana Núñez,a.n@x.org\neva,Eva,e@x.org\n"
     assert [it.login for it in people(text)] == ["a-n", "eva"]
     assert notes(text) == [
-        "s.csv:2: the user name here can be no login, which is made of the email or the name"
-        " instead"
+        "s.csv:2: no login can be made of the user name here: it is made of the email or the name"
     ]
     assert [it.login for it in people(f"github_username,name\n{login},Ana\n")] == ["ana"]
 

@@ -180,7 +180,8 @@ def test_what_is_not_in_the_run_is_called_by_no_name_before_students() -> None:
     assert seen(View(), FAILED, behind)[1].blocked_by == behind.blocked_by
 
 
-def test_a_student_sees_of_lost_checks_only_that_there_are_some() -> None:
+@pytest.mark.parametrize("hidden", [True, False])
+def test_a_student_sees_of_lost_checks_only_that_there_are_some(hidden: bool) -> None:
     """What stands for them names files and checks, hidden ones as well."""
     lost = CheckRun(
         id="test_web.py::test_secret",
@@ -192,6 +193,7 @@ def test_a_student_sees_of_lost_checks_only_that_there_are_some() -> None:
         message={"en": "secret: no mark"},
         output="secret",
         hint={"en": "secret"},
+        hidden=hidden,
     )
     again = replace(lost, id="test_app.py")
     found = seen(View(audience=Audience.STUDENT, hints=Hints.FULL), lost, again)

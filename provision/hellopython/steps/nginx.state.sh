@@ -1,3 +1,5 @@
 #!/bin/bash
 # What this step must find again next time: nginx runs, and starts with the machine.
-systemctl show --property ActiveState,UnitFileState nginx
+# Where a broken site keeps nginx from starting, that site's step has to mend it, and starts nginx then.
+systemctl show --property UnitFileState nginx
+systemctl is-active --quiet nginx || ! nginx -q -t 2>/dev/null || echo "stopped"
