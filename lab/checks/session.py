@@ -8,6 +8,7 @@ half a second of CPU.
 from __future__ import annotations
 
 import os
+import re
 import selectors
 import signal
 import sys
@@ -42,6 +43,8 @@ from lab.system.files import LabFolder
 # nothing more.
 SILENCE_S = 300.0
 _MARK = "check"
+_FRAME = re.compile(r'(\S.*):(\d+): in .*|E +File "(.+)", line (\d+).*')
+_ERROR = re.compile(r"E   (\S.*)")
 
 
 class ChecksPlugin:
@@ -66,8 +69,8 @@ class ChecksPlugin:
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Note a file that could not be read; its checks are unknown, the others go on."""
         if report.failed:
-            lines = [line for line in str(report.longrepr).strip().splitlines() if line.strip()]
-            self._broken.append((report.nodeid, lines[-1] if lines else "it could not be read"))
+            why = in_short(str(report.longrepr), Path(self._request.checks))
+            self._broken.append((report.nodeid, why))
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
@@ -173,6 +176,22 @@ class ChecksPlugin:
         """Send an event to the process that asked."""
         self._events.write(event + "\n")
         self._events.flush()
+
+
+def in_short(told: str, checks: Path) -> str:
+    """Where in the guide's checks and why a file could not be read, out of pytest's words."""
+    place, why = "", ""
+    for line in told.splitlines():
+        # A frame of the traceback, or what Python says of a syntax error.
+        if frame := _FRAME.fullmatch(line):
+            path = Path(frame[1] or frame[3]).absolute()
+            if path.is_relative_to(checks):
+                place = f"{path.relative_to(checks)}:{frame[2] or frame[4]}: "
+            why = ""
+        elif error := _ERROR.fullmatch(line):
+            why = why or error[1]
+    lines = [line for line in told.splitlines() if line.strip()]
+    return place + (why or (lines[-1].strip() if lines else "it could not be read"))
 
 
 class _Fork:

@@ -31,6 +31,7 @@ class HistoryAttempt:
         outcome: of all checks together.
         turned_passed: the checks that pass now and did not in the attempt before, by id.
         turned_failed: those that fail now and did not.
+        blocked_by_those: how many others are blocked by these.
     """
 
     at: datetime
@@ -50,6 +51,7 @@ class HistoryAttempt:
     outcome: Outcome = Outcome.UNKNOWN
     turned_passed: tuple[str, ...] = ()
     turned_failed: tuple[str, ...] = ()
+    blocked_by_those: int = 0
 
     @property
     def complete(self) -> bool:

@@ -48,18 +48,22 @@ def load_classroom(path: Path, *, holders: Sequence[Holder] = ()) -> Classroom:
 
 def labs_of_roster(labs_yaml: Path, roster: Path) -> frozenset[str]:
     """The labs of a labs.yaml whose roster that file is; none where it says nothing of it."""
+    named = rosters_of(labs_yaml)
+    return frozenset(name for name, path in named.items() if path == roster.resolve())
+
+
+def rosters_of(labs_yaml: Path) -> dict[str, Path]:
+    """The file of each lab's roster, resolved; of a labs.yaml with problems what can be read."""
     try:
         source = yaml_source.read(labs_yaml, secret_keys=SECRET_KEYS)
     except ConfigError:
-        return frozenset()
+        return {}
     labs = source.data.get("labs") if isinstance(source.data, dict) else None
-    return frozenset(
-        str(name)
+    return {
+        str(name): (labs_yaml.parent / named).resolve()
         for name, entry in (labs.items() if isinstance(labs, dict) else ())
-        if isinstance(entry, dict)
-        and isinstance(named := entry.get("roster"), str)
-        and (labs_yaml.parent / named).resolve() == roster.resolve()
-    )
+        if isinstance(entry, dict) and isinstance(named := entry.get("roster"), str)
+    }
 
 
 class _Builder:

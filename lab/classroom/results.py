@@ -229,6 +229,7 @@ class Grade:
         id_number: the school's number of them, "" for none.
         at: when the attempt ended; None when there is none that was evaluated.
         attempts: how many there were on this machine.
+        earlier_attempts: how many on earlier machines, of whom has none on this one.
         score: points earned; None when nothing was evaluated.
         max_score: points that could have been earned in what was evaluated.
         total_points: points of all checks, those that nobody could evaluate included.
@@ -245,6 +246,7 @@ class Grade:
     id_number: str = ""
     at: datetime | None = None
     attempts: int = 0
+    earlier_attempts: int = 0
     score: float | None = None
     max_score: float = 0.0
     total_points: float = 0.0

@@ -24,6 +24,7 @@ from lab.classroom.roster_source import (
     MAX_TITLE_LINES,
     Row,
     Unreadable,
+    is_misread,
     read_table,
 )
 from lab.errors import ConfigError
@@ -140,6 +141,7 @@ def parse_roster(raw: bytes, *, name: str, holders: Sequence[Holder] = ()) -> Ro
     rows = [_row(it) for it in settled]
     notes = [
         *_notes_of_columns(columns, header.line, titles=at),
+        *_notes_of_misreading(table.rows),
         *left_out,
         *_notes_of_lone_names(students, columns),
         *_notes_of_user_names(entries),
@@ -206,6 +208,19 @@ def _notes_of_columns(
         if column.role is Role.UNKNOWN:
             ending = f"; {column.note}" if column.note else ""
             yield line, f"column {quoted(column.title)} is none that lab knows{ending}"
+
+
+def _notes_of_misreading(rows: Sequence[Row]) -> Iterator[tuple[int, str]]:
+    found = [(row.line, cell) for row in rows for cell in row.cells if is_misread(cell)]
+    lines = list(dict.fromkeys(line for line, _ in found))
+    if found:
+        others = f", as on {', '.join(map(str, lines[1 : _MOST_LINES + 1]))}" if lines[1:] else ""
+        more = ", ..." if len(lines) > _MOST_LINES + 1 else ""
+        yield (
+            lines[0],
+            f"{quoted(found[0][1])} looks like UTF-8 that was read as Windows-1252{others}{more}:"
+            " if it is, save the file anew, all of it as UTF-8",
+        )
 
 
 def _notes_of_user_names(entries: Sequence[Entry]) -> Iterator[tuple[int, str]]:

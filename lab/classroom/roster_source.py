@@ -21,6 +21,10 @@ SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab"}
 _MAX_HEADER_CHARACTERS = 20_000
 _WINDOWS = "Windows-1252"
 _BOM = "\ufeff"
+# .xlsx and .ods are ZIP archives; .xls is a compound file.
+_SPREADSHEETS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
+# The two bytes that a letter such as `í` is in UTF-8, read as two letters of Windows-1252.
+_MISREAD = re.compile(f"[ÂÃ][{re.escape(bytes(range(0x80, 0xC0)).decode('cp1252', 'ignore'))}]")
 
 
 class Unreadable(Exception):
@@ -91,8 +95,10 @@ def decode(raw: bytes) -> tuple[str, str]:
     """The text of `raw` without its byte-order mark, and its encoding's name for a person.
 
     Raises:
-        Unreadable: it is in no encoding that lab knows.
+        Unreadable: it is in no encoding that lab knows, or no text at all.
     """
+    if raw.startswith(_SPREADSHEETS):
+        raise Unreadable("this is a spreadsheet, not CSV: save it as CSV")
     try:
         if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
             return raw.decode("utf-16"), "UTF-16"
@@ -106,6 +112,11 @@ def decode(raw: bytes) -> tuple[str, str]:
             "this is neither UTF-8 nor Windows-1252: save it as UTF-8", line
         ) from error
     return (text[1:], "UTF-8 with BOM") if text.startswith(_BOM) else (text, "UTF-8")
+
+
+def is_misread(text: str) -> bool:
+    """Whether some of it looks like UTF-8 that was read as Windows-1252, such as `MarÃ­a`."""
+    return _MISREAD.search(text) is not None
 
 
 def separator_of(text: str, known_names: KnownNames) -> str:

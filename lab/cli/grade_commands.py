@@ -48,7 +48,7 @@ def history(
 
     Example: lab history ana
 
-    Example: lab history hello/ana --format json
+    Example: lab history hellopython/ana --format json
     """
     from lab.classroom.wording import FALLBACK
     from lab.workflow.marks import Book
@@ -113,7 +113,7 @@ def grades(
 
     Example: lab grades --take best --format moodle --output gradebook.csv
 
-    Example: lab grades hello --worksheet downloaded.csv --output filled.csv
+    Example: lab grades hellopython --worksheet downloaded.csv --output filled.csv
     """
     from lab.classroom.wording import FALLBACK
     from lab.workflow import marks
@@ -128,7 +128,7 @@ def grades(
             "A worksheet says itself what the highest mark is",
             hint="Leave out --scale (or LAB_SCALE).",
         )
-    require_place(output)
+    require_place(output, labs_yaml=file)
     kept = marking.open_history(file, targets or (), take=take, at=at, scale=scale, language=lang)
     found = marks.grades(kept.places, kept.book, kept.marking)
     language = lang or next((it.lab.lang for it in kept.places), None) or FALLBACK
@@ -252,7 +252,8 @@ def _fill(
             "the roster's (lab roster check).",
         )
     write(sheet.raw, output)
-    options.tell(f"Filled in {len(sheet.filled)} of {len(going)} marks.")
+    replaced = f"; of these replaced another: {len(sheet.replaced)}" if sheet.replaced else ""
+    options.tell(f"Filled in {len(sheet.filled)} of {len(going)} marks{replaced}.")
 
 
 def _for_moodle(grades: Sequence[Grade], *, incomplete: bool) -> list[Grade]:

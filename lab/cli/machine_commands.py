@@ -237,6 +237,10 @@ def destroy(
         else "There was no machine to destroy.",
         err=True,
     )
+    if gone and any(project.folder.runs.glob("*.json")):
+        options.tell(
+            "What was verified stays in `lab history`; a machine that is made anew begins without."
+        )
 
 
 def register(app: typer.Typer) -> None:

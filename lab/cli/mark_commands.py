@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,6 +23,7 @@ from lab.cli.result_output import (
 from lab.errors import OK, LabError
 
 if TYPE_CHECKING:
+    from lab.classroom.results import LabResult
     from lab.classroom.runs import Run
     from lab.workflow.project import Project
 
@@ -30,6 +33,15 @@ Form = Annotated[
         "--format",
         envvar="LAB_FORMAT",
         help="How results are written; by default what the name of --output says, else a table.",
+    ),
+]
+ReportForm = Annotated[
+    ResultFormat | None,
+    typer.Option(
+        "--format",
+        envvar="LAB_FORMAT",
+        help="How results are written; by default what the name of --output says, else a table; "
+        "html into a file of its own where neither is given.",
     ),
 ]
 HintsWanted = Annotated[
@@ -44,7 +56,8 @@ AudienceWanted = Annotated[
         help="Who reads it; a student sees of a hidden check only whether it passed.",
     ),
 ]
-REPORT = Path("report.html")
+# One student or lab.
+_ONE = re.compile(r"[\w.-]+(/[\w.-]+)?")
 
 
 def verify(
@@ -67,7 +80,7 @@ def verify(
 
     Example: lab verify ana --lang es --format json
 
-    Example: lab verify --audience student --output marks.html
+    Example: lab verify ana --audience student --output ana.html
     """
     from lab.classroom.view import View
     from lab.workflow.project import select
@@ -75,7 +88,7 @@ def verify(
     from lab.workflow.verify import verify as run_verify
 
     shape = format_for(form, output, RESULT_SUFFIXES, ResultFormat.TABLE)
-    require_place(output)
+    require_place(output, labs_yaml=file)
     select(options.project_of(file).machines, targets or ())
     with options.locked(file, "verify", wait), options.progress() as live:
         # Read again: whoever held the lock may have made the machines.
@@ -84,6 +97,8 @@ def verify(
         run = run_verify(project, machines, observer=live, jobs=jobs)
         unkept = _keep(project, run)
     results = View(language=lang, hints=hints, audience=audience).of_labs(run.labs, at=run.at)
+    if audience is Audience.STUDENT:
+        _warn_of_several(results)
     try:
         show_results(results, form=shape, output=output)
     finally:
@@ -102,16 +117,17 @@ def report(
     lang: options.Lang = None,
     hints: HintsWanted = Hints.SHORT,
     audience: AudienceWanted = Audience.TEACHER,
-    form: Form = None,
+    form: ReportForm = None,
     output: OutputFile = None,
 ) -> None:
     """Write a report of what was verified so far; nothing is run.
 
-    By default that is a page, report.html, for a browser.
+    Without --format and --output that is a page for a browser: report.html of everybody,
+    report-ana.html of one target, report-selection.html of several or of a pattern.
 
     Example: lab report
 
-    Example: lab report hello --at 2026-11-30T23:59 --audience student --output hello.html
+    Example: lab report ana --at 2026-11-30T23:59 --audience student
 
     Example: lab report --take best --format markdown
     """
@@ -119,18 +135,37 @@ def report(
     from lab.workflow import marks
 
     if form is None and output is None:
-        form, output = ResultFormat.HTML, REPORT
+        form, output = ResultFormat.HTML, _page_for(targets or ())
     shape = format_for(form, output, RESULT_SUFFIXES, ResultFormat.TABLE)
-    require_place(output)
+    require_place(output, labs_yaml=file)
     kept = marking.open_history(file, targets or (), take=take, at=at)
     view = View(language=lang, hints=hints, audience=audience)
     results = marks.results(kept.places, kept.book, kept.marking, view=view)
     evaluated = any(student.evaluated for lab in results for student in lab.students)
     if not evaluated and output is not None:
         raise marking.NothingEvaluated(at=at)
+    if audience is Audience.STUDENT:
+        _warn_of_several(results)
     show_results(results, form=shape, output=output)
     if not evaluated:
         raise marking.NothingEvaluated(at=at)
+
+
+def _page_for(targets: Sequence[str]) -> Path:
+    """A name that says whose page it is: nobody's own takes the place of the class's."""
+    if not targets:
+        return Path("report.html")
+    one = targets[0] if len(targets) == 1 and _ONE.fullmatch(targets[0]) else "selection"
+    return Path(f"report-{one.replace('/', '-')}.html")
+
+
+def _warn_of_several(results: Sequence[LabResult]) -> None:
+    logins = {student.login for lab in results for student in lab.students}
+    if len(logins) > 1:
+        options.tell(
+            f"warning: This holds the names and points of all {len(logins)} students. "
+            "For one of them: lab report LOGIN --audience student"
+        )
 
 
 def _keep(project: Project, run: Run) -> LabError | None:

@@ -84,7 +84,7 @@ def open_history(
     from lab.workflow.marks import Book, Marking, others, places_of
     from lab.workflow.project import select
 
-    until = closing_moment(at) if at else None
+    until = None if at is None else closing_moment(at)
     classroom, folder = class_of(file)
     everybody = places_of(classroom)
     places = select(everybody, targets)

@@ -67,11 +67,11 @@ def format_for(
     return suffixes.get(output.suffix.lower(), default) if output else default
 
 
-def require_place(output: Path | None) -> None:
+def require_place(output: Path | None, *, labs_yaml: Path) -> None:
     """See that a file can be where it is wanted, before anything is done for it.
 
     Raises:
-        UsageError: there is no such folder, or a folder is in its place.
+        UsageError: there is no such folder, a folder is in its place, or what a class is made of.
     """
     if output is None:
         return
@@ -82,6 +82,27 @@ def require_place(output: Path | None) -> None:
             f"There is no folder {output.parent} to write {output.name} to",
             hint="Make it, or name another: --output FILE",
         )
+    if what := _part_of_the_class(output.resolve(), labs_yaml.absolute()):
+        raise UsageError(
+            f"{output} is {what}, and results would take its place",
+            hint="Name another file: --output FILE",
+        )
+
+
+def _part_of_the_class(place: Path, labs_yaml: Path) -> str:
+    """What stands at that place of all that a class is made of; "" for nothing."""
+    from lab.classroom.config import rosters_of
+
+    project = labs_yaml.parent
+    if place == labs_yaml.resolve():
+        return "the class's labs.yaml"
+    if place == (project / "Vagrantfile").resolve():
+        return "the class's Vagrantfile"
+    for folder in (".lab", ".vagrant", "provision"):
+        if place.is_relative_to((project / folder).resolve()):
+            return f"in the class's folder {folder}"
+    labs = [name for name, roster in rosters_of(labs_yaml).items() if roster == place]
+    return f"the roster of {', '.join(labs)}" if labs else ""
 
 
 def write(content: str | bytes, output: Path | None) -> None:

@@ -6,6 +6,7 @@ import csv
 import html
 import io
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 
 from lab.report.text import inert_line
 
@@ -26,6 +27,11 @@ def inert_cell(text: str) -> str:
 def html_cell(text: str) -> str:
     """Return text from outside as a line that is inert in a spreadsheet, and read as HTML too."""
     return html.escape(inert_cell(text), quote=False)
+
+
+def in_local_time(at: datetime | None) -> str:
+    """Return a moment as ISO 8601 in this computer's time, to the second; "" for none."""
+    return "" if at is None else at.astimezone().isoformat(timespec="seconds")
 
 
 def csv_text(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lab.classroom.results import Grade
-from lab.report.cells import csv_text, inert_cell
+from lab.report.cells import csv_text, in_local_time, inert_cell
 from lab.report.json_document import number
 
 HEADER = (
@@ -33,6 +33,6 @@ def _row(grade: Grade) -> list[str]:
         str(number(grade.total_points)) if evaluated else "",
         ("true" if grade.complete else "false") if evaluated else "",
         str(grade.attempts),
-        grade.at.isoformat() if grade.at is not None else "",
+        in_local_time(grade.at),
         inert_cell(grade.feedback),
     ]

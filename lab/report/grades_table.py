@@ -26,6 +26,11 @@ def grades_table(grades: Sequence[Grade], *, language: str, console: Console) ->
         marked = sum(grade.mark is not None for grade in ours)
         key = "grades.have_marks" if len(labs) == 1 else "grades.have_marks_in"
         console.print(cell(say(key, language, lab=lab, marked=marked, all=len(ours)), "bold"))
+    earlier = {grade.login: grade.earlier_attempts for grade in grades if grade.earlier_attempts}
+    if earlier:
+        told = [f"{login} ({count})" for login, count in earlier.items()]
+        logins = at_most(told, _MOST_NAMED, language, between=", ")
+        console.print(cell(say("grades.earlier_machines", language, logins=logins), "yellow"))
     partial = list(dict.fromkeys(grade.login for grade in grades if _lacks(grade)))
     if partial:
         logins = at_most(partial, _MOST_NAMED, language, between=", ")
@@ -33,8 +38,11 @@ def grades_table(grades: Sequence[Grade], *, language: str, console: Console) ->
 
 
 def _columns(grades: Sequence[Grade], language: str) -> list[Column]:
-    def column(title: str, show: Callable[[Grade], Text], **how: bool) -> Column:
-        return Column(title=title, cells=tuple(show(grade) for grade in grades), **how)
+    def column(
+        title: str, show: Callable[[Grade], Text], *, right: bool = False, shrinks: int = 0
+    ) -> Column:
+        cells = tuple(show(grade) for grade in grades)
+        return Column(title=title, cells=cells, right=right, shrinks=shrinks)
 
     def words(key: str, **values: object) -> str:
         return say(f"grades.{key}", language, **values)
@@ -43,7 +51,7 @@ def _columns(grades: Sequence[Grade], language: str) -> list[Column]:
     columns = [
         column(words("lab"), lambda grade: cell(grade.lab)),
         column(words("login"), lambda grade: cell(grade.login)),
-        column(words("name"), lambda grade: cell(grade.name), shrinks=True),
+        column(words("name"), lambda grade: cell(grade.name), shrinks=1),
         column(words("mark", scale=scale), lambda grade: in_mark(grade.mark, language), right=True),
         column(
             words("points"),

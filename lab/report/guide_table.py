@@ -104,6 +104,8 @@ def _again(step: StepProof, language: str) -> Text:
 
 
 def _passed(passed: int, step: StepProof, language: str, *, well: int) -> Text:
+    if not step.checks:
+        return Text("-")
     told = say("guides.passed_of", language, passed=passed, count=step.checks)
     return Text(told, style="" if passed == well else "red")
 

@@ -42,4 +42,5 @@ def _attempt(attempt: HistoryAttempt) -> dict[str, object]:
         "outcome": attempt.outcome.value,
         "turned_passed": list(attempt.turned_passed),
         "turned_failed": list(attempt.turned_failed),
+        "blocked_by_those": attempt.blocked_by_those,
     }

@@ -96,4 +96,6 @@ def _changed(attempt: HistoryAttempt, language: str) -> Text:
         )
         if checks
     ]
+    if attempt.blocked_by_those:
+        told[-1] += say("grades.and_blocks", language, count=attempt.blocked_by_those)
     return cell("; ".join(told))

@@ -20,12 +20,15 @@ _RULE = "    \n    \n {0}{0} \n    \n    \n    \n    \n    \n"
 
 @dataclass(frozen=True)
 class Column:
-    """A title and its cells; one that `shrinks` gives way when the console is too narrow."""
+    """A title and its cells.
+
+    One that `shrinks` gives way when the console is too narrow, that of the highest number first.
+    """
 
     title: str
     cells: tuple[Text, ...]
     right: bool = False
-    shrinks: bool = False
+    shrinks: int = 0
 
     @property
     def width(self) -> int:
@@ -74,15 +77,20 @@ def table(columns: Sequence[Column], *, console: Console, gap: int = 2) -> Table
         padding=(0, gap - 1, 0, 0),
         header_style="bold",
     )
+    widths = [column.width for column in columns]
     excess = max(natural_width(columns, gap=gap) - console.width, 0)
-    for column in columns:
-        width = max(column.width - excess, NARROWEST_NAME) if column.shrinks else column.width
+    for place in sorted(range(len(columns)), key=lambda it: -columns[it].shrinks):
+        spare = widths[place] - NARROWEST_NAME if columns[place].shrinks else 0
+        given = min(max(spare, 0), excess)
+        widths[place] -= given
+        excess -= given
+    for column, width in zip(columns, widths, strict=True):
         grid.add_column(
             Text(column.title),
             justify="right" if column.right else "left",
-            no_wrap=column.shrinks,
+            no_wrap=bool(column.shrinks),
             overflow=("ellipsis" if unicode else "crop") if column.shrinks else "fold",
-            max_width=min(width, column.width),
+            max_width=width,
         )
     for row in zip(*(column.cells for column in columns), strict=True):
         grid.add_row(*row)

@@ -34,6 +34,8 @@ _COLUMNS: Mapping[str, frozenset[str]] = {
     "feedback": frozenset({"feedback comments", "comentarios de retroalimentacion"}),
 }
 _OF_NAME = {name: column for column, names in _COLUMNS.items() for name in names}
+# Sites and versions word it differently: `la calificacion se puede cambiar`.
+_CHANGEABLE = re.compile(r"(?=.*\b(grade|calificacion)\b)(?=.*\b(chang|cambi)).*")
 # What says who somebody is, in words.
 _TELLING: Mapping[str, str] = {"email": "email", "id_number": "id number"}
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)?")
@@ -51,12 +53,14 @@ class FilledWorksheet:
         raw: the file.
         filled: the logins of those whose row has a grade now.
         missing: the logins of those who were evaluated and have no row.
+        replaced: the logins of those who had another grade in their row.
         notes: what else was left alone, and why.
     """
 
     raw: bytes
     filled: tuple[str, ...]
     missing: tuple[str, ...]
+    replaced: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
 
@@ -103,6 +107,7 @@ def fill_worksheet(
         raw=encoded_as(patched(text, changes, separator), raw) if changes else raw,
         filled=tuple(filling.filled),
         missing=tuple(grade.login for grade in filling.grades if grade.login not in filling.met),
+        replaced=tuple(filling.replaced),
         notes=tuple(filling.notes),
     )
 
@@ -122,6 +127,7 @@ class _Filling:
         self._people = {person.login: person for person in people}
         self.changes: dict[Cell, str] = {}
         self.filled: list[str] = []
+        self.replaced: list[str] = []
         self.met: set[str] = set()
         self.notes: list[str] = []
         self._header = [cell.text.strip() for cell in records[0].cells] if records else []
@@ -142,10 +148,11 @@ class _Filling:
         rows_of: dict[str, list[Record]] = {}
         nobody = []
         for row in self._rows:
+            noted = len(self.notes)
             login = self._login_of(row)
-            if login not in graded:
+            if not login and len(self.notes) == noted:
                 nobody.append(row.line)
-            else:
+            elif login in graded:
                 rows_of.setdefault(login, []).append(row)
         for grade in self.grades:
             rows = rows_of.get(grade.login, [])
@@ -157,15 +164,16 @@ class _Filling:
                 self._fill_row(rows[0], grade)
         if nobody:
             lines = ", ".join(map(str, nobody[:5])) + (", ..." if len(nobody) > 5 else "")
-            self.notes.append(
-                f"{self.name}: nobody whose mark there is to write is on these lines: {lines}"
-            )
+            self.notes.append(f"{self.name}: nobody on the roster is on these lines: {lines}")
 
     def _fill_row(self, row: Record, grade: Grade) -> None:
         if self._cell(row, "changeable").casefold() == "no":
             self._note(row, f"Moodle says that the grade of {grade.login} cannot be changed")
             return
-        self.changes[row.cells[self._columns["grade"]]] = self._mark(row, grade)
+        mark, before = self._mark(row, grade), self._cell(row, "grade")
+        self.changes[row.cells[self._columns["grade"]]] = mark
+        if before != mark and _NUMBER.fullmatch(before):
+            self.replaced.append(grade.login)
         if "feedback" in self._columns and grade.feedback:
             self.changes[row.cells[self._columns["feedback"]]] = html_cell(grade.feedback)
         self.filled.append(grade.login)
@@ -214,7 +222,7 @@ class _Filling:
     def _known_columns(self, line: int) -> dict[str, int]:
         columns: dict[str, int] = {}
         for index, title in enumerate(self._header):
-            column = _OF_NAME.get(plain(title))
+            column = _column_of(plain(title))
             if column:
                 columns.setdefault(column, index)
         if "scale" in columns and "maximum" not in columns:
@@ -236,6 +244,11 @@ class _Filling:
 
     def _note(self, row: Record, text: str) -> None:
         self.notes.append(f"{self.name}:{row.line}: {text}")
+
+
+def _column_of(name: str) -> str | None:
+    known = _OF_NAME.get(name)
+    return known or ("changeable" if _CHANGEABLE.fullmatch(name) else None)
 
 
 def _known(person: Grade | Student, field: str) -> str:

@@ -67,16 +67,17 @@ def _rows(rows: Sequence[RosterRow]) -> list[Column]:
         Column(title="line", cells=tuple(Text(str(it.line)) for it in people), right=True),
         Column(title="login", cells=tuple(cell(it.login or "-") for it in people)),
         Column(title="from", cells=tuple(_origin(row) for row in rows)),
-        Column(title="name", cells=tuple(cell(it.name) for it in people), shrinks=True),
+        Column(title="name", cells=tuple(cell(it.name) for it in people), shrinks=2),
     ]
-    for title, values in (
-        ("email", [it.email for it in people]),
-        ("id number", [it.id_number for it in people]),
-        ("group", [it.group for it in people]),
+    # What tells namesakes apart keeps its room longest.
+    for title, shrinks, values in (
+        ("email", 1, [it.email for it in people]),
+        ("id number", 1, [it.id_number for it in people]),
+        ("group", 3, [it.group for it in people]),
     ):
         if any(values):
             columns.append(
-                Column(title=title, cells=tuple(cell(it) for it in values), shrinks=True)
+                Column(title=title, cells=tuple(cell(it) for it in values), shrinks=shrinks)
             )
     return columns
 

@@ -64,13 +64,19 @@ def _columns(rows: Sequence[MachineStatus]) -> list[Column]:
         column("lab", lambda row: cell(row.lab)),
         column("login", lambda row: cell(row.login)),
         column("state", lambda row: Text(row.state.value, style=_STYLES[row.state])),
-        column("steps", lambda row: Text(f"{row.steps_done}/{row.steps_total}"), right=True),
+        column("steps", lambda row: Text(_steps(row)), right=True),
         column("last step", lambda row: cell(row.step or "-")),
         column("address", lambda row: cell(row.ip or "-")),
         column("provider", lambda row: cell(row.provider)),
         column("url", lambda row: cell(row.url or "-")),
     ]
     return columns[1:] if len({row.lab for row in rows}) == 1 else columns
+
+
+def _steps(row: MachineStatus) -> str:
+    # How many an orphan would have, no labs.yaml says.
+    unknown = "?" if row.state is MachineState.ORPHAN else 0
+    return f"{row.steps_done}/{row.steps_total or unknown}"
 
 
 def _counts(rows: Sequence[MachineStatus]) -> str:

@@ -98,7 +98,7 @@ def _who(lab: LabResult) -> tuple[Column, Column]:
     login, name = say("reports.login", lab.language), say("reports.name", lab.language)
     return (
         Column(title=login, cells=_cells(lab, lambda s: cell(s.login))),
-        Column(title=name, cells=_cells(lab, lambda s: cell(s.name)), shrinks=True),
+        Column(title=name, cells=_cells(lab, lambda s: cell(s.name)), shrinks=1),
     )
 
 

@@ -78,6 +78,25 @@ def findings_of(
     return tuple(found)
 
 
+def told_of(
+    step: str, findings: Sequence[ProofFinding], checks: Sequence[CheckRun]
+) -> tuple[bool, str]:
+    """Whether all is well with a step as far as it was seen, and a line that says so.
+
+    Args:
+        step: its name.
+        findings: all so far.
+        checks: all of the guide, as they were last seen.
+    """
+    ours = [it for it in findings if step in {it.step, it.after}]
+    if ours:
+        return False, f"findings: {len(ours)}"
+    if unusable := sum(not check.step for check in checks):
+        return False, f"runs twice; checks or files of them that cannot be used: {unusable}"
+    has_checks = any(check.step == step for check in checks)
+    return True, "runs twice, and its checks tell it" if has_checks else "runs twice"
+
+
 def _of_words(guide: Guide, checks: Sequence[CheckRun]) -> Iterator[ProofFinding]:
     """What shows without a machine."""
     if lacking := _lacking(guide.title):

@@ -34,7 +34,7 @@ from lab.system import parallel
 from lab.system.files import LabFolder, remove_tree
 from lab.workflow.boxes import ensure_boxes
 from lab.workflow.guide_bench import Bench
-from lab.workflow.guide_findings import Round, findings_of
+from lab.workflow.guide_findings import Round, findings_of, told_of
 from lab.workflow.observer import Observer
 from lab.workflow.scratch import (
     DEFAULT_BOX,
@@ -194,9 +194,8 @@ def _prove(subject: _Subject, tell: Callable[[str], None]) -> GuideProof:
         for step in guide.steps:
             rounds.append(bench.try_step(step, partial(_tell_of, step, tell)))
             found = findings_of(guide, untouched, rounds)
-            ours = sum(finding.after == step.name for finding in found)
-            told = f"findings: {ours}" if ours else "runs twice, and its checks tell it"
-            tell(f"{step.name}\tended\t{'badly' if ours else 'well'}\t{told}")
+            well, told = told_of(step.name, found, rounds[-1].checks)
+            tell(f"{step.name}\tended\t{'well' if well else 'badly'}\t{told}")
             if rounds[-1].exit_code:
                 break
         if not subject.keep:

@@ -252,7 +252,8 @@ def _grade(place: Place, book: Book, marking: Marking) -> Grade:
         scale=marking.scale,
     )
     if attempt is None:
-        return grade
+        earlier = sum(it.is_judged for it in own(place, book))
+        return replace(grade, earlier_attempts=earlier)
     return replace(
         grade,
         at=attempt.at,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from lab.classroom.attempts import HistoryAttempt, StudentHistory
@@ -47,10 +47,12 @@ def history_of(
             taken_as = tuple(take for take in Take if chosen(counted, take) is attempt)
             made = replace(made, taken_as=taken_as, counts=any(it is attempt for it in counted))
             if before and _are_comparable(before, attempt):
+                failed = _turned(before, attempt, Outcome.FAILED)
                 made = replace(
                     made,
                     turned_passed=_turned(before, attempt, Outcome.PASSED),
-                    turned_failed=_turned(before, attempt, Outcome.FAILED),
+                    turned_failed=failed,
+                    blocked_by_those=_blocked_by(failed, attempt),
                 )
             before = attempt
         told.append(made)
@@ -82,6 +84,13 @@ def _are_comparable(before: Attempt, now: Attempt) -> bool:
 
 def _is_another_machine(before: str, now: str) -> bool:
     return bool(before and now) and before != now
+
+
+def _blocked_by(failed: Collection[str], attempt: Attempt) -> int:
+    return sum(
+        check.outcome is Outcome.BLOCKED and not {*failed}.isdisjoint(check.blocked_by)
+        for check in attempt.run.checks
+    )
 
 
 def _turned(before: Attempt, now: Attempt, outcome: Outcome) -> tuple[str, ...]:

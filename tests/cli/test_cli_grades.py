@@ -57,6 +57,10 @@ def test_environment_twins(lab: Lab, keep: Keep, monkeypatch: pytest.MonkeyPatch
     assert lab("grades").code == NOTHING_EVALUATED
     monkeypatch.setenv("LAB_LANG", "fr")
     assert lab("grades").code == USAGE
+    # An empty variable is none, as with every other of them.
+    monkeypatch.setenv("LAB_LANG", "")
+    monkeypatch.setenv("LAB_AT", "")
+    assert lab("grades").code == OK
 
 
 def test_grades_as_a_table(lab: Lab, keep: Keep) -> None:
@@ -97,7 +101,7 @@ def test_grades_as_csv(lab: Lab, keep: Keep, world: Any) -> None:
         "total_points": "3",
         "complete": "true",
         "attempts": "1",
-        "at": AT.isoformat(),
+        "at": AT.astimezone().isoformat(timespec="seconds"),
         "feedback": "1/3 checks. Failed: Check 2; Check 3",
     }
     assert [luis[key] for key in ("mark", "score", "complete", "at", "feedback")] == [""] * 5
@@ -119,6 +123,8 @@ def test_nothing_evaluated_is_4_and_no_mark_is_made_up(lab: Lab, keep: Keep, wor
     ("words", "said"),
     [
         (("grades", "--at", "soon"), "'soon' is not a moment"),
+        (("grades", "--at", ""), "'' is not a moment"),
+        (("report", "--at", " "), "' ' is not a moment"),
         (("grades", "--scale", "0"), "There are no marks on a scale of 0"),
         (("grades", "--scale", "nan"), "There are no marks on a scale of nan"),
         (("grades", "--scale", "-1"), "There are no marks on a scale of -1"),
@@ -242,13 +248,15 @@ def test_a_machine_that_was_made_anew_inherits_no_mark(lab: Lab) -> None:
     lab("verify")
     assert marks(lab("grades", "--format", "json")) == {"ana": 10, "luis": 10, "marta": 10}
 
-    lab("destroy", "luis", "marta", "--yes")
+    stays = "What was verified stays in `lab history`; a machine that is made anew begins without."
+    assert stays in lab("destroy", "luis", "marta", "--yes").err
     gone = lab("grades", "--format", "json")
     assert marks(gone) == {"ana": 10, "luis": 10, "marta": 10}
 
     lab("up", "luis", "--no-bake")
     anew = lab("grades", "--format", "json")
     assert marks(anew) == {"ana": 10, "luis": None, "marta": 10}
+    assert "Attempts on an earlier machine: luis (1)." in lab("grades").out
     told = lab("history", "luis")
     assert "On the machine that is there now nothing has been evaluated yet." in told.out
     # What was before a deadline stands.

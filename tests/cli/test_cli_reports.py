@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from lab.errors import NOT_ALL_WELL, NOTHING_EVALUATED, OK
+from lab.errors import NOT_ALL_WELL, NOTHING_EVALUATED, OK, USAGE
 
 Lab = Callable[..., Any]
 Keep = Callable[..., Path]
@@ -26,6 +26,34 @@ def test_a_report_is_a_page_unless_something_else_is_said(lab: Lab, keep: Keep, 
     assert page.stat().st_mode & 0o777 == 0o600
     assert "Ana Núñez" in page.read_text(encoding="utf-8")
     assert world.calls("ssh") == []
+
+
+def test_a_page_of_some_takes_no_place_of_the_class_s(lab: Lab, keep: Keep, world: Any) -> None:
+    keep(ana="pf", luis="pp")
+    (world.project / "report.html").write_text("the class")
+    told = {
+        ("ana",): "report-ana.html",
+        ("hello/ana",): "report-hello-ana.html",
+        ("hello",): "report-hello.html",
+        ("ana", "luis"): "report-selection.html",
+        ("l*",): "report-selection.html",
+    }
+    for targets, name in told.items():
+        ran = lab("report", *targets)
+        assert (ran.code, ran.err) == (OK, f"Written to {name}\n"), targets
+        assert (world.project / name).exists()
+    assert (world.project / "report.html").read_text() == "the class"
+
+
+def test_a_students_page_of_several_is_warned_of(lab: Lab, keep: Keep) -> None:
+    keep(ana="pf", luis="pp")
+    warning = (
+        "warning: This holds the names and points of all 3 students. "
+        "For one of them: lab report LOGIN --audience student\n"
+    )
+    assert lab("report", "--audience", "student", "--format", "csv").err == warning
+    assert lab("report", "ana", "--audience", "student", "--format", "csv").err == ""
+    assert lab("report", "--format", "csv").err == ""
 
 
 def test_a_report_is_of_each_students_own_attempt(lab: Lab, keep: Keep) -> None:
@@ -112,6 +140,40 @@ def test_a_report_of_nothing_replaces_no_file(lab: Lab, world: Any) -> None:
 
 
 # Where results go.
+
+
+@pytest.mark.parametrize("command", ["grades", "report", "verify"])
+def test_results_take_the_place_of_nothing_that_a_class_is_made_of(
+    lab: Lab, keep: Keep, world: Any, command: str
+) -> None:
+    (world.project / "people.csv").write_text("login,name\neva,Eva\n")
+    with (world.project / "labs.yaml").open("a") as labs:
+        labs.write(
+            "  other: {guide: tiny, box: debian-12, domain: example.org, roster: people.csv}\n"
+        )
+    (world.project / "Vagrantfile").write_text("# none")
+    (world.project / ".vagrant").mkdir()
+    (world.project / "linked.csv").symlink_to("people.csv")
+    keep(ana="pp")
+    kept = ("labs.yaml", "people.csv", "Vagrantfile", "provision/tiny/guide.yaml")
+    before = (world.below(), [(world.project / name).read_bytes() for name in kept])
+    places = {
+        "labs.yaml": "the class's labs.yaml",
+        "./provision/../labs.yaml": "the class's labs.yaml",
+        "people.csv": "the roster of other",
+        "linked.csv": "the roster of other",
+        "Vagrantfile": "the class's Vagrantfile",
+        ".lab/runs/marks.csv": "in the class's folder .lab",
+        ".vagrant/marks.csv": "in the class's folder .vagrant",
+        "provision/tiny/guide.yaml": "in the class's folder provision",
+    }
+    for place, what in places.items():
+        ran = lab(command, "--format", "csv", "--output", place)
+        assert (ran.code, ran.out) == (USAGE, ""), place
+        assert f"{what}, and results would take its place" in ran.said
+        assert "--output FILE" in ran.said
+    after = (world.below(), [(world.project / name).read_bytes() for name in kept])
+    assert after == before
 
 
 @pytest.mark.parametrize(

@@ -210,3 +210,17 @@ def test_a_damaged_note_of_logins_is_told_and_a_lost_one_is_made_of_the_machines
     assert logins_in(lab) == before
     assert lab("destroy", "--yes").code == OK
     assert note.read_text(encoding="utf-8") == text
+
+
+def test_in_a_narrow_window_namesakes_can_still_be_told_apart(
+    lab: Lab, world: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    (world.project / "s.csv").write_text(
+        "name,email,id number,group\n"
+        "José García Fernández,jose@gmail.com,11111111A,1º DAW de tarde\n"
+        "José García Fernández,jose@gmail.es,22222222B,1º DAW de tarde\n"
+    )
+    out = lab("roster", "check", "s.csv").out
+    for words in ("jose@gmail.com", "jose@gmail.es", "11111111A", "22222222B"):
+        assert words in out

@@ -12,7 +12,7 @@ from lab.classroom.guide import Guide, Step
 from lab.classroom.proofs import ProofFinding
 from lab.classroom.results import Outcome
 from lab.classroom.runs import CheckRun
-from lab.workflow.guide_findings import Again, Round, findings_of
+from lab.workflow.guide_findings import Again, Round, findings_of, told_of
 
 BOTH = {"en": "words", "es": "palabras"}
 P, F, B, U = Outcome.PASSED, Outcome.FAILED, Outcome.BLOCKED, Outcome.UNKNOWN
@@ -204,3 +204,22 @@ def test_a_student_step_without_a_check_and_a_guide_without_points() -> None:
 
 def pointless(check: CheckRun) -> CheckRun:
     return CheckRun(**{**vars(check), "max_points": 0.0})
+
+
+def test_a_step_is_well_only_while_nothing_is_found_of_it_or_of_its_checks() -> None:
+    def line(step: str, untouched: Any, rounds: Any) -> tuple[bool, str]:
+        return told_of(step, found(untouched, rounds), rounds[-1].checks)
+
+    untouched, first = checks(F, F), GOOD[:1]
+    assert line("web", untouched, first) == (True, "runs twice, and its checks tell it")
+    assert line("site", untouched, GOOD) == (True, "runs twice, and its checks tell it")
+    # It passes on a machine on which nothing has run.
+    assert line("web", checks(P, F), first) == (False, "findings: 1")
+    assert line("web", untouched, [replace(GOOD[0], exit_code=3)]) == (False, "findings: 1")
+    of_site = [replace(GOOD[0], checks=checks(P, F)[1:])]
+    assert line("web", checks(F, F)[1:], of_site) == (True, "runs twice")
+    unread = CheckRun(id="test_web.py", step="", title=BOTH, outcome=U, points=None, max_points=0.0)
+    assert line("web", [unread], [replace(GOOD[0], checks=(unread,))]) == (
+        False,
+        "runs twice; checks or files of them that cannot be used: 1",
+    )

@@ -114,7 +114,7 @@ def test_a_guide_that_is_not_proven_with_nothing_of_it_obeyed_by_a_terminal() ->
         "paso   ejecución  otra vez     comprobaciones antes  comprobaciones después  segundos\n"
         "─────────────────────────────────────────────────────────────────────────────────────\n"
         "web    bien       cambios: 12  0 de 1                0 de 1                      12.3\n"
-        "site   código 7   -            0 de 0                -                            1.0\n"
+        "site   código 7   -            -                     -                            1.0\n"
         "never  -          -            -                     -                              -\n"
         "\n"
         f"✗ web.a no se cumple después de su paso web: {evil}\n"

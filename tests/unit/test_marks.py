@@ -555,3 +555,22 @@ def test_what_was_another_persons_does_not_count(then: dict[str, str], counts: b
     assert told == ([] if counts else [("ana", 2)])
     found = history_of("hello", "ana", place=who, book=book, identities={}, scale=10.0).attempts
     assert [(it.anothers, it.counts) for it in found] == [(not counts, counts), (not counts, False)]
+
+
+def test_a_new_failure_counts_the_checks_that_it_alone_or_with_others_blocks() -> None:
+    def blocked_by(at: datetime, letters: str, *roots: tuple[str, ...]) -> Run:
+        made = student(letters, identity="one")
+        left = list(roots)
+        checks = tuple(
+            replace(it, blocked_by=left.pop(0)) if it.outcome is Outcome.BLOCKED else it
+            for it in made.checks
+        )
+        return a_run(replace(made, checks=checks), at=at)
+
+    runs = [
+        blocked_by(AT, "pfpppp"),
+        blocked_by(AT + timedelta(hours=1), "ffbbbp", ("web.1",), ("web.1", "web.2"), ("web.2",)),
+    ]
+    first, second = told(runs, who=place()).attempts
+    assert (first.turned_failed, first.blocked_by_those) == ((), 0)
+    assert (second.turned_failed, second.blocked_by_those) == (("web.1",), 2)

@@ -142,10 +142,40 @@ def test_a_worksheet_has_its_grades_and_feedback_and_is_else_the_same() -> None:
         missing=("zoe",),
         notes=(
             "w.csv:3: Moodle says that the grade of luis cannot be changed",
-            "w.csv: nobody whose mark there is to write is on these lines: 4, 5",
+            "w.csv: nobody on the roster is on these lines: 5",
         ),
     )
     assert fill_worksheet(filled.raw, grades, name="w.csv").raw == filled.raw
+
+
+def test_who_is_not_asked_for_is_not_told_of_and_who_had_a_grade_is() -> None:
+    raw = WORKSHEET.replace(
+        b"luis@example.org,-,1.00,100.00,No", b"luis@example.org,-,1.00,100.00,Yes"
+    )
+    roster = [person(login) for login in ("luis", "eva", "marta")]
+    asked_for = fill_worksheet(raw, [ANA], name="w.csv", roster=roster)
+    assert (asked_for.filled, asked_for.replaced, asked_for.notes) == (("ana",), (), ())
+    both = fill_worksheet(raw, [ANA, LUIS], name="w.csv", roster=roster)
+    assert (both.filled, both.replaced) == (("ana", "luis"), ("luis",))
+    again = fill_worksheet(both.raw, [ANA, LUIS], name="w.csv", roster=roster)
+    assert (again.raw, again.filled, again.replaced) == (both.raw, ("ana", "luis"), ())
+
+
+@pytest.mark.parametrize(
+    "title",
+    [
+        "La calificación se puede cambiar",
+        "La calificación puede cambiarse",
+        "Can the grade be changed",
+    ],
+)
+def test_whether_a_grade_can_be_changed_is_known_by_other_words_too(title: str) -> None:
+    raw = (
+        f"Identifier,Email address,Grade,Maximum Grade,{title}\nP 1,ana.nunez@example.org,,10,No\n"
+    )
+    filled = fill_worksheet(raw.encode(), [ANA], name="w.csv")
+    assert (filled.filled, filled.raw) == ((), raw.encode())
+    assert "w.csv:2: Moodle says that the grade of ana cannot be changed" in filled.notes
 
 
 def test_a_spanish_worksheet_is_filled_as_it_is_written() -> None:
@@ -202,7 +232,7 @@ def test_rows_that_nobody_can_be_sure_of_are_left_alone() -> None:
             "w.csv:2: the email and the id number are those of ana and luis",
             "w.csv:5: there are 2 cells, not 6",
             "w.csv:3: eva is on lines 3, 4: left alone",
-            "w.csv: nobody whose mark there is to write is on these lines: 2, 5, 6",
+            "w.csv: nobody on the roster is on these lines: 6",
         ),
     )
 

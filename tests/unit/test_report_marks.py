@@ -127,3 +127,27 @@ def test_marks_of_several_labs_say_of_which() -> None:
     assert text.startswith("lab")
     assert "one: 0 of 1 have a mark" in text
     assert "two: 1 of 1 have a mark" in text
+
+
+def test_a_new_failure_says_how_much_it_blocks() -> None:
+    attempt = HistoryAttempt(at=AT, machine="m", turned_failed=("web.up",), blocked_by_those=10)
+    history = StudentHistory(lab="web", login="ana", name="Ana", attempts=(attempt,))
+
+    def shown(language: str) -> str:
+        return drawn(lambda console: history_table([history], language=language, console=console))
+
+    assert "fails now: web.up, and blocks 10\n" in shown("en")
+    assert "ahora fallidas: web.up, y bloquea 10\n" in shown("es")
+
+
+def test_attempts_on_an_earlier_machine_are_told() -> None:
+    grades = [
+        replace(a_grade(login), at=None, score=None, mark=None, attempts=0, earlier_attempts=count)
+        for login, count in (("ana", 2), ("luis", 1), ("eva", 0))
+    ]
+    told = drawn(lambda console: grades_table(grades, language="en", console=console))
+    assert (
+        "Attempts on an earlier machine: ana (2), luis (1). They do not count: lab history LOGIN\n"
+    ) in told
+    told = drawn(lambda console: grades_table([a_grade()], language="en", console=console))
+    assert "earlier" not in told

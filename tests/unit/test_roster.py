@@ -113,6 +113,10 @@ def test_a_name_is_kept_as_it_was_written(name: str) -> None:
             b"login\nan\0a\neva\nx\0\n",
             [f"s.csv:{n}: this line holds a NUL character" for n in (2, 4)],
         ),
+        *(
+            (head + b"\0" * 20, ["s.csv:1: this is a spreadsheet, not CSV: save it as CSV"])
+            for head in (b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1")
+        ),
         (
             b"login\nok\n\x81\xff\n",
             ["s.csv:3: this is neither UTF-8 nor Windows-1252: save it as UTF-8"],
@@ -374,3 +378,19 @@ def test_any_bytes_are_people_or_problems(raw: bytes) -> None:
     roster = parse_roster(raw, name="s.csv")
     assert len({person.login for person in roster.people}) == len(roster.people)
     assert all(login_problem(person.login) == "" for person in roster.people)
+
+
+def test_utf_8_in_a_file_of_windows_1252_is_noted() -> None:
+    mixed = (
+        "name,group\nJosé Núñez,1º\n".encode("cp1252")
+        + "Ana María,2º\n".encode()
+        + "JOÃO SÃO,B\nLuis,C\n".encode("cp1252")
+        + "Iñigo,D\n".encode()
+    )
+    roster = parse_roster(mixed, name="s.csv")
+    assert [str(it) for it in roster.notes if "UTF-8" in it.text] == [
+        "s.csv:3: `Ana MarÃ�a` looks like UTF-8 that was read as Windows-1252, as on 6:"
+        " if it is, save the file anew, all of it as UTF-8"
+    ]
+    fine = parse_roster("name\nJosé Núñez\nJOÃO SÃO\n".encode("cp1252"), name="s.csv")
+    assert not [it for it in fine.notes if "UTF-8" in it.text]

@@ -395,7 +395,32 @@ def test_a_guide_of_which_nothing_can_be_read(run: Run) -> None:
     ran = run(raw={"test_syntax.py": "def test_it(:\n"})
     [result] = ran.results["hello-ana"]
     assert (result.outcome, result.points) == (UNKNOWN, None)
-    assert "SyntaxError" in result.message["en"]
+    assert result.message["en"] == "test_syntax.py:1: SyntaxError: invalid syntax"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("import os\n\nx = (1,\n", "test_it.py:3: SyntaxError: '(' was never closed"),
+        (
+            "if True:\n    x = 1\n  y = 2\n",
+            "test_it.py:3: IndentationError: unindent does not match any outer indentation level",
+        ),
+        ("import os\nimport no_such\n", "test_it.py:2: ModuleNotFoundError: No module named 'no_such'"),
+        (
+            "def deep():\n    raise ValueError('one\\ntwo')\n\ntry:\n    1 / 0\nexcept ZeroDivisionError:\n"
+            "    deep()\n",
+            "test_it.py:2: ValueError: one",
+        ),
+        ("import json\njson.loads('{')\n", "test_it.py:2: json.decoder.JSONDecodeError: Expecting"),
+        ("x = 1\0\n", "SyntaxError: source code string cannot contain null bytes"),
+    ],
+    ids=["syntax", "indentation", "import", "own", "library", "nul"],
+)  # fmt: skip
+def test_what_cannot_be_read_says_where_and_why(run: Run, text: str, said: str) -> None:
+    [result] = run(raw={"test_it.py": text}).results["hello-ana"]
+    assert (result.outcome, result.id) == (UNKNOWN, "test_it.py")
+    assert result.message["en"].startswith(said)
 
 
 @pytest.mark.parametrize(

@@ -70,4 +70,9 @@ TEXTS: dict[str, dict[str, str]] = {
     },
     "grades.turned_passed": {"en": "passes now: {checks}", "es": "ya correctas: {checks}"},
     "grades.turned_failed": {"en": "fails now: {checks}", "es": "ahora fallidas: {checks}"},
+    "grades.and_blocks": {"en": ", and blocks {count}", "es": ", y bloquea {count}"},
+    "grades.earlier_machines": {
+        "en": "Attempts on an earlier machine: {logins}. They do not count: lab history LOGIN",
+        "es": "Intentos en una máquina anterior: {logins}. No cuentan: lab history LOGIN",
+    },
 }
