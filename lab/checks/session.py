@@ -184,9 +184,10 @@ def in_short(told: str, checks: Path) -> str:
     for line in told.splitlines():
         # A frame of the traceback, or what Python says of a syntax error.
         if frame := _FRAME.fullmatch(line):
-            path = Path(frame[1] or frame[3]).absolute()
-            if path.is_relative_to(checks):
-                place = f"{path.relative_to(checks)}:{frame[2] or frame[4]}: "
+            # pytest writes a path from where it runs, with `..` in it.
+            path, folder = Path(frame[1] or frame[3]).resolve(), checks.resolve()
+            if path.is_relative_to(folder):
+                place = f"{path.relative_to(folder)}:{frame[2] or frame[4]}: "
             why = ""
         elif error := _ERROR.fullmatch(line):
             why = why or error[1]
