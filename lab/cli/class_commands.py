@@ -20,6 +20,7 @@ from lab.cli.options import (
 from lab.errors import INTERRUPTED, NOT_ALL_WELL, UsageError
 
 if TYPE_CHECKING:
+    from lab.classroom.classes import Classroom
     from lab.classroom.results import MachineOutcome
     from lab.workflow.project import Project
     from lab.workflow.run import UpOptions
@@ -83,8 +84,7 @@ def validate(file: options.File = LABS_YAML) -> None:
     from lab.workflow.holders import all_holders
 
     classroom = load_classroom(file, holders=all_holders(LabFolder(file.absolute().parent)))
-    for warning in classroom.warnings:
-        options.tell(f"warning: {warning}")
+    _warn_of(classroom)
     for note in classroom.notes:
         options.tell(f"note: {note}")
     for lab in classroom.labs:
@@ -235,7 +235,11 @@ def _tell_of(project: Project) -> None:
     """Say what is to be known before anything is done to the machines."""
     if project.moved_from:
         options.tell(f"This class was moved here from {project.moved_from}.")
-    for warning in project.classroom.warnings:
+    _warn_of(project.classroom)
+
+
+def _warn_of(classroom: Classroom) -> None:
+    for warning in classroom.warnings:
         options.tell(f"warning: {warning}")
 
 

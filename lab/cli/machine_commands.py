@@ -185,6 +185,7 @@ def halt(
 
     Example: lab halt
     """
+    from lab.report.layout import amount
     from lab.workflow import lifecycle
     from lab.workflow.project import select
 
@@ -193,9 +194,7 @@ def halt(
         project = options.project_of(file)
         stopped = lifecycle.halt(project, select(project.machines, targets or ()), observer=live)
     typer.echo(
-        f"Stopped {options.amount_of_machines(len(stopped))}."
-        if stopped
-        else "No machine was running.",
+        f"Stopped {amount(len(stopped), 'machine')}." if stopped else "No machine was running.",
         err=True,
     )
 
@@ -215,6 +214,7 @@ def destroy(
 
     Example: lab destroy --orphans --yes
     """
+    from lab.report.layout import amount
     from lab.workflow import lifecycle
     from lab.workflow.project import select
     from lab.workflow.reconcile import orphans_of
@@ -232,7 +232,7 @@ def destroy(
             chosen = [machine for machine in project.machines if machine.name in names]
             gone = lifecycle.destroy(project, chosen, observer=live)
     typer.echo(
-        f"Destroyed {options.amount_of_machines(len(gone))}."
+        f"Destroyed {amount(len(gone), 'machine')}."
         if gone
         else "There was no machine to destroy.",
         err=True,

@@ -148,11 +148,6 @@ def stdout_console() -> Console:
     return console_for(sys.stdout, os.environ)
 
 
-def amount_of_machines(count: int) -> str:
-    """`1 machine`, `2 machines`."""
-    return f"{count} machine" if count == 1 else f"{count} machines"
-
-
 def confirm_destroying(names: Sequence[str], *, yes: bool) -> None:
     """Ask before machines are destroyed, unless it was said beforehand.
 
