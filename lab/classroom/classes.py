@@ -44,7 +44,11 @@ class Student(Frozen):
 
 
 class Lab(Frozen):
-    """A guide given to students; `domain` is empty when a `vhost:` template does without."""
+    """A guide given to students; `domain` is empty when a `vhost:` template does without.
+
+    `isolated` keeps each machine from those of other students; `internet` lets machines reach
+    further than the computer that they run on.
+    """
 
     name: str
     guide: str
@@ -56,6 +60,8 @@ class Lab(Frozen):
     guest: GuestSettings
     students: tuple[Student, ...]
     lang: str | None = None
+    isolated: bool = True
+    internet: bool = True
 
 
 class Classroom(Frozen):

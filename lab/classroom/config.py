@@ -129,6 +129,8 @@ class _Builder:
             guest=settings.guest(self._folder),
             students=students,
             lang=settings.lang,
+            isolated=settings.isolated,
+            internet=settings.internet,
         )
 
     def _people(self, lab: str, entry: LabEntry) -> tuple[Person, ...]:

@@ -22,6 +22,7 @@ from lab.classroom.fields import (
     Login,
     MemoryMB,
     Mirror,
+    OnOff,
     Provider,
     ProxyUrl,
     QuotedText,
@@ -86,6 +87,10 @@ class Settings(Entry):
     """Handed to steps and checks; every value in quotes."""
     guest: GuestEntry | None = None
     """What guests get from this computer."""
+    isolation: OnOff | None = None
+    """Whether a student's machine is kept from those of others: on (the default), or off."""
+    internet: OnOff | None = None
+    """Whether machines reach further than this computer: on (the default), or off."""
     lang: Language | None = None
     """The language of what students and teachers read: en, es."""
 

@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections.abc import Callable
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -266,6 +266,13 @@ Provider = Annotated[
     BeforeValidator(text),
     AfterValidator(one_of(*PROVIDERS)),
     WithJsonSchema({"type": "string", "enum": list(PROVIDERS)}),
+]
+# `on` and `off` are words here, and not YAML's yes and no.
+OnOff = Annotated[
+    Literal["on", "off"],
+    BeforeValidator(text),
+    BeforeValidator(one_of("on", "off")),
+    WithJsonSchema({"enum": ["on", "off"]}),
 ]
 Cpus = Annotated[
     int,

@@ -30,6 +30,8 @@ class LabSettings:
         self.provider = entry.provider or defaults.provider or DEFAULT_PROVIDER
         self.domain = entry.domain or defaults.domain or ""
         self.lang = entry.lang or defaults.lang
+        self.isolated = (entry.isolation or defaults.isolation) != "off"
+        self.internet = (entry.internet or defaults.internet) != "off"
         self.machine = _sized(_sized(MachineSize(), defaults.machine), entry.machine)
         self.vars = {**(defaults.vars or {}), **(entry.vars or {})}
         self._template = entry.vhost or defaults.vhost or DEFAULT_VHOST

@@ -32,13 +32,17 @@ def build(
 
     Example: lab box build debian-12
     """
+    from lab.machines.boxes.builder import recipe_for
+    from lab.machines.boxes.profiles import profile_named
+    from lab.machines.providers import provider_named
     from lab.workflow.boxes import build_box
 
     log = Path("lab-box-build.log").absolute()
+    known = profile_named(profile)
+    provider = provider_named("auto").name
     with options.progress() as live:
-        changed = build_box(
-            profile, observer=live, log=log, mirror=mirror, keyring=keyring, force=force
-        )
+        recipe = recipe_for(known, provider=provider, mirror=mirror, keyring=keyring)
+        changed = build_box(recipe, observer=live, log=log, force=force)
     typer.echo(f"The box lab/{profile} is {'built' if changed else 'up to date'}.", err=True)
     log.unlink(missing_ok=True)
 
@@ -88,9 +92,10 @@ def add(
 
     Example: lab box add school/base ./base.box
     """
+    from lab.machines.providers import provider_named
     from lab.workflow.boxes import add_box
 
-    add_box(name, source, on_wait=options.tell)
+    add_box(name, source, provider=provider_named("auto").name, on_wait=options.tell)
     typer.echo(
         f"Vagrant has the box {name} now; name it in labs.yaml with `box: {name}`.", err=True
     )

@@ -10,6 +10,7 @@ from lab.classroom.classes import Lab, Student
 from lab.classroom.guide import Guide, variables
 from lab.machines.boxes.names import box_name
 from lab.machines.keys import MachineKeys
+from lab.machines.providers.base import Wanted
 from lab.machines.steps import PlannedStep, plan_steps
 
 
@@ -48,6 +49,19 @@ class Machine:
     def url(self) -> str:
         """Where the student's site answers, for a browser that can resolve the name."""
         return f"http://{self.student.vhost}/"
+
+    @property
+    def wanted(self) -> Wanted:
+        """It, for the provider."""
+        return Wanted(
+            name=self.container,
+            box=self.box,
+            size=self.student.machine,
+            address=self.address,
+            keys=self.keys.folder,
+            isolated=self.lab.isolated,
+            internet=self.lab.internet,
+        )
 
     def environment_of(self, step: PlannedStep) -> Mapping[str, str]:
         """The variables that a step is given."""

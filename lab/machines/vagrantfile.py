@@ -56,7 +56,7 @@ def _view(machine: Machine, project: Path, provider: Provider) -> dict[str, Any]
         "container": machine.container,
         "box": machine.box,
         "address": machine.address.partition("/")[0],
-        "settings_of_provider": provider.settings(machine.student.machine, machine.address),
+        "settings_of_provider": provider.settings(machine.wanted),
         "key_folder": _from(project, machine.keys.folder),
         "settings": f".lab/guest/{machine.lab.name}",
         "guide": _from(project, machine.guide.folder),

@@ -95,6 +95,7 @@ def bake_ahead(project: Project, machines: Sequence[Machine], *, observer: Obser
     write_guest_settings(project)
     ensure_boxes(
         [machine.lab.box for machine in machines],
+        provider=project.provider.name,
         observer=observer,
         log=project.folder.logs / "boxes.log",
         folder=project.path,

@@ -21,7 +21,6 @@ from lab.machines.vagrant import Vagrant
 from lab.system import lock, parallel
 from lab.workflow.observer import Observer
 
-PROVIDER = "lxc"
 LOCK_NAME = "lab-boxes.lock"
 IN_USE_NAME = "lab-boxes-in-use.lock"
 # Building a box takes minutes, on a slow line many.
@@ -68,34 +67,28 @@ def boxes_in_use(*, on_wait: Callable[[str], None]) -> Iterator[None]:
 
 
 def build_box(
-    name: str,
-    *,
-    observer: Observer,
-    log: Path,
-    mirror: str | None = None,
-    keyring: Path | None = None,
-    force: bool = False,
+    recipe: builder.Recipe, *, observer: Observer, log: Path, force: bool = False
 ) -> bool:
-    """Build a profile's box and give it to Vagrant; says whether there was anything to do.
+    """Build a box and give it to Vagrant; says whether there was anything to do.
 
     Raises:
-        UsageError: lab has no such profile.
         HostError: debootstrap, a keyring or space is missing.
         ProcessError: the archive could not be reached, or a command failed.
     """
-    recipe = builder.recipe_for(profile_named(name), mirror=mirror, keyring=keyring)
-    if builder.built(recipe, provider=PROVIDER) and not force:
+    if builder.built(recipe) and not force:
         return False
-    with boxes_locked(f"box build {name}", on_wait=observer.note):
+    with boxes_locked(f"box build {recipe.profile.name}", on_wait=observer.note):
         # Who was waited for may have built it.
-        if builder.built(recipe, provider=PROVIDER) and not force:
+        if builder.built(recipe) and not force:
             return False
         _build(recipe, observer=observer, log=log)
     return True
 
 
-def ensure_boxes(boxes: Sequence[str], *, observer: Observer, log: Path, folder: Path) -> None:
-    """See that Vagrant has the boxes that labs.yaml names: build profiles, add files and URLs.
+def ensure_boxes(
+    boxes: Sequence[str], *, provider: str, observer: Observer, log: Path, folder: Path
+) -> None:
+    """See that Vagrant has a provider's boxes that labs.yaml names: builds profiles, adds files.
 
     A profile's box that Vagrant has already is good enough, whatever mirror it was built from: only
     `lab box build` makes it anew.
@@ -105,28 +98,34 @@ def ensure_boxes(boxes: Sequence[str], *, observer: Observer, log: Path, folder:
         ProcessError: building or adding it failed.
     """
     for box in dict.fromkeys(boxes):
-        if _is_there(box):
+        if _is_there(box, provider):
             continue
         if box not in PROFILES and not is_own_file(box):
             raise HostError(
-                f"Vagrant has no box called {box} for {PROVIDER}",
+                f"Vagrant has no box called {box} for {provider}",
                 details="lab can build: " + ", ".join(PROFILES),
                 hint=f"lab box add {box} FILE_OR_URL   (or name one of those in labs.yaml)",
             )
         with boxes_locked(f"box build {box}", on_wait=observer.note):
             # Who was waited for may have built it.
-            if _is_there(box):
+            if _is_there(box, provider):
                 continue
             if box in PROFILES:
-                _build(builder.recipe_for(profile_named(box)), observer=observer, log=log)
+                recipe = builder.recipe_for(profile_named(box), provider=provider)
+                _build(recipe, observer=observer, log=log)
             else:
                 observer.note(f"box {box}: adding")
                 source = _located(box, folder)
-                Vagrant(folder, log=log).add_box(box_name(box), source, provider=PROVIDER)
+                Vagrant(folder, log=log).add_box(box_name(box), source, provider=provider)
 
 
 def add_box(
-    name: str, source: str, *, on_wait: Callable[[str], None], log: Path | None = None
+    name: str,
+    source: str,
+    *,
+    provider: str,
+    on_wait: Callable[[str], None],
+    log: Path | None = None,
 ) -> None:
     """Give Vagrant a box of the teacher's own, from a file or a URL.
 
@@ -134,7 +133,7 @@ def add_box(
         LabError: it cannot be read or downloaded, or is no box.
     """
     with boxes_locked(f"box add {name}", on_wait=on_wait):
-        Vagrant(Path.cwd(), log=log).add_box(name, _located(source, Path.cwd()), provider=PROVIDER)
+        Vagrant(Path.cwd(), log=log).add_box(name, _located(source, Path.cwd()), provider=provider)
 
 
 def list_boxes() -> list[BoxStatus]:
@@ -192,12 +191,12 @@ def _build(recipe: builder.Recipe, *, observer: Observer, log: Path) -> None:
     observer.note(f"box {name}: ready")
 
 
-def _is_there(box: str) -> bool:
-    return catalog.find(box_name(box), provider=PROVIDER) is not None
+def _is_there(box: str, provider: str) -> bool:
+    return catalog.find(box_name(box), provider=provider) is not None
 
 
 def _prune(log: Path | None) -> list[str]:
-    provider = provider_named(PROVIDER)
+    provider = provider_named("auto")
     vagrant = Vagrant(Path.cwd(), log=log)
     roots = provider.roots()
     used = {root for root, in_use in roots.items() if in_use}

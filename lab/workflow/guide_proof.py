@@ -94,7 +94,13 @@ def prove_guide(
         work = Path(tempfile.mkdtemp(prefix=f"{own_name(PREFIX)}-"))
         proof = None
         try:
-            ensure_boxes([lab.box], observer=observer, log=work / "log", folder=labs_yaml.parent)
+            ensure_boxes(
+                [lab.box],
+                provider=provider.name,
+                observer=observer,
+                log=work / "log",
+                folder=labs_yaml.parent,
+            )
             subject = _Subject(guide=guide, lab=lab, provider=provider, work=work, keep=keep)
             proof = _watched(subject, observer)
         except LabError as error:

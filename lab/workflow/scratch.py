@@ -62,7 +62,7 @@ def scratch_machine(
     """A machine that runs in the block, and is gone after it, with its folder.
 
     Args:
-        machine: what it is to be; `name` is what Vagrant calls it, `container` the provider.
+        machine: what it is to be; Vagrant calls it as the provider does.
         folder: a place of its own; what is there of an earlier one is removed.
         provider: boots it.
         settings: what its guest is handed, a folder as from `write_settings`.
@@ -80,6 +80,7 @@ def scratch_machine(
     try:
         shutil.copytree(settings, kit.settings_folder(folder, machine.lab.name))
         ours = _equipped(machine, folder, provider)
+        provider.prepare([ours.wanted], new=[ours.container], log=log)
         text = render_vagrantfile([ours], project=folder.project, provider=provider)
         write_if_changed(folder.project / "Vagrantfile", text)
         vagrant = Vagrant(folder.project, log=log)
@@ -159,7 +160,8 @@ def _started(pid: int) -> str:
 
 
 def _equipped(machine: Machine, folder: LabFolder, provider: Provider) -> Machine:
-    """The machine with keys, address, and all that the host can spare."""
+    """The machine with a name, keys, address, and all that the host can spare."""
+    machine = replace(machine, name=machine.container)
     write_seed(folder)
     keys = ensure_keys(folder.ssh / machine.name, hostname=machine.name)
     addresses = provider.allot_addresses([machine.container] if machine.lab.box in PROFILES else [])
@@ -172,6 +174,8 @@ def _equipped(machine: Machine, folder: LabFolder, provider: Provider) -> Machin
         keys=keys,
         address=address,
         student=machine.student.model_copy(update={"machine": size}),
+        # Whatever the class may not, its class steps download.
+        lab=machine.lab.model_copy(update={"internet": True}),
     )
 
 

@@ -75,6 +75,7 @@ def bring_up(
                 for machine in going
                 if machine.name in doomed or found[machine.name].to_be_made
             ],
+            provider=project.provider.name,
             observer=observer,
             log=project.folder.logs / "boxes.log",
             folder=project.path,
@@ -96,6 +97,7 @@ def bring_up(
                 project, going, guests, observer=observer, worth_from=worth
             )
             project = with_addresses(project, going, guests)
+            _prepare(project, _same(going, project), guests, failures)
             machines = _same(machines, project)
             run = _run(project, machines, guests, found, refused, failures, options, started)
             outcomes = run.all(machines, observer=observer)
@@ -126,6 +128,22 @@ def _run(  # noqa: PLR0913 (what a run is made of)
         timeout_s=options.boot_timeout_s,
     )
     return Run(project, boot, options, found, refused, failures, started)
+
+
+def _prepare(
+    project: Project,
+    machines: Sequence[Machine],
+    guests: Mapping[str, Guest],
+    failures: Mapping[str, str],
+) -> None:
+    """Have the provider see that the host has what the machines that are to be booted need."""
+    booted = [it for it in not_running(machines, guests) if it.name not in failures]
+    if booted:
+        project.provider.prepare(
+            [machine.wanted for machine in booted],
+            new={machine.container for machine in booted} - guests.keys(),
+            log=project.folder.logs / "boxes.log",
+        )
 
 
 def _same(machines: Sequence[Machine], project: Project) -> list[Machine]:

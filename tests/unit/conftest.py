@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from lab.classroom.guide import load_guide
 from lab.errors import ProcessError
 from lab.machines.fleet import build_machine
 from lab.machines.keys import read_keys
-from lab.machines.providers.base import Addresses, Guest, Limit
+from lab.machines.providers.base import Addresses, Guest, Limit, Wanted
 from lab.machines.steps import read_contents
 from lab.system.files import LabFolder
 from lab.workflow.project import Project
@@ -55,6 +55,7 @@ class FakeProvider:
     limits: tuple[Limit, ...] = ()
     boot_weight: int = 8
     boot_memory_mb: int = 128
+    patience: float = 1.0
     addresses: dict[str, str] = field(default_factory=dict)
 
     def require(self) -> None:
@@ -63,9 +64,15 @@ class FakeProvider:
     def guests(self, prefix: str) -> dict[str, Guest]:
         return {name: guest for name, guest in self.found.items() if name.startswith(prefix)}
 
-    def settings(self, size: MachineSize, address: str) -> tuple[tuple[str, str], ...]:
-        share = (("memory", f"{size.memory_mb}M"), ("cpus", str(size.cpus)))
-        return (*share, ("address", address)) if address else share
+    def settings(self, wanted: Wanted) -> tuple[tuple[str, str], ...]:
+        share = (("memory", f"{wanted.size.memory_mb}M"), ("cpus", str(wanted.size.cpus)))
+        return (*share, ("address", wanted.address)) if wanted.address else share
+
+    def remarks(self) -> tuple[str, ...]:
+        return ()
+
+    def prepare(self, wanted: Sequence[Wanted], *, new: Collection[str], log: Path) -> None:
+        """Nothing is asked of the host."""
 
     def allot_addresses(self, guests: Sequence[str]) -> Addresses:
         given = {it: self.addresses[it] for it in guests if it in self.addresses}

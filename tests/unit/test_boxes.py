@@ -55,8 +55,15 @@ def done(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
     return found
 
 
+def recipe(mirror: str | None = None) -> module.builder.Recipe:
+    profile = module.profile_named("debian-12")
+    return module.builder.recipe_for(profile, provider="lxc", mirror=mirror)
+
+
 def ensure(witness: Any, tmp_path: Path, *names: str) -> None:
-    ensure_boxes(names, observer=witness, log=tmp_path / "log", folder=tmp_path / "class")
+    ensure_boxes(
+        names, provider="lxc", observer=witness, log=tmp_path / "log", folder=tmp_path / "class"
+    )
 
 
 @pytest.mark.usefixtures("home")
@@ -102,12 +109,11 @@ def test_a_box_that_nobody_has_is_told_with_what_adds_it(
 def test_the_same_recipe_is_built_by_force_only(
     home: Callable[..., Path], done: list[tuple[str, ...]], witness: Any, tmp_path: Path
 ) -> None:
-    recipe = module.builder.recipe_for(module.profile_named("debian-12"))
-    home("lab-VAGRANTSLASH-debian-12", lab_recipe=recipe.digest)
+    home("lab-VAGRANTSLASH-debian-12", lab_recipe=recipe().digest)
     log = tmp_path / "log"
-    assert not build_box("debian-12", observer=witness, log=log)
-    assert build_box("debian-12", observer=witness, log=log, force=True)
-    assert build_box("debian-12", observer=witness, log=log, mirror="http://m.example.org")
+    assert not build_box(recipe(), observer=witness, log=log)
+    assert build_box(recipe(), observer=witness, log=log, force=True)
+    assert build_box(recipe("http://m.example.org"), observer=witness, log=log)
     assert done == [
         ("build", "debian-12", "None"),
         ("build", "debian-12", "http://m.example.org"),
@@ -116,19 +122,18 @@ def test_the_same_recipe_is_built_by_force_only(
 
 @pytest.mark.usefixtures("home", "done")
 def test_a_box_that_cannot_be_built_is_told(witness: Any, tmp_path: Path) -> None:
-    log = tmp_path / "log"
     with pytest.raises(ProcessError, match="out of reach"):
-        build_box("debian-12", observer=witness, log=log, mirror="http://broken.example.org")
+        build_box(recipe("http://broken.example.org"), observer=witness, log=tmp_path / "log")
     with pytest.raises(UsageError, match="did you mean debian-12"):
-        build_box("debian12", observer=witness, log=log)
+        module.profile_named("debian12")
 
 
 def test_the_teacher_s_own_box(
     done: list[tuple[str, ...]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    add_box("school/base", "base.box", on_wait=print)
-    add_box("school/base", "https://example.org/base.box", on_wait=print)
+    add_box("school/base", "base.box", provider="lxc", on_wait=print)
+    add_box("school/base", "https://example.org/base.box", provider="lxc", on_wait=print)
     assert done == [
         ("add", "school/base", str(tmp_path / "base.box"), "lxc"),
         ("add", "school/base", "https://example.org/base.box", "lxc"),

@@ -76,7 +76,7 @@ def tools(program: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 def recipe(tmp_path: Path, name: str = "debian-12", **changes: object) -> Recipe:
     given = {"mirror": "http://mirror.example.org/archive", "keyring": tmp_path / "keyring"}
-    return replace(Recipe(profile=PROFILES[name]), **(given | changes))  # type: ignore[arg-type]
+    return replace(Recipe(provider="lxc", profile=PROFILES[name]), **(given | changes))  # type: ignore[arg-type]
 
 
 def build_it(recipe: Recipe, tmp_path: Path) -> tuple[Shelf, list[str]]:
@@ -201,24 +201,27 @@ def test_a_recipe_is_what_goes_into_the_box(
     script.write_text("one")
     monkeypatch.setattr(builder, "_SCRIPTS", (script,))
     profile: Profile = PROFILES["debian-12"]
-    one = Recipe(profile=profile).digest
+    one = Recipe(provider="lxc", profile=profile).digest
     assert len(one) == 16
-    assert Recipe(profile=profile).digest == one
+    assert Recipe(provider="lxc", profile=profile).digest == one
     others = [
-        Recipe(profile=profile, mirror="http://mirror.example.org").digest,
-        Recipe(profile=PROFILES["debian-11"]).digest,
-        Recipe(profile=replace(profile, packages=())).digest,
+        Recipe(provider="lxc", profile=profile, mirror="http://mirror.example.org").digest,
+        Recipe(provider="lxc", profile=PROFILES["debian-11"]).digest,
+        Recipe(provider="lxc", profile=replace(profile, packages=())).digest,
     ]
     script.write_text("two")
-    others.append(Recipe(profile=profile).digest)
+    others.append(Recipe(provider="lxc", profile=profile).digest)
     assert len({one, *others}) == 5
 
 
 def test_a_mirror_that_is_named_goes_before_the_host_s(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(builder, "host_mirror", lambda name: f"http://{name}.example.org")
     profile = PROFILES["debian-12"]
-    assert recipe_for(profile).mirror == "http://debian.example.org"
-    assert recipe_for(profile, mirror="http://m.example.org").mirror == "http://m.example.org"
+    assert recipe_for(profile, provider="lxc").mirror == "http://debian.example.org"
+    assert (
+        recipe_for(profile, provider="lxc", mirror="http://m.example.org").mirror
+        == "http://m.example.org"
+    )
 
 
 def test_the_same_recipe_is_not_built_twice(
@@ -226,9 +229,9 @@ def test_the_same_recipe_is_not_built_twice(
 ) -> None:
     monkeypatch.setenv("VAGRANT_HOME", str(tmp_path))
     wanted = recipe(tmp_path)
-    assert not built(wanted, provider="lxc")
+    assert not built(wanted)
     folder = tmp_path / "boxes/lab-VAGRANTSLASH-debian-12/0/lxc"
     folder.mkdir(parents=True)
     for digest, same in ((wanted.digest, True), ("another", False)):
         (folder / "metadata.json").write_text(json.dumps({"lab_recipe": digest}))
-        assert built(wanted, provider="lxc") is same
+        assert built(wanted) is same

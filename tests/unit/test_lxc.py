@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from lab.errors import HOST, HostError, ProcessError
 from lab.machines import providers
 from lab.machines.providers import lxc as module
 from lab.machines.providers import provider_named
-from lab.machines.providers.base import Guest
+from lab.machines.providers.base import Guest, Wanted
 from lab.machines.providers.lxc import Lxc
 from lab.system.kernel import Kernel
 
@@ -146,8 +147,18 @@ def test_a_machine_s_share_of_the_host(
     monkeypatch: pytest.MonkeyPatch, unified: bool, limits: tuple[tuple[str, str], ...]
 ) -> None:
     monkeypatch.setattr(module.Path, "exists", lambda _: unified)
-    assert Lxc().settings(MachineSize(cpus=2, memory_mb=1536), "") == limits
-    assert Lxc().settings(MachineSize(cpus=2, memory_mb=1536), "10.0.3.7/24") == (
+    size = MachineSize(cpus=2, memory_mb=1536)
+    wanted = Wanted(
+        name="lab-c0ffee-hello-ana",
+        box="lab/debian-12",
+        size=size,
+        address="",
+        keys=Path("keys"),
+        isolated=True,
+        internet=True,
+    )
+    assert Lxc().settings(wanted) == limits
+    assert Lxc().settings(replace(wanted, address="10.0.3.7/24")) == (
         *limits,
         ("net.0.ipv4.address", "10.0.3.7/24"),
         ("net.0.ipv4.gateway", "auto"),

@@ -37,43 +37,48 @@ class Recipe:
 
     Attributes:
         profile: the release.
+        provider: what shall boot it.
         mirror: the archive to take it from, None for the suite's own default in debootstrap.
         keyring: the keys that its signatures are checked with, None for the profile's usual file.
     """
 
     profile: Profile
+    provider: str
     mirror: str | None = None
     keyring: Path | None = None
 
     @property
     def digest(self) -> str:
         """The first 16 hex digits of the SHA-256 of all of it."""
-        digest = hashlib.sha256(repr((self.profile, self.mirror)).encode())
+        digest = hashlib.sha256(repr((self.profile, self.provider, self.mirror)).encode())
         for script in _SCRIPTS:
             digest.update(script.read_bytes())
         return digest.hexdigest()[:16]
 
 
 def recipe_for(
-    profile: Profile, *, mirror: str | None = None, keyring: Path | None = None
+    profile: Profile, *, provider: str, mirror: str | None = None, keyring: Path | None = None
 ) -> Recipe:
-    """The recipe of a profile's box on this computer.
+    """The recipe of a profile's box for a provider on this computer.
 
     Its mirror is this computer's own, when that serves the distribution.
     """
     return Recipe(
-        profile=profile, mirror=mirror or host_mirror(profile.distribution), keyring=keyring
+        profile=profile,
+        provider=provider,
+        mirror=mirror or host_mirror(profile.distribution),
+        keyring=keyring,
     )
 
 
-def built(recipe: Recipe, *, provider: str) -> bool:
+def built(recipe: Recipe) -> bool:
     """Whether Vagrant has the box of exactly this recipe."""
-    box = catalog.find(recipe.profile.box, provider=provider)
+    box = catalog.find(recipe.profile.box, provider=recipe.provider)
     return box is not None and box.recipe == recipe.digest
 
 
 def build(recipe: Recipe, *, vagrant: Vagrant, log: Path, note: Callable[[str], None]) -> None:
-    """Build the box for lxc and give it to Vagrant.
+    """Build the box and give it to Vagrant.
 
     Args:
         recipe: what to build.
@@ -101,7 +106,7 @@ def build(recipe: Recipe, *, vagrant: Vagrant, log: Path, note: Callable[[str], 
         )
         note(f"box {name}: packing")
         box = _pack(recipe, work, log=log)
-        vagrant.add_box(recipe.profile.box, str(box), provider="lxc")
+        vagrant.add_box(recipe.profile.box, str(box), provider=recipe.provider)
     finally:
         # One file system only: should something still be mounted in there, it is not followed.
         with process.cleaning_up():

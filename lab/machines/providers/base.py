@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -33,6 +33,30 @@ class Guest:
     ip: str = ""
     started: bool = False
     identity: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """A guest as it is to be.
+
+    Attributes:
+        name: what the provider calls it.
+        box: the Vagrant box that it is a clone of.
+        size: its share of the host.
+        address: its address and the prefix length of its network (`10.0.3.7/24`), "" where it
+            comes with the boot.
+        keys: the folder with what is its own: keys, name and address (`lab.machines.keys`).
+        isolated: whether it is kept from all other guests.
+        internet: whether it reaches further than the host.
+    """
+
+    name: str
+    box: str
+    size: MachineSize
+    address: str
+    keys: Path
+    isolated: bool
+    internet: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,6 +112,13 @@ class Provider(Protocol):
     boot_weight: int
     boot_memory_mb: int
 
+    @property
+    def patience(self) -> float:
+        """How many times longer than in a container things may take; time-outs grow by it."""
+
+    def remarks(self) -> tuple[str, ...]:
+        """What is worth saying before machines boot, a sentence each: that they are emulated."""
+
     def require(self) -> None:
         """See that it works on this host.
 
@@ -102,8 +133,21 @@ class Provider(Protocol):
             ProcessError: the provider did not answer.
         """
 
-    def settings(self, size: MachineSize, address: str) -> tuple[tuple[str, str], ...]:
-        """A machine's share of the host, and its address if any, as Vagrant's provider has them."""
+    def settings(self, wanted: Wanted) -> tuple[tuple[str, str], ...]:
+        """A guest's share of the host and its network, as Vagrant's provider has them."""
+
+    def prepare(self, wanted: Sequence[Wanted], *, new: Collection[str], log: Path) -> None:
+        """See that the host has what guests need before Vagrant starts them.
+
+        Args:
+            wanted: the guests that are about to be started.
+            new: the names of those that must still be made.
+            log: gets the output of the commands.
+
+        Raises:
+            HostError: the host cannot have it; with the command that mends that.
+            ProcessError: a command failed.
+        """
 
     def allot_addresses(self, guests: Sequence[str]) -> Addresses:
         """Give guests addresses of their own, before they boot, that no other guest will have.

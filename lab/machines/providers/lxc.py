@@ -6,7 +6,7 @@ import ipaddress
 import json
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 
@@ -14,7 +14,7 @@ from lab.classroom.classes import MachineSize
 from lab.errors import HostError, ProcessError
 from lab.machines.boxes import lxc as boxes_lxc
 from lab.machines.providers import inotify_use, lxc_addresses, lxc_capacity
-from lab.machines.providers.base import Addresses, Guest, Limit
+from lab.machines.providers.base import Addresses, Guest, Limit, Wanted
 from lab.system import crash, process
 from lab.system.kernel import Kernel
 
@@ -88,8 +88,21 @@ class Lxc:
             )
         return found
 
-    def settings(self, size: MachineSize, address: str) -> tuple[tuple[str, str], ...]:
+    @property
+    def patience(self) -> float:
+        """See `Provider.patience`."""
+        return 1.0
+
+    def remarks(self) -> tuple[str, ...]:
+        """See `Provider.remarks`."""
+        return ()
+
+    def prepare(self, wanted: Sequence[Wanted], *, new: Collection[str], log: Path) -> None:
+        """See `Provider.prepare`; the box's own scripts do it as LXC makes and starts a guest."""
+
+    def settings(self, wanted: Wanted) -> tuple[tuple[str, str], ...]:
         """See `Provider.settings`; an overlay has no size of its own, so `disk` is not enforced."""
+        size, address = wanted.size, wanted.address
         memory, quota = f"{size.memory_mb}M", size.cpus * _CPU_PERIOD_US
         if Path("/sys/fs/cgroup/cgroup.controllers").exists():
             share = (
