@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from lab.classroom.classes import Lab, Student
 from lab.classroom.guide import Guide, variables
 from lab.machines.boxes.names import box_name
+from lab.machines.boxes.profiles import PROFILES
 from lab.machines.keys import MachineKeys
-from lab.machines.providers.base import Wanted
+from lab.machines.providers.base import Provider, Wanted
 from lab.machines.steps import PlannedStep, plan_steps
 
 
@@ -73,6 +74,11 @@ class Machine:
 def container_prefix(project_id: str) -> str:
     """What the provider's name of each of a project's machines begins with."""
     return f"lab-{project_id}-"
+
+
+def takes_address(machine: Machine, provider: Provider) -> bool:
+    """Whether a machine that is to be made takes an address that it is given."""
+    return provider.addresses_any_box or machine.lab.box in PROFILES
 
 
 def assignments(environment: Mapping[str, str]) -> str:

@@ -195,25 +195,29 @@ def _is_there(box: str, provider: str) -> bool:
     return catalog.find(box_name(box), provider=provider) is not None
 
 
-def _prune(log: Path | None) -> list[str]:
-    provider = provider_named("auto")
+def _prune(provider: Provider, log: Path | None) -> list[str]:
+    """Prune one provider's boxes and roots."""
     vagrant = Vagrant(Path.cwd(), log=log)
     roots = provider.roots()
     used = {root for root, in_use in roots.items() if in_use}
     removed = []
-    kept = set(used)
+    kept, let_go = set(used), set()
     for box in catalog.boxes():
-        if box.name.startswith(BAKE_PREFIX) and box.root_id not in used:
+        if box.provider != provider.name:
+            continue
+        root = provider.root_of(box)
+        if box.name.startswith(BAKE_PREFIX) and root not in used:
             vagrant.remove_box(box.name, provider=box.provider)
             removed.append(box.name)
+            let_go.add(root)
         else:
-            kept.add(box.root_id)
+            kept.add(root)
     for root in roots:
         # `.part` is a root that somebody is making at this moment.
         if root not in kept and not root.endswith(".part"):
             provider.remove_root(root)
             # A bake and its root are one thing to the teacher.
-            if not root.startswith(BAKE_PREFIX.replace("/", "-")):
+            if root not in let_go and not root.startswith(BAKE_PREFIX.replace("/", "-")):
                 removed.append(f"the unpacked root {root}")
     return removed
 

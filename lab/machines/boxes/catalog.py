@@ -30,6 +30,14 @@ class Box:
         return path.read_text(encoding="utf-8").strip() if path.is_file() else ""
 
     @property
+    def holds_root(self) -> bool:
+        """Whether its root can be unpacked from it; an LXC bake's is on the host only."""
+        if self.provider != "lxc":
+            return True
+        root = self.folder / "rootfs.tar.gz"
+        return root.is_file() and root.stat().st_size > 0
+
+    @property
     def size_mb(self) -> float:
         """What the box's files take, in MB."""
         return sum(path.stat().st_size for path in self.folder.rglob("*") if path.is_file()) / 1e6

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from lab.classroom.classes import MachineSize
+from lab.machines.boxes.catalog import Box
 
 _LEAST_TOTAL = 1024
 
@@ -26,6 +27,7 @@ class Guest:
         identity: tells it from any other that has had its name, and from itself before it was put
             back to fresh; "" while it was never started. The host knows it: nobody in the guest
             can change it.
+        vagrant_id: what Vagrant's note of it says, "" where that is its name.
     """
 
     name: str
@@ -33,6 +35,7 @@ class Guest:
     ip: str = ""
     started: bool = False
     identity: str = ""
+    vagrant_id: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,13 +107,21 @@ class Provider(Protocol):
 
     Attributes:
         name: as labs.yaml has it.
-        boot_weight: how many machines a processor can boot at a time.
         boot_memory_mb: what a machine really uses when it has booted.
+        addresses_any_box: whether guests of any box take an address that was allotted to them, and
+            not only those of lab's own profiles.
+        before_pack: a script that root runs in a guest before it is stopped to be packed; "" where
+            `pack` itself takes out what is the guest's own.
     """
 
     name: str
-    boot_weight: int
     boot_memory_mb: int
+    addresses_any_box: bool
+    before_pack: str
+
+    @property
+    def boot_weight(self) -> int:
+        """How many machines a processor can boot at a time."""
 
     @property
     def patience(self) -> float:
@@ -149,10 +160,11 @@ class Provider(Protocol):
             ProcessError: a command failed.
         """
 
-    def allot_addresses(self, guests: Sequence[str]) -> Addresses:
+    def allot_addresses(self, guests: Sequence[Wanted]) -> Addresses:
         """Give guests addresses of their own, before they boot, that no other guest will have.
 
-        One that was allotted before stays; a guest that exists without one gets none.
+        One that was allotted before stays; a guest that exists without one gets none. Whatever
+        address the guests are wanted to have does not count.
 
         Raises:
             HostError: the network has not so many left.
@@ -161,6 +173,15 @@ class Provider(Protocol):
 
     def remove(self, guest: str) -> None:
         """Remove a guest that Vagrant has lost track of; nothing happens when there is none.
+
+        Raises:
+            ProcessError: it could not be removed.
+        """
+
+    def clear(self, guests: Collection[str]) -> None:
+        """Remove what the host keeps for guests that are no more: addresses, discs, identities.
+
+        A guest that is still there keeps all of it.
 
         Raises:
             ProcessError: it could not be removed.
@@ -189,6 +210,9 @@ class Provider(Protocol):
         Raises:
             ProcessError: a command failed.
         """
+
+    def root_of(self, box: Box) -> str:
+        """What the unpacked root of a box is, or would be, called on this host; "" for none."""
 
     def roots(self) -> dict[str, bool]:
         """The unpacked roots that clones share, by name; whether a guest on this host uses each."""

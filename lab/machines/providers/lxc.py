@@ -13,6 +13,7 @@ from types import ModuleType
 from lab.classroom.classes import MachineSize
 from lab.errors import HostError, ProcessError
 from lab.machines.boxes import lxc as boxes_lxc
+from lab.machines.boxes.catalog import Box
 from lab.machines.providers import inotify_use, lxc_addresses, lxc_capacity
 from lab.machines.providers.base import Addresses, Guest, Limit, Wanted
 from lab.system import crash, process
@@ -44,6 +45,9 @@ class Lxc:
     name = "lxc"
     boot_weight = 8
     boot_memory_mb = lxc_capacity.MEMORY_IN_USE_MB
+    # Guests of other boxes may insist on asking by DHCP.
+    addresses_any_box = False
+    before_pack = ""
 
     def require(self) -> None:
         """See `Provider.require`."""
@@ -126,14 +130,17 @@ class Lxc:
             ("net.0.hwaddr", "02:00:" + ":".join(f"{octet:02x}" for octet in octets)),
         )
 
-    def allot_addresses(self, guests: Sequence[str]) -> Addresses:
+    def allot_addresses(self, guests: Sequence[Wanted]) -> Addresses:
         """See `Provider.allot_addresses`."""
         bridge = self._bridge_address()
         if not bridge:
             return Addresses()
         program = [sys.executable, "-I", str(lxc_addresses.__file__)]
         said = process.run(
-            process.as_root([*program, self._lxcpath(), _LEASES, bridge, *guests]), timeout_s=60
+            process.as_root(
+                [*program, self._lxcpath(), _LEASES, bridge, *(guest.name for guest in guests)]
+            ),
+            timeout_s=60,
         )
         answer = json.loads(said.stdout)
         if answer["left_out"]:
@@ -167,6 +174,9 @@ class Lxc:
                 f"The container {guest} could not be removed", details=completed.tail()
             )
 
+    def clear(self, guests: Collection[str]) -> None:
+        """See `Provider.clear`; all of it is in the guest's own folder, and goes with that."""
+
     def halt(self, guest: str) -> None:
         """See `Provider.halt`."""
         process.run(process.as_root(["lxc-stop", "--name", guest, "--timeout", "20"]), timeout_s=60)
@@ -177,6 +187,10 @@ class Lxc:
             process.as_root([str(boxes_lxc.PACK_GUEST), guest, root_id]), log=log, timeout_s=600
         )
         return boxes_lxc.write_box(work, root_id=root_id, recipe=recipe, tarball=None, log=log)
+
+    def root_of(self, box: Box) -> str:
+        """See `Provider.root_of`."""
+        return box.root_id
 
     def roots(self) -> dict[str, bool]:
         """See `Provider.roots`; the guests of every project on this host count."""
