@@ -16,7 +16,8 @@ from lab.machines.bakes import PREFIX as BAKE_PREFIX
 from lab.machines.boxes import builder, catalog
 from lab.machines.boxes.names import box_name, is_own_file
 from lab.machines.boxes.profiles import PROFILES, profile_named
-from lab.machines.providers import provider_named
+from lab.machines.providers import PROVIDERS, trouble_with, untried
+from lab.machines.providers.base import Provider
 from lab.machines.vagrant import Vagrant
 from lab.system import lock, parallel
 from lab.workflow.observer import Observer
@@ -173,7 +174,12 @@ def prune(*, on_wait: Callable[[str], None], log: Path | None = None) -> list[st
         lock.share(path, alone=True, wait_s=_WAIT_S, on_wait=on_wait, what=using),
         boxes_locked("box prune", on_wait=on_wait),
     ):
-        return _prune(log)
+        removed: list[str] = []
+        for provider in map(untried, PROVIDERS):
+            # Of one that does not work here nobody knows what machines use.
+            if trouble_with(provider) is None:
+                removed += _prune(provider, log)
+        return removed
 
 
 def _build(recipe: builder.Recipe, *, observer: Observer, log: Path) -> None:

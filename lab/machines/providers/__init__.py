@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from lab.errors import HostError, LabError
 from lab.machines.providers.base import Provider
+from lab.machines.providers.libvirt import Libvirt
 from lab.machines.providers.lxc import Lxc
 from lab.system import process
 
@@ -33,6 +34,7 @@ class _Kind:
 # In the order in which `auto` tries them.
 _KINDS: Mapping[str, _Kind] = {
     Lxc.name: _Kind(make=Lxc, program="lxc-create", linux_only=True),
+    Libvirt.name: _Kind(make=Libvirt, program="virsh", linux_only=True),
 }
 PROVIDERS = tuple(_KINDS)
 

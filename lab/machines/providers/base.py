@@ -147,6 +147,9 @@ class Provider(Protocol):
     def settings(self, wanted: Wanted) -> tuple[tuple[str, str], ...]:
         """A guest's share of the host and its network, as Vagrant's provider has them."""
 
+    def seed_disc(self, guest: str) -> str:
+        """The file of the disc from which a guest takes what is its own, "" where it needs none."""
+
     def prepare(self, wanted: Sequence[Wanted], *, new: Collection[str], log: Path) -> None:
         """See that the host has what guests need before Vagrant starts them.
 

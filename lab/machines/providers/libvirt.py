@@ -165,8 +165,8 @@ class Libvirt:
             ("management_network_mac", libvirt_network.mac_of(wanted.address)),
         )
 
-    def seed(self, guest: str) -> str:
-        """The disc with what is a guest's own; the Vagrantfile names it."""
+    def seed_disc(self, guest: str) -> str:
+        """See `Provider.seed_disc`."""
         return str(libvirt_storage.GUESTS / guest / libvirt_storage.SEED_NAME)
 
     def prepare(self, wanted: Sequence[Wanted], *, new: Collection[str], log: Path) -> None:

@@ -101,6 +101,10 @@ class Lxc:
         """See `Provider.remarks`."""
         return ()
 
+    def seed_disc(self, guest: str) -> str:  # noqa: ARG002 (a clone's seed writes into its root)
+        """See `Provider.seed_disc`."""
+        return ""
+
     def prepare(self, wanted: Sequence[Wanted], *, new: Collection[str], log: Path) -> None:
         """See `Provider.prepare`; the box's own scripts do it as LXC makes and starts a guest."""
 
