@@ -31,6 +31,7 @@ class Machine:
             digests, and a bake of their own.
         student_variables: what the student steps get besides.
         steps: the guide's steps in order, each with its digest.
+        patience: how many times longer than in a container things take on it (`Provider.patience`).
     """
 
     name: str
@@ -45,6 +46,7 @@ class Machine:
     student_variables: Mapping[str, str]
     steps: tuple[PlannedStep, ...]
     address: str = ""
+    patience: float = 1.0
 
     @property
     def url(self) -> str:
@@ -92,7 +94,7 @@ def build_machine(  # noqa: PLR0913 (what comes together here)
     guide: Guide,
     *,
     project_id: str,
-    provider: str,
+    provider: Provider,
     keys: MachineKeys,
     contents: Mapping[str, str],
 ) -> Machine:
@@ -103,7 +105,7 @@ def build_machine(  # noqa: PLR0913 (what comes together here)
         student: whose it is.
         guide: what is done on it.
         project_id: this project's mark in the provider's names.
-        provider: the provider's name.
+        provider: what boots it.
         keys: the machine's SSH keys.
         contents: the guide's, from `read_contents`.
     """
@@ -121,7 +123,7 @@ def build_machine(  # noqa: PLR0913 (what comes together here)
         name=student.machine_name,
         container=container_prefix(project_id) + student.machine_name,
         box=box_name(lab.box),
-        provider=provider,
+        provider=provider.name,
         lab=lab,
         student=student,
         guide=guide,
@@ -129,5 +131,6 @@ def build_machine(  # noqa: PLR0913 (what comes together here)
         class_variables=class_variables,
         student_variables=student_variables,
         address=keys.address,
+        patience=provider.patience,
         steps=plan_steps(guide, contents, class_variables, student_variables),
     )

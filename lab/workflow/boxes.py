@@ -17,7 +17,7 @@ from lab.machines.bakes import PREFIX as BAKE_PREFIX
 from lab.machines.boxes import builder, catalog
 from lab.machines.boxes.names import box_name, is_own_file
 from lab.machines.boxes.profiles import PROFILES, profile_named
-from lab.machines.providers import PROVIDERS, trouble_with, untried
+from lab.machines.providers import PROVIDERS, provider_named, trouble_with, untried
 from lab.machines.providers.base import Provider
 from lab.machines.vagrant import Vagrant
 from lab.system import lock, parallel

@@ -133,7 +133,8 @@ def with_addresses(
     ours = [
         machine
         for machine in project.machines
-        if machine.container in guests or (machine.name in wanted and takes_address(machine, provider))
+        if machine.container in guests
+        or (machine.name in wanted and takes_address(machine, provider))
     ]
     allotted = provider.allot_addresses([machine.wanted for machine in ours])
     for machine in project.machines:

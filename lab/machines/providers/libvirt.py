@@ -267,9 +267,7 @@ class Libvirt:
 def _has_plugin() -> bool:
     """Whether Vagrant has its plugin for libvirt, without a second of Ruby to ask it."""
     folders = [*_GEMS, str(catalog.vagrant_home() / "gems/*/gems")]
-    return any(
-        any(Path("/").glob(f"{folder.lstrip('/')}/{_PLUGIN}")) for folder in folders
-    )
+    return any(any(Path("/").glob(f"{folder.lstrip('/')}/{_PLUGIN}")) for folder in folders)
 
 
 def _not_installed(what: str, package: str) -> HostError:

@@ -203,9 +203,7 @@ def give_addresses(
     """
     for _ in range(_TRIES):
         networks = ensure(map(name_for, guests))
-        allotment = allot(
-            guests, networks, existing=existing, running=running, forgotten=forgotten
-        )
+        allotment = allot(guests, networks, existing=existing, running=running, forgotten=forgotten)
         if allotment.left_out:
             raise HostError(
                 f"lab's networks of libvirt's have no addresses left for {allotment.left_out} of "
@@ -278,7 +276,17 @@ def _forbid_detours(networks: Iterable[Network], *, log: Path | None) -> None:
             if f"to {target} iif {entrance.bridge} prohibit" not in " ".join(there.split()):
                 process.run(
                     process.as_root(
-                        ["ip", "-4", "rule", "add", "iif", entrance.bridge, "to", target, "prohibit"]
+                        [
+                            "ip",
+                            "-4",
+                            "rule",
+                            "add",
+                            "iif",
+                            entrance.bridge,
+                            "to",
+                            target,
+                            "prohibit",
+                        ]
                     ),
                     log=log,
                 )

@@ -117,7 +117,12 @@ def _of_network(kernel: Kernel, network: Network | None) -> Iterator[Limit]:
     )
     ports = kernel.ports_of(network.bridge)
     if ports is not None:
-        yield Limit(name="bridge ports", unit="", free=host_capacity.BRIDGE_PORTS - ports, of=host_capacity.BRIDGE_PORTS)
+        yield Limit(
+            name="bridge ports",
+            unit="",
+            free=host_capacity.BRIDGE_PORTS - ports,
+            of=host_capacity.BRIDGE_PORTS,
+        )
 
 
 def _inotify(kernel: Kernel, counted: Mapping[str, int]) -> Iterator[Limit]:
