@@ -94,9 +94,10 @@ def build_machine(  # noqa: PLR0913 (what comes together here)
     guide: Guide,
     *,
     project_id: str,
-    provider: Provider,
+    provider: str,
     keys: MachineKeys,
     contents: Mapping[str, str],
+    patience: float = 1.0,
 ) -> Machine:
     """One student's machine.
 
@@ -105,9 +106,10 @@ def build_machine(  # noqa: PLR0913 (what comes together here)
         student: whose it is.
         guide: what is done on it.
         project_id: this project's mark in the provider's names.
-        provider: what boots it.
+        provider: the provider's name.
         keys: the machine's SSH keys.
         contents: the guide's, from `read_contents`.
+        patience: the provider's.
     """
     class_variables = {
         f"LAB_{name.upper()}": value for name, value in variables(guide, lab, student).items()
@@ -123,7 +125,7 @@ def build_machine(  # noqa: PLR0913 (what comes together here)
         name=student.machine_name,
         container=container_prefix(project_id) + student.machine_name,
         box=box_name(lab.box),
-        provider=provider.name,
+        provider=provider,
         lab=lab,
         student=student,
         guide=guide,
@@ -131,6 +133,6 @@ def build_machine(  # noqa: PLR0913 (what comes together here)
         class_variables=class_variables,
         student_variables=student_variables,
         address=keys.address,
-        patience=provider.patience,
+        patience=patience,
         steps=plan_steps(guide, contents, class_variables, student_variables),
     )

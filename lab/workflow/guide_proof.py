@@ -186,7 +186,8 @@ def _prove(subject: _Subject, tell: Callable[[str], None]) -> GuideProof:
     with scratch_machine(
         _machine(subject, read_keys(work / "none")),
         folder=LabFolder(work / "project"),
-        provider=subject.provider,
+        provider=subject.provider.name,
+        patience=subject.provider.patience,
         settings=settings,
         log=work / "log",
         keep=subject.keep,
@@ -229,7 +230,8 @@ def _machine(subject: _Subject, keys: MachineKeys) -> Machine:
         subject.lab.students[0],
         subject.guide,
         project_id="",
-        provider=subject.provider,
+        provider=subject.provider.name,
+        patience=subject.provider.patience,
         keys=keys,
         contents=read_contents(subject.guide),
     )

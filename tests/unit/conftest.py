@@ -16,6 +16,7 @@ from lab.classroom.guide import load_guide
 from lab.errors import ProcessError
 from lab.machines.fleet import build_machine
 from lab.machines.keys import read_keys
+from lab.machines.boxes.catalog import Box
 from lab.machines.providers.base import Addresses, Guest, Limit, Wanted
 from lab.machines.steps import read_contents
 from lab.system.files import LabFolder
@@ -56,6 +57,9 @@ class FakeProvider:
     boot_weight: int = 8
     boot_memory_mb: int = 128
     patience: float = 1.0
+    addresses_any_box: bool = False
+    before_pack: str = ""
+    cleared: list[str] = field(default_factory=list)
     addresses: dict[str, str] = field(default_factory=dict)
 
     def require(self) -> None:
@@ -74,8 +78,11 @@ class FakeProvider:
     def prepare(self, wanted: Sequence[Wanted], *, new: Collection[str], log: Path) -> None:
         """Nothing is asked of the host."""
 
-    def allot_addresses(self, guests: Sequence[str]) -> Addresses:
-        given = {it: self.addresses[it] for it in guests if it in self.addresses}
+    def seed_disc(self, guest: str) -> str:
+        return ""
+
+    def allot_addresses(self, guests: Sequence[Wanted]) -> Addresses:
+        given = {it.name: self.addresses[it.name] for it in guests if it.name in self.addresses}
         return Addresses(gateway="10.0.3.1", of=given)
 
     def remove(self, guest: str) -> None:
@@ -83,6 +90,12 @@ class FakeProvider:
             raise ProcessError(f"{guest} could not be removed")
         self.removed.append(guest)
         self.found.pop(guest, None)
+
+    def clear(self, guests: Collection[str]) -> None:
+        self.cleared += guests
+
+    def root_of(self, box: Box) -> str:
+        return box.root_id
 
     def halt(self, guest: str) -> None:
         if guest in self.stubborn:
