@@ -26,6 +26,7 @@ class Guest:
         identity: tells it from any other that has had its name, and from itself before it was put
             back to fresh; "" while it was never started. The host knows it: nobody in the guest
             can change it.
+        vagrant_id: what Vagrant's note of it says, "" where that is its name.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Guest:
     ip: str = ""
     started: bool = False
     identity: str = ""
+    vagrant_id: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +50,8 @@ class Wanted:
         keys: the folder with what is its own: keys, name and address (`lab.machines.keys`).
         isolated: whether it is kept from all other guests.
         internet: whether it reaches further than the host.
+        ports: the ports of this computer that lead to its own, by its own; empty where it is
+            reached at its address.
     """
 
     name: str
@@ -57,17 +61,21 @@ class Wanted:
     keys: Path
     isolated: bool
     internet: bool
+    ports: Mapping[int, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Addresses:
     """Addresses with their prefix length (`10.0.3.7/24`), by guest, and their network's gateway.
 
-    None at all where a provider's guests get theirs as they boot.
+    None at all where a provider's guests get theirs as they boot. `ports` are the ports of this
+    computer that lead to a guest's own, by guest and by its own; empty where guests are reached at
+    their addresses.
     """
 
     gateway: str = ""
     of: Mapping[str, str] = field(default_factory=dict)
+    ports: Mapping[str, Mapping[int, int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,9 +114,12 @@ class Provider(Protocol):
         name: as labs.yaml has it.
         boot_weight: how many machines a processor can boot at a time.
         boot_memory_mb: what a machine really uses when it has booted.
+        one_by_one: whether Vagrant must have made and started a machine before another Vagrant may
+            begin with the next; they boot side by side all the same.
     """
 
     name: str
+    one_by_one: bool
     boot_weight: int
     boot_memory_mb: int
 
@@ -149,10 +160,11 @@ class Provider(Protocol):
             ProcessError: a command failed.
         """
 
-    def allot_addresses(self, guests: Sequence[str]) -> Addresses:
+    def allot_addresses(self, guests: Sequence[Wanted]) -> Addresses:
         """Give guests addresses of their own, before they boot, that no other guest will have.
 
-        One that was allotted before stays; a guest that exists without one gets none.
+        One that was allotted before stays; a guest that exists without one gets none. Whatever
+        address the guests are wanted to have does not count.
 
         Raises:
             HostError: the network has not so many left.

@@ -42,6 +42,7 @@ class Lxc:
     """The provider `lxc`."""
 
     name = "lxc"
+    one_by_one = False
     boot_weight = 8
     boot_memory_mb = lxc_capacity.MEMORY_IN_USE_MB
 
@@ -126,14 +127,17 @@ class Lxc:
             ("net.0.hwaddr", "02:00:" + ":".join(f"{octet:02x}" for octet in octets)),
         )
 
-    def allot_addresses(self, guests: Sequence[str]) -> Addresses:
+    def allot_addresses(self, guests: Sequence[Wanted]) -> Addresses:
         """See `Provider.allot_addresses`."""
         bridge = self._bridge_address()
         if not bridge:
             return Addresses()
         program = [sys.executable, "-I", str(lxc_addresses.__file__)]
         said = process.run(
-            process.as_root([*program, self._lxcpath(), _LEASES, bridge, *guests]), timeout_s=60
+            process.as_root(
+                [*program, self._lxcpath(), _LEASES, bridge, *(it.name for it in guests)]
+            ),
+            timeout_s=60,
         )
         answer = json.loads(said.stdout)
         if answer["left_out"]:
