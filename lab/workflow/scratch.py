@@ -23,7 +23,7 @@ from lab.machines.vagrantfile import render_vagrantfile
 from lab.system import process
 from lab.system.files import LabFolder, remove_tree, write_if_changed
 from lab.system.guardian import runs
-from lab.workflow.files import write_seed
+from lab.workflow.files import write_hooks
 
 # For a folder without a labs.yaml: what `lab init` writes, on a box that every host can build.
 DEFAULT_BOX = "debian-12"
@@ -162,7 +162,7 @@ def _started(pid: int) -> str:
 def _equipped(machine: Machine, folder: LabFolder, provider: Provider) -> Machine:
     """The machine with a name, keys, address, and all that the host can spare."""
     machine = replace(machine, name=machine.container)
-    write_seed(folder)
+    write_hooks(folder)
     keys = ensure_keys(folder.ssh / machine.name, hostname=machine.name)
     addresses = provider.allot_addresses([machine.wanted] if machine.lab.box in PROFILES else [])
     address = addresses.of.get(machine.container, "")
@@ -178,7 +178,7 @@ def _equipped(machine: Machine, folder: LabFolder, provider: Provider) -> Machin
         ports=ports,
         student=machine.student.model_copy(update={"machine": size}),
         # Whatever the class may not, its class steps download.
-        lab=machine.lab.model_copy(update={"internet": True}),
+        lab=machine.lab.model_copy(update={"internet": True, "isolated": True}),
     )
 
 

@@ -13,7 +13,7 @@ from types import ModuleType
 from lab.classroom.classes import MachineSize
 from lab.errors import HostError, ProcessError
 from lab.machines.boxes import lxc as boxes_lxc
-from lab.machines.providers import inotify_use, lxc_addresses, lxc_capacity
+from lab.machines.providers import inotify_use, lxc_addresses, lxc_capacity, lxc_isolation
 from lab.machines.providers.base import Addresses, Guest, Limit, Wanted
 from lab.system import crash, process
 from lab.system.kernel import Kernel
@@ -99,12 +99,14 @@ class Lxc:
         return ()
 
     def prepare(self, wanted: Sequence[Wanted], *, new: Collection[str], log: Path) -> None:
-        """See `Provider.prepare`; the box's own scripts do it as LXC makes and starts a guest."""
+        """See `Provider.prepare`; LXC's hooks do it again, and the rest, as it starts a guest."""
+        lxc_isolation.install(wanted, bridge=BRIDGE, log=log)
 
     def settings(self, wanted: Wanted) -> tuple[tuple[str, str], ...]:
         """See `Provider.settings`; an overlay has no size of its own, so `disk` is not enforced."""
         size, address = wanted.size, wanted.address
         memory, quota = f"{size.memory_mb}M", size.cpus * _CPU_PERIOD_US
+        share: tuple[tuple[str, str], ...]
         if Path("/sys/fs/cgroup/cgroup.controllers").exists():
             share = (
                 ("cgroup2.memory.max", memory),
@@ -115,6 +117,7 @@ class Lxc:
                 ("cgroup.memory.limit_in_bytes", memory),
                 ("cgroup.cpu.cfs_quota_us", str(quota)),
             )
+        share = (*share, ("net.0.veth.pair", lxc_isolation.port_name(wanted)))
         if not address:
             return share
         # The hardware address goes with the address, and not with the machine: who had it before is

@@ -1,4 +1,4 @@
-"""What an LXC box is made of beside its root: configuration, template, and each clone's seed."""
+"""What an LXC box is made of beside its root, and the scripts that LXC runs as it starts a clone."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ _HERE = Path(__file__).parent
 CONFIG = _HERE / "lxc-config"
 TEMPLATE = _HERE / "lxc-template"
 SEED = _HERE / "seed"
+ISOLATE = _HERE / "isolate"
 PACK_GUEST = _HERE / "pack-guest"
 _FINISH = _HERE / "finish-container"
 SCRIPTS = (TEMPLATE, CONFIG, _FINISH)
