@@ -13,6 +13,7 @@ CONFIG = _HERE / "lxc-config"
 TEMPLATE = _HERE / "lxc-template"
 SEED = _HERE / "seed"
 PACK_GUEST = _HERE / "pack-guest"
+SNAPSHOT_GUEST = _HERE / "snapshot-guest"
 
 
 def write_box(
