@@ -80,7 +80,9 @@ class Lxc:
         ).stdout.splitlines()
         marks = [line.split() for line in lines if line.startswith("began ")]
         began = {name for _, name, *_ in marks}
-        identities = {name: f"{self.name}:{identity[0]}" for _, name, *identity in marks if identity}
+        identities = {
+            name: f"{self.name}:{identity[0]}" for _, name, *identity in marks if identity
+        }
         found = {}
         for line in lines[1 : len(lines) - len(marks)]:
             name, state, *addresses = line.split()
@@ -104,7 +106,7 @@ class Lxc:
 
     def prepare(self, wanted: Sequence[Wanted], *, new: Collection[str], log: Path) -> None:
         """See `Provider.prepare`; the box's own scripts do the rest as LXC starts a guest."""
-        lxc_snapshots.mend([it.name for it in wanted if it.name not in new])
+        lxc_snapshots.mend([it.name for it in wanted if it.name not in new], log=log)
 
     def settings(self, wanted: Wanted) -> tuple[tuple[str, str], ...]:
         """See `Provider.settings`; an overlay has no size of its own, so `disk` is not enforced."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from lab.errors import MachineError
 from lab.machines.boxes import lxc as boxes_lxc
@@ -50,14 +51,18 @@ def delete(guest: str, name: str) -> None:
     _change("delete", guest, name, why_not=f"The snapshot {name} of {guest} could not be removed")
 
 
-def mend(guests: Sequence[str]) -> None:
+def mend(guests: Sequence[str], *, log: Path) -> None:
     """Finish, or clear away, what a lab that was killed has left of these.
+
+    Args:
+        guests: their names.
+        log: gets what is said of it.
 
     Raises:
         ProcessError: that could not be done.
     """
     if guests:
-        process.run(_command("mend", *guests), timeout_s=_TIMEOUT_S)
+        process.run(_command("mend", *guests), log=log, timeout_s=_TIMEOUT_S)
 
 
 def _change(what: str, guest: str, *words: str, why_not: str) -> None:
