@@ -15,6 +15,7 @@ TEMPLATE = _HERE / "lxc-template"
 SEED = _HERE / "seed"
 ISOLATE = _HERE / "isolate"
 PACK_GUEST = _HERE / "pack-guest"
+SNAPSHOT_GUEST = _HERE / "snapshot-guest"
 _FINISH = _HERE / "finish-container"
 SCRIPTS = (TEMPLATE, CONFIG, _FINISH)
 FREE_GB = 2.0
