@@ -17,6 +17,8 @@ from lab.system import process
 from lab.system.files import remove, write_if_changed
 
 HOST = "host"
+# In a settings folder: the guests take Python packages from their wheelhouse alone.
+OFFLINE = "offline"
 _SYSTEM_BUNDLES = (
     Path("/etc/ssl/certs/ca-certificates.crt"),
     Path("/etc/pki/tls/certs/ca-bundle.crt"),
@@ -25,7 +27,9 @@ _SYSTEM_BUNDLES = (
 _PROXY_VARIABLES = ("https_proxy", "HTTPS_PROXY", "http_proxy", "HTTP_PROXY")
 
 
-def write_settings(folder: Path, guest: GuestSettings, *, distribution: str) -> None:
+def write_settings(
+    folder: Path, guest: GuestSettings, *, distribution: str, offline: bool = False
+) -> None:
     """Write the settings that a lab asks for, one file each.
 
     `provision/settings.sh` applies them in the guests.
@@ -35,11 +39,14 @@ def write_settings(folder: Path, guest: GuestSettings, *, distribution: str) -> 
         guest: what labs.yaml says.
         distribution: the guests' (`debian`, `ubuntu`): a mirror of another one is of no use to
             them.
+        offline: whether they are to do without the internet.
 
     Raises:
         HostError: labs.yaml says `host`, and this computer has no such thing.
     """
     texts = settings_files(guest, distribution=distribution, environment=os.environ)
+    if offline:
+        texts[OFFLINE] = ""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     for stale in folder.iterdir():
         if stale.name not in texts:

@@ -13,6 +13,30 @@ CONFIG = _HERE / "lxc-config"
 TEMPLATE = _HERE / "lxc-template"
 SEED = _HERE / "seed"
 PACK_GUEST = _HERE / "pack-guest"
+# What vagrant-lxc calls a root in a box.
+TARBALL = "rootfs.tar.gz"
+_PACK_TIMEOUT_S = 900.0
+
+
+def pack_root(root: Path, tarball: Path, *, log: Path) -> None:
+    """Pack a root folder of this host as boxes hold it, whoever its files belong to.
+
+    Raises:
+        ProcessError: it could not be packed.
+    """
+    process.run(
+        process.as_root(
+            [
+                "tar", "--create", "--file", str(tarball), "--use-compress-program", "gzip -1 -n",
+                "--numeric-owner", "--sort=name", "--xattrs", "--xattrs-include=*",
+                # What a symbolic link says stays as it is.
+                "--transform", f"s,^{root.name},rootfs,S", "--directory", str(root.parent),
+                root.name,
+            ]
+        ),
+        log=log,
+        timeout_s=_PACK_TIMEOUT_S,
+    )  # fmt: skip
 
 
 def write_box(
@@ -34,9 +58,9 @@ def write_box(
     folder.mkdir()
     if tarball is None:
         # Vagrant wants the file to be there; the template knows what an empty one means.
-        (folder / "rootfs.tar.gz").touch()
+        (folder / TARBALL).touch()
     else:
-        tarball.rename(folder / "rootfs.tar.gz")
+        tarball.rename(folder / TARBALL)
     for script in (TEMPLATE, CONFIG):
         shutil.copy(script, folder)
     (folder / "root-id").write_text(f"{root_id}\n", encoding="utf-8")
