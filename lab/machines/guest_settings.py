@@ -19,6 +19,8 @@ from lab.system.files import remove, write_if_changed
 HOST = "host"
 # In a settings folder: the guests take Python packages from their wheelhouse alone.
 OFFLINE = "offline"
+# The one setting that is no secret: who may read it is told nothing of the host.
+CERTIFICATES = "ca-certificates.crt"
 _SYSTEM_BUNDLES = (
     Path("/etc/ssl/certs/ca-certificates.crt"),
     Path("/etc/pki/tls/certs/ca-bundle.crt"),
@@ -67,7 +69,7 @@ def settings_files(
     if guest.ca_certificates is not None:
         named = guest.ca_certificates
         bundle = named if isinstance(named, Path) else ca_bundle(environment)
-        files["ca-certificates.crt"] = bundle.read_text(encoding="utf-8", errors="replace")
+        files[CERTIFICATES] = bundle.read_text(encoding="utf-8", errors="replace")
     if guest.apt_mirror is not None:
         mirror = host_mirror(distribution) if guest.apt_mirror == HOST else guest.apt_mirror
         if mirror is not None:

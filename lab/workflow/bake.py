@@ -165,7 +165,7 @@ def _make(project: Project, machine: Machine, bake: Bake, *, observer: Observer)
         machine,
         bake,
         observer=observer,
-        work=lambda scratch, tell: _run_class_steps(
+        work=lambda scratch, tell: run_class_steps(
             scratch.machine, scratch.folder, log=log, tell=tell
         ),
     )
@@ -248,9 +248,15 @@ def scratch_prefix(project_id: str) -> str:
     return f"labbake-{project_id}-"
 
 
-def _run_class_steps(
+def run_class_steps(
     machine: Machine, scratch: LabFolder, *, log: Path, tell: Callable[[str], None]
 ) -> None:
+    """Give a scratch machine its kit, and run the class steps that are not done there.
+
+    Raises:
+        ProcessError: one failed.
+        MachineError: the machine cannot be reached, or could not take the kit.
+    """
     outcome = kit.run_steps(machine, scratch, kit.pack_kit(machine, scratch), tell=tell)
     said = scratch.log_of(machine.name)
     if said.exists():
