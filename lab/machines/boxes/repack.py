@@ -38,7 +38,7 @@ def pack_folder(folder: Path, *, work: Path, log: Path, instead: Sequence[str] =
             "tar", "--create", "--file", str(box), *compressed, "--sparse", "--sort=name",
             "--numeric-owner", "--owner=0", "--group=0",
             "--directory", str(folder), *(f"./{name}" for name in names),
-            "--directory", str(work), *(f"./{name}" for name in instead),
+            *(["--directory", str(work)] if instead else []), *(f"./{name}" for name in instead),
         ],
         log=log,
         timeout_s=_TIMEOUT_S,
