@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from lab.classroom.classes import MachineSize
+from lab.machines.boxes.catalog import Box
 
 _LEAST_TOTAL = 1024
 
@@ -258,6 +259,21 @@ class Provider(Protocol):
             root_id: what the box's root is called on this host.
             recipe: the digest of what went into it.
             work: an empty folder for what is made on the way.
+            log: gets the output of the commands.
+
+        Returns:
+            The box file, in `work`.
+
+        Raises:
+            ProcessError: a command failed.
+        """
+
+    def export_box(self, box: Box, *, work: Path, log: Path) -> Path:
+        """A box that Vagrant has as a file that is all of it, on any other host too.
+
+        Args:
+            box: the box.
+            work: an empty folder for what is made.
             log: gets the output of the commands.
 
         Returns:

@@ -13,6 +13,8 @@ from types import ModuleType
 from lab.classroom.classes import MachineSize
 from lab.errors import HostError, ProcessError
 from lab.machines.boxes import lxc as boxes_lxc
+from lab.machines.boxes.catalog import Box
+from lab.machines.boxes.repack import pack_folder
 from lab.machines.providers import (
     inotify_use,
     lxc_addresses,
@@ -218,6 +220,14 @@ class Lxc:
             process.as_root([str(boxes_lxc.PACK_GUEST), guest, root_id]), log=log, timeout_s=600
         )
         return boxes_lxc.write_box(work, root_id=root_id, recipe=recipe, tarball=None, log=log)
+
+    def export_box(self, box: Box, *, work: Path, log: Path) -> Path:
+        """See `Provider.export_box`; the root of a bake is this host's, and packed with it."""
+        if box.holds_root or not box.root_id:
+            return pack_folder(box.folder, work=work, log=log)
+        root = Path(self._lxcpath(), ".lab-roots", box.root_id)
+        boxes_lxc.pack_root(root, work / boxes_lxc.IMAGE, log=log)
+        return pack_folder(box.folder, work=work, log=log, instead=[boxes_lxc.IMAGE])
 
     def roots(self) -> dict[str, bool]:
         """See `Provider.roots`; the guests of every project on this host count."""

@@ -146,7 +146,11 @@ class VirtualBox:
             return Addresses()
         numbers = network.give_numbers([it.name for it in guests], manage.virtual_machines())
         return Addresses(
-            of={it.name: network.shared_address(numbers[it.name]) for it in guests if not it.isolated},
+            of={
+                it.name: network.shared_address(numbers[it.name])
+                for it in guests
+                if not it.isolated
+            },
             ports={name: network.ports(number) for name, number in numbers.items()},
         )
 
