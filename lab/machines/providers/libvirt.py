@@ -29,6 +29,7 @@ _GEMS = (
     "/var/lib/gems/*/gems",
 )
 _PLUGIN = "vagrant-libvirt-*"
+_PLAIN_PROCESSOR = (("cpu_mode", "custom"), ("cpu_model", "qemu64"))
 _HALT_S = 30.0
 _LOOK_AGAIN_S = 0.5
 # What of a machine is its own, and goes before others are made of it. What it keeps for its next
@@ -150,7 +151,8 @@ class Libvirt:
         size = wanted.size
         found = (
             ("driver", "kvm" if self._by_kvm else "qemu"),
-            ("cpu_mode", "host-passthrough" if self._by_kvm else "maximum"),
+            # Emulated, the plainest processor boots in two thirds of the time of the best one.
+            *((("cpu_mode", "host-passthrough"),) if self._by_kvm else _PLAIN_PROCESSOR),
             ("cpus", str(size.cpus)),
             ("memory", str(size.memory_mb)),
             ("machine_virtual_size", str(size.disk_gb)),
