@@ -165,12 +165,8 @@ def up(
         bake=bake,
         fit=fit,
         overcommit=overcommit,
-<<<<<<< HEAD
-        boot_timeout_s=seconds(boot_timeout) if boot_timeout else None,
-=======
         offline=offline,
-        boot_timeout_s=seconds(boot_timeout),
->>>>>>> main
+        boot_timeout_s=seconds(boot_timeout) if boot_timeout else None,
     )
     if dry_run:
         _show_plan(

@@ -88,11 +88,6 @@ def bake_for(machine: Machine, folder: LabFolder) -> Bake | None:
     return Bake(box=f"{PREFIX}{machine.guide.name}-{recipe}", recipe=recipe, steps=steps)
 
 
-<<<<<<< HEAD
-def _identity_of(box: catalog.Box) -> str:
-    """What a box holds: its root's name where lab built it, else its version and when it came."""
-    return box.root_id or f"{box.version} {box.created}"
-=======
 def portable_bake(bake: Bake, machine: Machine) -> Bake:
     """The bake as it goes to other computers, whether it exists or not.
 
@@ -172,4 +167,3 @@ def _note_of(box: catalog.Box) -> dict[str, Any]:
     except LabError:
         # It costs another import, or a bake.
         return {}
->>>>>>> main

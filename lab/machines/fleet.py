@@ -51,11 +51,8 @@ class Machine:
     student_variables: Mapping[str, str]
     steps: tuple[PlannedStep, ...]
     address: str = ""
-<<<<<<< HEAD
     patience: float = 1.0
-=======
     ports: Mapping[int, int] = field(default_factory=dict)
->>>>>>> main
 
     @property
     def url(self) -> str:
@@ -154,10 +151,7 @@ def build_machine(  # noqa: PLR0913 (what comes together here)
         class_variables=class_variables,
         student_variables=student_variables,
         address=keys.address,
-<<<<<<< HEAD
         patience=patience,
-=======
         ports=keys.ports,
->>>>>>> main
         steps=plan_steps(guide, contents, class_variables, student_variables),
     )

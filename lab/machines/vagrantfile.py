@@ -5,11 +5,8 @@ Readable, the same bytes for the same class, and closed to what names may hold.
 
 from __future__ import annotations
 
-<<<<<<< HEAD
-import math
-=======
 import ipaddress
->>>>>>> main
+import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -63,12 +60,9 @@ def _view(machine: Machine, project: Path, provider: Provider) -> dict[str, Any]
         "container": machine.container,
         "box": machine.box,
         "address": machine.address.partition("/")[0],
-<<<<<<< HEAD
         "seed": provider.seed_disc(machine.container),
-=======
         "netmask": str(ipaddress.ip_interface(machine.address).netmask) if machine.address else "",
         "ports": machine.ports,
->>>>>>> main
         "settings_of_provider": provider.settings(machine.wanted),
         "key_folder": _from(project, machine.keys.folder),
         "settings": f".lab/guest/{machine.lab.name}",

@@ -8,13 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from lab.errors import LabError, MachineError, ProcessError
-<<<<<<< HEAD
 from lab.machines import kit, ssh
-from lab.machines.bakes import Bake, bake_for
-=======
-from lab.machines import kit
 from lab.machines.bakes import Bake, bake_for, imported_bake, portable_bake
->>>>>>> main
 from lab.machines.boxes import catalog
 from lab.machines.boxes.names import box_name
 from lab.machines.fleet import Machine
@@ -161,11 +156,7 @@ def is_there(project: Project, bake: Bake, roots: Container[str]) -> bool:
     """Whether Vagrant has a bake that machines can be made of."""
     box = catalog.find(bake.box, provider=project.provider.name)
     # Without its root it is of no use: somebody has tidied up, or this is another host.
-<<<<<<< HEAD
     return box is not None and (box.holds_root or project.provider.root_of(box) in roots)
-=======
-    return box is not None and (bake.root_id in roots or box.holds_root)
->>>>>>> main
 
 
 def _make(project: Project, machine: Machine, bake: Bake, *, observer: Observer) -> None:

@@ -124,13 +124,8 @@ class Boot:
                     raise MachineError(why)
                 if not address:
                     raise MachineError("it is running, without an address")
-<<<<<<< HEAD
                 deadline = min(deadline, time.monotonic() + _SSH_TIMEOUT_S * machine.patience)
-            if address and ssh.listens(address):
-=======
-                deadline = min(deadline, time.monotonic() + _SSH_TIMEOUT_S)
             if address and ssh.listens(address, machine.ssh_port):
->>>>>>> main
                 began = self._started.get(machine.name, time.monotonic())
                 self._took_s[machine.name] = time.monotonic() - began
                 return

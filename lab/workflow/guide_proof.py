@@ -186,8 +186,7 @@ def _prove(subject: _Subject, tell: Callable[[str], None]) -> GuideProof:
     with scratch_machine(
         _machine(subject, read_keys(work / "none")),
         folder=LabFolder(work / "project"),
-        provider=subject.provider.name,
-        patience=subject.provider.patience,
+        provider=subject.provider,
         settings=settings,
         log=work / "log",
         keep=subject.keep,

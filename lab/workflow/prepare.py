@@ -6,14 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from lab.machines.boxes.names import box_name
-<<<<<<< HEAD
 from lab.machines.fleet import Machine, takes_address
-from lab.machines.keys import write_address
-=======
-from lab.machines.boxes.profiles import PROFILES
-from lab.machines.fleet import Machine
 from lab.machines.keys import write_address, write_ports
->>>>>>> main
 from lab.machines.providers.base import Guest
 from lab.system.files import write_atomically
 from lab.workflow.bake import WORTH_FROM, bakes_of
@@ -148,11 +142,7 @@ def with_addresses(
         if machine.container in guests
         or (machine.name in wanted and takes_address(machine, provider))
     ]
-<<<<<<< HEAD
     allotted = provider.allot_addresses([machine.wanted for machine in ours])
-=======
-    allotted = project.provider.allot_addresses([machine.wanted for machine in ours])
->>>>>>> main
     for machine in project.machines:
         write_address(
             machine.keys.folder,

@@ -14,16 +14,9 @@ from pathlib import Path
 from lab.classroom.classes import GuestSettings, MachineSize
 from lab.errors import MachineError
 from lab.machines import kit, ssh
-<<<<<<< HEAD
 from lab.machines.fleet import Machine, takes_address
-from lab.machines.keys import ensure_keys, write_address
-from lab.machines.providers.base import BOOT_TIMEOUT_S, Provider
-=======
-from lab.machines.boxes.profiles import PROFILES
-from lab.machines.fleet import Machine
 from lab.machines.keys import ensure_keys, write_address, write_ports
-from lab.machines.providers.base import Provider
->>>>>>> main
+from lab.machines.providers.base import BOOT_TIMEOUT_S, Provider
 from lab.machines.vagrant import Vagrant
 from lab.machines.vagrantfile import render_vagrantfile
 from lab.system import process
@@ -169,24 +162,11 @@ def _equipped(machine: Machine, folder: LabFolder, provider: Provider) -> Machin
     machine = replace(machine, name=machine.container)
     write_hooks(folder)
     keys = ensure_keys(folder.ssh / machine.name, hostname=machine.name)
-<<<<<<< HEAD
-=======
-    addresses = provider.allot_addresses([machine.wanted] if machine.lab.box in PROFILES else [])
-    address = addresses.of.get(machine.container, "")
-    write_address(keys.folder, address, name_server=addresses.gateway)
-    ports = addresses.ports.get(machine.container, {})
-    write_ports(keys.folder, ports)
->>>>>>> main
     # Somebody waits for this one machine.
     size = MachineSize(cpus=os.cpu_count() or 1, memory_mb=_MEMORY_MB)
     machine = replace(
         machine,
         keys=keys,
-<<<<<<< HEAD
-=======
-        address=address,
-        ports=ports,
->>>>>>> main
         student=machine.student.model_copy(update={"machine": size}),
         # Whatever the class may not, its class steps download.
         lab=machine.lab.model_copy(update={"internet": True, "isolated": True}),
@@ -196,7 +176,9 @@ def _equipped(machine: Machine, folder: LabFolder, provider: Provider) -> Machin
     )
     address = addresses.of.get(machine.container, "")
     write_address(keys.folder, address, name_server=addresses.gateway)
-    return replace(machine, address=address)
+    ports = addresses.ports.get(machine.container, {})
+    write_ports(keys.folder, ports)
+    return replace(machine, address=address, ports=ports)
 
 
 def _boot(machine: Machine, folder: LabFolder, vagrant: Vagrant, provider: Provider) -> str:

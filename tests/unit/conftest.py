@@ -14,9 +14,9 @@ from lab.classroom.classes import MachineSize
 from lab.classroom.config import load_classroom
 from lab.classroom.guide import load_guide
 from lab.errors import ProcessError
+from lab.machines.boxes.catalog import Box
 from lab.machines.fleet import build_machine
 from lab.machines.keys import read_keys
-from lab.machines.boxes.catalog import Box
 from lab.machines.providers.base import Addresses, Guest, Limit, Wanted
 from lab.machines.steps import read_contents
 from lab.system.files import LabFolder

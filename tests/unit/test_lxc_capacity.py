@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from lab.classroom.classes import MachineSize
-from lab.machines.providers import inotify_use
-from lab.machines.providers import host_capacity
+from lab.machines.providers import host_capacity, inotify_use
 from lab.machines.providers.base import Limit
 from lab.machines.providers.lxc_capacity import Network, limits, needs
 from lab.system.kernel import Kernel

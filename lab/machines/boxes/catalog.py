@@ -40,14 +40,6 @@ class Box:
         return path.read_text(encoding="utf-8").strip() if path.is_file() else ""
 
     @property
-<<<<<<< HEAD
-    def holds_root(self) -> bool:
-        """Whether its root can be unpacked from it; an LXC bake's is on the host only."""
-        if self.provider != "lxc":
-            return True
-        root = self.folder / "rootfs.tar.gz"
-        return root.is_file() and root.stat().st_size > 0
-=======
     def identity(self) -> str:
         """What the box holds: its root's name where lab made it, else its version and its age."""
         return self.root_id or f"{self.version} {self.created}"
@@ -58,7 +50,6 @@ class Box:
         return any(
             path.name.endswith(_ROOTS) and path.stat().st_size for path in self.folder.iterdir()
         )
->>>>>>> main
 
     @property
     def size_mb(self) -> float:

@@ -132,7 +132,8 @@ class Provider(Protocol):
     Attributes:
         name: as labs.yaml has it.
         boot_memory_mb: what a machine really uses when it has booted.
-<<<<<<< HEAD
+        one_by_one: whether Vagrant must have made and started a machine before another Vagrant may
+            begin with the next; they boot side by side all the same.
         addresses_any_box: whether guests of any box take an address that was allotted to them, and
             not only those of lab's own profiles.
         before_pack: a script that root runs in a guest before it is stopped to be packed; "" where
@@ -140,15 +141,7 @@ class Provider(Protocol):
     """
 
     name: str
-=======
-        one_by_one: whether Vagrant must have made and started a machine before another Vagrant may
-            begin with the next; they boot side by side all the same.
-    """
-
-    name: str
     one_by_one: bool
-    boot_weight: int
->>>>>>> main
     boot_memory_mb: int
     addresses_any_box: bool
     before_pack: str
@@ -298,10 +291,9 @@ class Provider(Protocol):
             ProcessError: a command failed.
         """
 
-<<<<<<< HEAD
     def root_of(self, box: Box) -> str:
         """What the unpacked root of a box is, or would be, called on this host; "" for none."""
-=======
+
     def export_box(self, box: Box, *, work: Path, log: Path) -> Path:
         """A box that Vagrant has as a file that is all of it, on any other host too.
 
@@ -316,7 +308,6 @@ class Provider(Protocol):
         Raises:
             ProcessError: a command failed.
         """
->>>>>>> main
 
     def roots(self) -> dict[str, bool]:
         """The unpacked roots that clones share, by name; whether a guest on this host uses each."""

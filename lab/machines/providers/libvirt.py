@@ -13,9 +13,11 @@ from lab.errors import HostError, ProcessError
 from lab.machines import kvm
 from lab.machines.boxes import catalog
 from lab.machines.boxes import libvirt as boxes_libvirt
+from lab.machines.boxes.catalog import Box
+from lab.machines.boxes.repack import pack_folder
 from lab.machines.providers import libvirt_capacity, libvirt_network, libvirt_storage
 from lab.machines.providers import libvirt_virsh as virsh
-from lab.machines.providers.base import Addresses, Guest, Limit, Wanted
+from lab.machines.providers.base import Addresses, Guest, Limit, Snapshot, Wanted
 from lab.system import crash, process
 from lab.system.kernel import Kernel
 
@@ -57,6 +59,7 @@ class Libvirt:
     """The provider `libvirt`."""
 
     name = "libvirt"
+    one_by_one = False
     addresses_any_box = True
     before_pack = _BEFORE_PACK
     boot_memory_mb = libvirt_capacity.MEMORY_IN_USE_MB
@@ -231,6 +234,26 @@ class Libvirt:
             process.pause(_LOOK_AGAIN_S)
         virsh.run("destroy", guest)
 
+    def snapshots(self, prefix: str) -> Mapping[str, tuple[Snapshot, ...]]:  # noqa: ARG002 (there are none)
+        """See `Provider.snapshots`."""
+        return {}
+
+    def save_snapshot(self, guest: str, name: str) -> None:  # noqa: ARG002 (as above)
+        """See `Provider.save_snapshot`."""
+        raise _no_snapshots()
+
+    def restore_snapshot(self, guest: str, name: str, *, keep_as: str | None) -> None:  # noqa: ARG002 (as above)
+        """See `Provider.restore_snapshot`."""
+        raise _no_snapshots()
+
+    def renew(self, guest: str, *, keep_as: str | None) -> None:  # noqa: ARG002 (as above)
+        """See `Provider.renew`."""
+        raise _no_snapshots()
+
+    def delete_snapshot(self, guest: str, name: str) -> None:  # noqa: ARG002 (as above)
+        """See `Provider.delete_snapshot`."""
+        raise _no_snapshots()
+
     def pack(self, guest: str, *, root_id: str, recipe: str, work: Path, log: Path) -> Path:  # noqa: ARG002 (the box holds its root itself)
         """See `Provider.pack`."""
         folder = work / "box"
@@ -238,7 +261,11 @@ class Libvirt:
         size_gb = libvirt_storage.copy_whole(guest, folder / boxes_libvirt.IMAGE, log=log)
         return boxes_libvirt.write_box(folder, recipe=recipe, virtual_size_gb=size_gb, log=log)
 
-    def root_of(self, box: catalog.Box) -> str:
+    def export_box(self, box: Box, *, work: Path, log: Path) -> Path:
+        """See `Provider.export_box`; the box is all of it."""
+        return pack_folder(box.folder, work=work, log=log)
+
+    def root_of(self, box: Box) -> str:
         """See `Provider.root_of`."""
         return libvirt_storage.image_name(box)
 
@@ -270,6 +297,10 @@ def _has_plugin() -> bool:
     """Whether Vagrant has its plugin for libvirt, without a second of Ruby to ask it."""
     folders = [*_GEMS, str(catalog.vagrant_home() / "gems/*/gems")]
     return any(any(Path("/").glob(f"{folder.lstrip('/')}/{_PLUGIN}")) for folder in folders)
+
+
+def _no_snapshots() -> HostError:
+    return HostError("lab takes no snapshots of libvirt's machines yet")
 
 
 def _not_installed(what: str, package: str) -> HostError:

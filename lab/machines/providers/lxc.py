@@ -14,10 +14,6 @@ from lab.classroom.classes import MachineSize
 from lab.errors import HostError, ProcessError
 from lab.machines.boxes import lxc as boxes_lxc
 from lab.machines.boxes.catalog import Box
-<<<<<<< HEAD
-from lab.machines.providers import inotify_use, lxc_addresses, lxc_capacity
-from lab.machines.providers.base import Addresses, Guest, Limit, Wanted
-=======
 from lab.machines.boxes.repack import pack_folder
 from lab.machines.providers import (
     inotify_use,
@@ -27,7 +23,6 @@ from lab.machines.providers import (
     lxc_snapshots,
 )
 from lab.machines.providers.base import Addresses, Guest, Limit, Snapshot, Wanted
->>>>>>> main
 from lab.system import crash, process
 from lab.system.kernel import Kernel
 
@@ -166,11 +161,7 @@ class Lxc:
         program = [sys.executable, "-I", str(lxc_addresses.__file__)]
         said = process.run(
             process.as_root(
-<<<<<<< HEAD
-                [*program, self._lxcpath(), _LEASES, bridge, *(guest.name for guest in guests)]
-=======
                 [*program, self._lxcpath(), _LEASES, bridge, *(it.name for it in guests)]
->>>>>>> main
             ),
             timeout_s=60,
         )
@@ -240,11 +231,10 @@ class Lxc:
         )
         return boxes_lxc.write_box(work, root_id=root_id, recipe=recipe, tarball=None, log=log)
 
-<<<<<<< HEAD
     def root_of(self, box: Box) -> str:
         """See `Provider.root_of`."""
         return box.root_id
-=======
+
     def export_box(self, box: Box, *, work: Path, log: Path) -> Path:
         """See `Provider.export_box`; the root of a bake is this host's, and packed with it."""
         if box.holds_root or not box.root_id:
@@ -252,7 +242,6 @@ class Lxc:
         root = Path(self._lxcpath(), ".lab-roots", box.root_id)
         boxes_lxc.pack_root(root, work / boxes_lxc.IMAGE, log=log)
         return pack_folder(box.folder, work=work, log=log, instead=[boxes_lxc.IMAGE])
->>>>>>> main
 
     def roots(self) -> dict[str, bool]:
         """See `Provider.roots`; the guests of every project on this host count."""

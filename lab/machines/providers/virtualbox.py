@@ -6,23 +6,20 @@ docs/providers.md says what was tried.
 
 from __future__ import annotations
 
-import ipaddress
-import os
 import shutil
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from functools import cached_property
 from pathlib import Path
 
-from lab.classroom.classes import MachineSize
-from lab.errors import HostError, ProcessError
+from lab.errors import HostError
 from lab.machines.boxes.seed_disc import write_seed_disc
 from lab.machines.fleet import LOOPBACK
 from lab.machines.providers import virtualbox_manage as manage
 from lab.machines.providers import virtualbox_network as network
-from lab.machines.providers.base import Addresses, Guest, Limit, Wanted
+from lab.machines.providers.base import Addresses, Guest, Wanted
 from lab.system import crash, process
-from lab.system.kernel import Kernel, disk_gb
+from lab.system.kernel import Kernel
 
 KERNEL = Kernel()
 SEED_NAME = "seed.iso"
