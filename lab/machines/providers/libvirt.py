@@ -186,6 +186,22 @@ class Libvirt:
         libvirt_storage.clear([it.name for it in to_make])
         libvirt_storage.refresh([libvirt_storage.image_name(box) for box in there], log=log)
         libvirt_storage.seed(wanted, new=new, log=log)
+        self._adapt([it for it in wanted if it.name not in new], log=log)
+
+    def _adapt(self, wanted: Sequence[Wanted], *, log: Path) -> None:
+        """Take into account what labs.yaml, or this computer, says otherwise than before."""
+        found = virsh.ask(*(f"dumpxml {it.name} --inactive" for it in wanted)) if wanted else []
+        for guest, xml in zip(wanted, found, strict=True):
+            if not xml.strip() or not guest.address:
+                continue
+            changed = virsh.adapted(
+                xml,
+                kind="kvm" if self._by_kvm else "qemu",
+                network=libvirt_network.name_for(guest),
+                mac=libvirt_network.mac_of(guest.address),
+            )
+            if changed and not virsh.read("define", changed, log=log).ok:
+                raise ProcessError(f"libvirt does not take the change of {guest.name}", log=log)
 
     def allot_addresses(self, guests: Sequence[Wanted]) -> Addresses:
         """See `Provider.allot_addresses`."""
@@ -284,13 +300,13 @@ class Libvirt:
             root=libvirt_storage.ROOT,
             networks=libvirt_network.known().values(),
             promised_mb=virsh.parse_untouched_mb(
-                *virsh.ask(virsh.MEMORY), beside_mb=libvirt_capacity.QEMU_MB
+                *virsh.ask(virsh.MEMORY), beside_mb=libvirt_capacity.beside_mb(emulated=not self._by_kvm)
             ),
         )
 
     def needs(self, size: MachineSize, *, new: bool) -> Mapping[str, float]:
         """See `Provider.needs`."""
-        return libvirt_capacity.needs(size, new=new)
+        return libvirt_capacity.needs(size, new=new, emulated=not self._by_kvm)
 
 
 def _has_plugin() -> bool:
