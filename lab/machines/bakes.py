@@ -61,11 +61,6 @@ def bake_for(machine: Machine, folder: LabFolder) -> Bake | None:
     return Bake(box=f"{PREFIX}{machine.guide.name}-{recipe}", recipe=recipe, steps=steps)
 
 
-def exists(bake: Bake, *, provider: str) -> bool:
-    """Whether Vagrant has the bake."""
-    return catalog.find(bake.box, provider=provider) is not None
-
-
 def _identity_of(box: catalog.Box) -> str:
     """What a box holds: its root's name where lab built it, else its version and when it came."""
     return box.root_id or f"{box.version} {box.created}"

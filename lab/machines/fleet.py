@@ -9,12 +9,10 @@ from dataclasses import dataclass, field
 from lab.classroom.classes import Lab, Student
 from lab.classroom.guide import Guide, variables
 from lab.machines.boxes.names import box_name
+from lab.machines.boxes.profiles import PROFILES
 from lab.machines.keys import MachineKeys
-from lab.machines.providers.base import Wanted
+from lab.machines.providers.base import HTTP, LOOPBACK, SSH, Provider, Wanted
 from lab.machines.steps import PlannedStep, plan_steps
-
-SSH, HTTP = 22, 80
-LOOPBACK = "127.0.0.1"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,6 +89,11 @@ class Machine:
 def container_prefix(project_id: str) -> str:
     """What the provider's name of each of a project's machines begins with."""
     return f"lab-{project_id}-"
+
+
+def takes_address(machine: Machine, provider: Provider) -> bool:
+    """Whether a machine that is to be made takes an address that it is given."""
+    return provider.addresses_any_box or machine.lab.box in PROFILES
 
 
 def assignments(environment: Mapping[str, str]) -> str:

@@ -69,6 +69,8 @@ def destroy(project: Project, machines: Sequence[Machine], *, observer: Observer
     if there:
         write_vagrantfile(project)
         _destroy_through_vagrant(project, there)
+    # Of what was never made, too: the host may have been told of it.
+    project.provider.clear([machine.container for machine in machines])
     note_holders(project.folder)
     for machine in machines:
         _forget(project, machine.name)

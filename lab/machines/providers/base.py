@@ -9,8 +9,12 @@ from pathlib import Path
 from typing import Protocol
 
 from lab.classroom.classes import MachineSize
+from lab.machines.boxes.catalog import Box
 
 _LEAST_TOTAL = 1024
+# Where guests listen, and where this computer's own ports do that lead there.
+SSH, HTTP = 22, 80
+LOOPBACK = "127.0.0.1"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,16 +116,24 @@ class Provider(Protocol):
 
     Attributes:
         name: as labs.yaml has it.
-        boot_weight: how many machines a processor can boot at a time.
         boot_memory_mb: what a machine really uses when it has booted.
         one_by_one: whether Vagrant must have made and started a machine before another Vagrant may
             begin with the next; they boot side by side all the same.
+        addresses_any_box: whether guests of any box take an address that was allotted to them, and
+            not only those of lab's own profiles.
+        before_pack: a script that root runs in a guest before it is stopped to be packed; "" where
+            `pack` itself takes out what is the guest's own.
     """
 
     name: str
     one_by_one: bool
-    boot_weight: int
     boot_memory_mb: int
+    addresses_any_box: bool
+    before_pack: str
+
+    @property
+    def boot_weight(self) -> int:
+        """How many machines a processor can boot at a time."""
 
     @property
     def patience(self) -> float:
@@ -146,6 +158,9 @@ class Provider(Protocol):
 
     def settings(self, wanted: Wanted) -> tuple[tuple[str, str], ...]:
         """A guest's share of the host and its network, as Vagrant's provider has them."""
+
+    def seed_disc(self, guest: str) -> str:
+        """The file of the disc from which a guest takes what is its own, "" where it needs none."""
 
     def prepare(self, wanted: Sequence[Wanted], *, new: Collection[str], log: Path) -> None:
         """See that the host has what guests need before Vagrant starts them.
@@ -178,6 +193,15 @@ class Provider(Protocol):
             ProcessError: it could not be removed.
         """
 
+    def clear(self, guests: Collection[str]) -> None:
+        """Remove what the host keeps for guests that are no more: addresses, discs, identities.
+
+        A guest that is still there keeps all of it.
+
+        Raises:
+            ProcessError: it could not be removed.
+        """
+
     def halt(self, guest: str) -> None:
         """Stop a guest that is not among Vagrant's machines of this project.
 
@@ -201,6 +225,9 @@ class Provider(Protocol):
         Raises:
             ProcessError: a command failed.
         """
+
+    def root_of(self, box: Box) -> str:
+        """What the unpacked root of a box is, or would be, called on this host; "" for none."""
 
     def roots(self) -> dict[str, bool]:
         """The unpacked roots that clones share, by name; whether a guest on this host uses each."""

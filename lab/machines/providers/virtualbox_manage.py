@@ -65,9 +65,7 @@ def run(
         HostError: it is not installed.
         ProcessError: it failed and `check` is set, or it took too long.
     """
-    return process.run(
-        [PROGRAM, *words], env=_ENGLISH, log=log, timeout_s=timeout_s, check=check
-    )
+    return process.run([PROGRAM, *words], env=_ENGLISH, log=log, timeout_s=timeout_s, check=check)
 
 
 def version_in(text: str) -> tuple[int, int]:
