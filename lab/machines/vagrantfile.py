@@ -17,7 +17,7 @@ import jinja2
 from lab.classroom.shipped import shipped
 from lab.machines.fleet import Machine, assignments
 from lab.machines.kit import shared_files
-from lab.machines.providers.base import Provider
+from lab.machines.providers.base import BOOT_TIMEOUT_S, HALT_TIMEOUT_S, Provider
 
 
 def ruby(value: str) -> str:

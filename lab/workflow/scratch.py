@@ -16,7 +16,7 @@ from lab.errors import MachineError
 from lab.machines import kit, ssh
 from lab.machines.fleet import Machine, takes_address
 from lab.machines.keys import ensure_keys, write_address, write_ports
-from lab.machines.providers.base import Provider
+from lab.machines.providers.base import BOOT_TIMEOUT_S, Provider
 from lab.machines.vagrant import Vagrant
 from lab.machines.vagrantfile import render_vagrantfile
 from lab.system import process

@@ -11,6 +11,9 @@ from typing import Protocol
 from lab.classroom.classes import MachineSize
 from lab.machines.boxes.catalog import Box
 
+# How long a machine may take to boot, and to stop; a provider's patience multiplies them.
+BOOT_TIMEOUT_S = 300.0
+HALT_TIMEOUT_S = 60.0
 _LEAST_TOTAL = 1024
 # Where guests listen, and where this computer's own ports do that lead there.
 SSH, HTTP = 22, 80
