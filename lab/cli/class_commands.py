@@ -134,11 +134,13 @@ def up(
     ] = False,
     overcommit: Overcommit = False,
     boot_timeout: Annotated[
-        str,
+        str | None,
         typer.Option(
-            envvar="LAB_BOOT_TIMEOUT", help="How long a machine may take to boot, such as 5m."
+            envvar="LAB_BOOT_TIMEOUT",
+            help="How long a machine may take to boot; by default 5m, and longer where machines "
+            "are emulated.",
         ),
-    ] = "5m",
+    ] = None,
     yes: options.Yes = False,
     output: options.Output = Format.TABLE,
     wait: options.Wait = "0s",
@@ -162,7 +164,7 @@ def up(
         bake=bake,
         fit=fit,
         overcommit=overcommit,
-        boot_timeout_s=seconds(boot_timeout),
+        boot_timeout_s=seconds(boot_timeout) if boot_timeout else None,
     )
     if dry_run:
         _show_plan(

@@ -33,6 +33,7 @@ class Machine:
             digests, and a bake of their own.
         student_variables: what the student steps get besides.
         steps: the guide's steps in order, each with its digest.
+        patience: how many times longer than in a container things take on it (`Provider.patience`).
     """
 
     name: str
@@ -48,6 +49,7 @@ class Machine:
     steps: tuple[PlannedStep, ...]
     address: str = ""
     ports: Mapping[int, int] = field(default_factory=dict)
+    patience: float = 1.0
 
     @property
     def url(self) -> str:
@@ -107,7 +109,7 @@ def build_machine(  # noqa: PLR0913 (what comes together here)
     guide: Guide,
     *,
     project_id: str,
-    provider: str,
+    provider: Provider,
     keys: MachineKeys,
     contents: Mapping[str, str],
 ) -> Machine:
@@ -118,7 +120,7 @@ def build_machine(  # noqa: PLR0913 (what comes together here)
         student: whose it is.
         guide: what is done on it.
         project_id: this project's mark in the provider's names.
-        provider: the provider's name.
+        provider: what boots it.
         keys: the machine's SSH keys.
         contents: the guide's, from `read_contents`.
     """
@@ -136,7 +138,7 @@ def build_machine(  # noqa: PLR0913 (what comes together here)
         name=student.machine_name,
         container=container_prefix(project_id) + student.machine_name,
         box=box_name(lab.box),
-        provider=provider,
+        provider=provider.name,
         lab=lab,
         student=student,
         guide=guide,
@@ -145,5 +147,6 @@ def build_machine(  # noqa: PLR0913 (what comes together here)
         student_variables=student_variables,
         address=keys.address,
         ports=keys.ports,
+        patience=provider.patience,
         steps=plan_steps(guide, contents, class_variables, student_variables),
     )

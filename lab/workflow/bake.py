@@ -179,7 +179,7 @@ def _take_out_its_own(scratch: Scratch, provider: Provider, *, log: Path) -> Non
         scratch.machine,
         provider.before_pack,
         log=log,
-        timeout_s=_CLEAN_S * provider.patience,
+        timeout_s=_CLEAN_S,
     )
     if not done.ok:
         raise ProcessError(

@@ -23,7 +23,6 @@ from lab.workflow.records import MachineRecord, Stage, new_record, write_record
 
 _TAIL_LINES = 12
 _INTERRUPTED = "it was interrupted"
-BOOT_TIMEOUT_S = 300.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +38,8 @@ class UpOptions:
         bake: whether class steps are done once for all new machines, where that pays.
         fit: whether those that fit are started where not all do.
         overcommit: whether machines may be promised more memory than there is.
-        boot_timeout_s: how long a machine may take from its start to its first SSH login.
+        boot_timeout_s: how long a machine may take from its start to its first SSH login; None for
+            what is usual with its provider.
     """
 
     jobs: int = 4
@@ -50,7 +50,7 @@ class UpOptions:
     only: tuple[str, ...] = ()
     fit: bool = False
     overcommit: bool = False
-    boot_timeout_s: float = BOOT_TIMEOUT_S
+    boot_timeout_s: float | None = None
 
 
 class Interruption(KeyboardInterrupt):

@@ -14,7 +14,7 @@ from lab.system import process
 
 URI = "qemu:///system"
 _TIMEOUT_S = 120.0
-_MARK = "--lab asks--"
+_MARK = "@lab asks@"
 
 
 @dataclass(frozen=True, kw_only=True)
