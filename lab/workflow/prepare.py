@@ -92,6 +92,7 @@ def with_boxes(
     *,
     observer: Observer,
     worth_from: int | None,
+    offline: bool,
 ) -> tuple[Project, dict[str, str]]:
     """Decide what machines that are to be made are clones of; makes bakes where that pays.
 
@@ -101,6 +102,7 @@ def with_boxes(
         guests: what the provider has.
         observer: told of the baking.
         worth_from: from how many machines on a missing bake is made; None for no bakes at all.
+        offline: whether the students will be without the internet.
 
     Returns:
         The project with its machines' boxes, and why some cannot be made, by machine.
@@ -114,7 +116,9 @@ def with_boxes(
     boxes = {machine.name: machine.box for machine in new}
     failures: dict[str, str] = {}
     if worth_from is not None:
-        baked, failures = bakes_of(project, new, observer=observer, worth_from=worth_from)
+        baked, failures = bakes_of(
+            project, new, observer=observer, worth_from=worth_from, offline=offline
+        )
         boxes |= baked
     changed = (replace(it, box=boxes.get(it.name, it.box)) for it in project.machines)
     return replace(project, machines=tuple(changed)), failures

@@ -40,7 +40,7 @@ class MachineRecord:
         provider: what boots it; earlier versions of lab had lxc only, and did not note it.
         box: the Vagrant box that it is a clone of, which may be a bake.
         made_of: the box that labs.yaml named when it was made.
-        size: its share of the host at its last boot, in words.
+        size: its share of the host and what it may reach, as of its last boot, in words.
         ip: its address.
         stage: how far lab came.
         failed_step: the step that failed, "" where it was not a step that did.

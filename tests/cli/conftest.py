@@ -169,7 +169,7 @@ class World:
     def boots(self) -> list[list[str]]:
         """The words of each `vagrant up`, but for the scratch machines of bakes."""
         ups = [call[1:] for call in self.calls("vagrant") if call[0] == "up"]
-        return [words for words in ups if words[0] != "bake"]
+        return [words for words in ups if not words[0].startswith("labbake-")]
 
     @property
     def guests(self) -> dict[str, str]:

@@ -72,6 +72,21 @@ class Wanted:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Snapshot:
+    """A guest's disk as it once was, kept beside the guest; it goes with it.
+
+    Attributes:
+        name: lab's name for it.
+        created: when it was taken, in seconds since 1970; 0 where that is not known.
+        size_mb: what it takes of the host's disk.
+    """
+
+    name: str
+    created: int
+    size_mb: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Addresses:
     """Addresses with their prefix length (`10.0.3.7/24`), by guest, and their network's gateway.
 
@@ -206,10 +221,60 @@ class Provider(Protocol):
         """
 
     def halt(self, guest: str) -> None:
-        """Stop a guest that is not among Vagrant's machines of this project.
+        """Stop a guest, without Vagrant.
 
         Raises:
             ProcessError: it could not be stopped.
+        """
+
+    def snapshots(self, prefix: str) -> Mapping[str, tuple[Snapshot, ...]]:
+        """The snapshots of all guests whose name starts with `prefix`, in one query, oldest first.
+
+        Guests without any are left out.
+
+        Raises:
+            ProcessError: the provider did not answer.
+        """
+
+    def save_snapshot(self, guest: str, name: str) -> None:
+        """Keep a guest's disk as it is; one of that name is replaced.
+
+        A guest that runs stands still for a moment, and goes on whatever comes of it. One that is
+        cut off is no snapshot.
+
+        Raises:
+            MachineError: it could not be kept; an earlier one of that name is intact.
+        """
+
+    def restore_snapshot(self, guest: str, name: str, *, keep_as: str | None) -> None:
+        """Give a stopped guest the disk, and the identity, that a snapshot has.
+
+        It is done or not done: what was cut off is finished, or was never begun, when the guest is
+        next looked after (`prepare`, or any of these).
+
+        Args:
+            guest: its name.
+            name: the snapshot's.
+            keep_as: a new snapshot, which what was there becomes; None drops that.
+
+        Raises:
+            MachineError: it could not be done; what was there is intact.
+        """
+
+    def renew(self, guest: str, *, keep_as: str | None) -> None:
+        """Give a stopped guest the disk of a fresh clone; its next start gives it a new identity.
+
+        Keys, name and address are what they were. See `restore_snapshot` for the rest.
+
+        Raises:
+            MachineError: it could not be done; what was there is intact.
+        """
+
+    def delete_snapshot(self, guest: str, name: str) -> None:
+        """Remove a snapshot.
+
+        Raises:
+            MachineError: there is none, or it could not be removed.
         """
 
     def pack(self, guest: str, *, root_id: str, recipe: str, work: Path, log: Path) -> Path:
@@ -231,6 +296,21 @@ class Provider(Protocol):
 
     def root_of(self, box: Box) -> str:
         """What the unpacked root of a box is, or would be, called on this host; "" for none."""
+
+    def export_box(self, box: Box, *, work: Path, log: Path) -> Path:
+        """A box that Vagrant has as a file that is all of it, on any other host too.
+
+        Args:
+            box: the box.
+            work: an empty folder for what is made.
+            log: gets the output of the commands.
+
+        Returns:
+            The box file, in `work`.
+
+        Raises:
+            ProcessError: a command failed.
+        """
 
     def roots(self) -> dict[str, bool]:
         """The unpacked roots that clones share, by name; whether a guest on this host uses each."""
