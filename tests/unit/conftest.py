@@ -251,7 +251,7 @@ def classroom(tmp_path: Path, provider: FakeProvider) -> Callable[..., Project]:
                         student,
                         guide,
                         project_id="c0ffee",
-                        provider=provider.name,
+                        provider=provider,
                         keys=read_keys(keys),
                         contents=read_contents(guide),
                     )

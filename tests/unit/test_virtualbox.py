@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from lab.classroom.classes import MachineSize
-from lab.errors import HostError
+from lab.errors import HostError, MachineError
 from lab.machines.providers import virtualbox as module
 from lab.machines.providers import virtualbox_manage as manage
 from lab.machines.providers.base import Addresses, Guest, Wanted
@@ -340,6 +340,19 @@ def test_what_the_host_allows(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
         "ports": 1.0,
     }
     assert VirtualBox().needs(MachineSize(memory_mb=512), new=False) == {"memory": 608.0}
+
+
+def test_snapshots_are_left_to_vagrant() -> None:
+    assert VirtualBox().snapshots(PREFIX) == {}
+    for ask in (
+        lambda: VirtualBox().save_snapshot("x", "before"),
+        lambda: VirtualBox().restore_snapshot("x", "before", keep_as=None),
+        lambda: VirtualBox().renew("x", keep_as="before"),
+        lambda: VirtualBox().delete_snapshot("x", "before"),
+    ):
+        with pytest.raises(MachineError) as caught:
+            ask()
+        assert "vagrant snapshot save" in caught.value.hint
 
 
 @pytest.mark.usefixtures("virtualbox")

@@ -13,13 +13,14 @@ from functools import cached_property
 from pathlib import Path
 
 from lab.classroom.classes import MachineSize
-from lab.errors import HostError
+from lab.errors import HostError, MachineError
 from lab.machines.boxes.box_file import write_box_file
 from lab.machines.boxes.catalog import Box
+from lab.machines.boxes.repack import pack_folder
 from lab.machines.boxes.seed_disc import write_seed_disc
 from lab.machines.providers import virtualbox_manage as manage
 from lab.machines.providers import virtualbox_network as network
-from lab.machines.providers.base import LOOPBACK, Addresses, Guest, Limit, Wanted
+from lab.machines.providers.base import LOOPBACK, Addresses, Guest, Limit, Snapshot, Wanted
 from lab.machines.providers.libvirt import Libvirt
 from lab.system import crash, process
 from lab.system.kernel import Kernel, disk_gb
@@ -192,6 +193,26 @@ class VirtualBox:
             process.pause(_LOOK_AGAIN_S)
         return False
 
+    def snapshots(self, prefix: str) -> Mapping[str, tuple[Snapshot, ...]]:  # noqa: ARG002 (lab takes none)
+        """See `Provider.snapshots`; those that Vagrant or somebody else took are theirs."""
+        return {}
+
+    def save_snapshot(self, guest: str, name: str) -> None:  # noqa: ARG002 (of no guest)
+        """See `Provider.save_snapshot`."""
+        raise _no_snapshots()
+
+    def restore_snapshot(self, guest: str, name: str, *, keep_as: str | None) -> None:  # noqa: ARG002 (of no guest)
+        """See `Provider.restore_snapshot`."""
+        raise _no_snapshots()
+
+    def renew(self, guest: str, *, keep_as: str | None) -> None:  # noqa: ARG002 (of no guest)
+        """See `Provider.renew`."""
+        raise _no_snapshots()
+
+    def delete_snapshot(self, guest: str, name: str) -> None:  # noqa: ARG002 (of no guest)
+        """See `Provider.delete_snapshot`."""
+        raise _no_snapshots()
+
     def pack(self, guest: str, *, root_id: str, recipe: str, work: Path, log: Path) -> Path:  # noqa: ARG002 (the box holds its root itself)
         """See `Provider.pack`."""
         folder = work / "box"
@@ -203,6 +224,10 @@ class VirtualBox:
         [disk] = [it.name for it in folder.iterdir() if it.suffix == ".vmdk"]
         metadata = {"provider": self.name, "lab_recipe": recipe}
         return write_box_file(folder, image=disk, metadata=metadata, log=log)
+
+    def export_box(self, box: Box, *, work: Path, log: Path) -> Path:
+        """See `Provider.export_box`."""
+        return pack_folder(box.folder, work=work, log=log)
 
     def root_of(self, box: Box) -> str:  # noqa: ARG002 (none has one)
         """See `Provider.root_of`: what clones share is a virtual machine that Vagrant keeps."""
@@ -248,3 +273,11 @@ class VirtualBox:
         """See `Provider.needs`."""
         only_new = {"disk": min(_DISK_GB, size.disk_gb), "ports": 1.0} if new else {}
         return {"memory": float(size.memory_mb + _BESIDE_MB), **only_new}
+
+
+def _no_snapshots() -> MachineError:
+    return MachineError(
+        "lab takes no snapshots of VirtualBox's machines, and does not reset them",
+        hint="Vagrant's own: vagrant snapshot save MACHINE NAME, vagrant snapshot restore MACHINE "
+        "NAME. A machine made anew: lab destroy LOGIN && lab up LOGIN",
+    )
