@@ -67,5 +67,5 @@ def exists(bake: Bake, *, provider: str) -> bool:
 
 
 def _identity_of(box: catalog.Box) -> str:
-    """What a box holds: its root's name where lab built it, else its version and when it came."""
-    return box.root_id or f"{box.version} {box.created}"
+    """What a box holds: its root's name or its images' checksums, else its version and its age."""
+    return box.root_id or " ".join(box.checksums.values()) or f"{box.version} {box.created}"
