@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from lab.cli import options
+from lab.cli import options, stick_commands
 from lab.cli.options import LABS_YAML, Format
 from lab.errors import HOST
 
@@ -161,4 +161,5 @@ def doctor(
 def register(app: typer.Typer) -> None:
     """Add these commands to `lab`."""
     app.command()(doctor)
+    stick_commands.register(box_app)
     app.add_typer(box_app, name="box")

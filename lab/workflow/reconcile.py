@@ -150,7 +150,7 @@ def standing(found: Found, reports: Sequence[StepReport] | None) -> Standing:
         )
     if found.running and reports is None:
         return Standing(label=Label.HALF_MADE, why="it runs, and cannot be asked by SSH")
-    steps = _of_steps(found, reports if reports is not None else _noted(found))
+    steps = _of_steps(found, reports if reports is not None else noted(found))
     if steps.label is not Label.OK:
         return steps
     if not found.running:
@@ -165,9 +165,13 @@ def standing(found: Found, reports: Sequence[StepReport] | None) -> Standing:
 
 
 def size_of(machine: Machine) -> str:
-    """A machine's share of the host in words: what a boot gives it."""
+    """A machine's share of the host in words, and what it may reach: what a boot gives it."""
     size: MachineSize = machine.student.machine
-    return f"cpus {size.cpus}, memory {size.memory_mb} MB"
+    words = [f"cpus {size.cpus}", f"memory {size.memory_mb} MB"]
+    # What is usual is not said, as it was not before there was anything else.
+    words += [] if machine.lab.isolated else ["isolation off"]
+    words += [] if machine.lab.internet else ["internet off"]
+    return ", ".join(words)
 
 
 def digests_of_variables(machine: Machine) -> dict[str, str]:
@@ -217,8 +221,8 @@ def _what_changed(found: Found, step: str) -> str:
     return f"the guide's step {step} is another than the one that ran"
 
 
-def _noted(found: Found) -> list[StepReport]:
-    """The reports that lab's notes amount to, of a machine that cannot be asked."""
+def noted(found: Found) -> list[StepReport]:
+    """The reports that lab's notes of a machine's steps amount to, where it cannot be asked."""
     record = found.record
     stood = record.steps if record is not None else {}
     reports = []

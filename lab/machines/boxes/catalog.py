@@ -12,6 +12,8 @@ from typing import Any
 
 # Beside what Vagrant wants of a box's metadata.json: the SHA-256 of each of its images.
 CHECKSUMS_KEY = "lab_sha256"
+# What the disk of a guest is called in a box, by its end.
+_ROOTS = ("rootfs.tar.gz", ".img", ".qcow2", ".vmdk")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +38,22 @@ class Box:
         """What the unpacked root of the box is called on this host, "" for a box without one."""
         path = self.folder / "root-id"
         return path.read_text(encoding="utf-8").strip() if path.is_file() else ""
+
+    @property
+    def identity(self) -> str:
+        """What the box holds.
+
+        Its root's name or its images' checksums where lab made it, else its version and its age.
+        """
+        images = " ".join(self.checksums.values())
+        return self.root_id or images or f"{self.version} {self.created}"
+
+    @property
+    def holds_root(self) -> bool:
+        """Whether the root is in the box itself, and not only unpacked on this host."""
+        return any(
+            path.name.endswith(_ROOTS) and path.stat().st_size for path in self.folder.iterdir()
+        )
 
     @property
     def size_mb(self) -> float:

@@ -1,4 +1,4 @@
-"""What an LXC box is made of beside its root: configuration, template, and each clone's seed."""
+"""What an LXC box is made of beside its root, and the scripts that LXC runs as it starts a clone."""
 
 from __future__ import annotations
 
@@ -13,10 +13,13 @@ _HERE = Path(__file__).parent
 CONFIG = _HERE / "lxc-config"
 TEMPLATE = _HERE / "lxc-template"
 SEED = _HERE / "seed"
+ISOLATE = _HERE / "isolate"
 PACK_GUEST = _HERE / "pack-guest"
+SNAPSHOT_GUEST = _HERE / "snapshot-guest"
 _FINISH = _HERE / "finish-container"
 SCRIPTS = (TEMPLATE, CONFIG, _FINISH)
 FREE_GB = 2.0
+# What vagrant-lxc calls a root in a box.
 IMAGE = "rootfs.tar.gz"
 _PACK_TIMEOUT_S = 900.0
 
@@ -32,21 +35,31 @@ def finish(root: Path, *, log: Path) -> None:
 
 def pack(root: Path, *, name: str, recipe: str, log: Path) -> Path:
     """Make the box of a root; returns its file, beside the root."""
-    work = root.parent
-    tarball = work / IMAGE
+    tarball = root.parent / IMAGE
+    pack_root(root, tarball, log=log)
+    root_id = f"{name}-{checksum_of(tarball)[:16]}"
+    return write_box(root.parent, root_id=root_id, recipe=recipe, tarball=tarball, log=log)
+
+
+def pack_root(root: Path, tarball: Path, *, log: Path) -> None:
+    """Pack a root folder of this host as boxes hold it, whoever its files belong to.
+
+    Raises:
+        ProcessError: it could not be packed.
+    """
     process.run(
         process.as_root(
             [
                 "tar", "--create", "--file", str(tarball), "--use-compress-program", "gzip -1 -n",
                 "--numeric-owner", "--sort=name", "--xattrs", "--xattrs-include=*",
-                "--transform", "s,^root,rootfs,", "--directory", str(work), "root",
+                # What a symbolic link says stays as it is.
+                "--transform", f"s,^{root.name},rootfs,S", "--directory", str(root.parent),
+                root.name,
             ]
         ),
         log=log,
         timeout_s=_PACK_TIMEOUT_S,
     )  # fmt: skip
-    root_id = f"{name}-{checksum_of(tarball)[:16]}"
-    return write_box(work, root_id=root_id, recipe=recipe, tarball=tarball, log=log)
 
 
 def write_box(
@@ -75,4 +88,5 @@ def write_box(
         shutil.copy(script, folder)
     (folder / "root-id").write_text(f"{root_id}\n", encoding="utf-8")
     metadata = {"provider": "lxc", "version": "1.0.0", "lab_recipe": recipe}
-    return write_box_file(folder, image=IMAGE, metadata=metadata, log=log)
+    image = IMAGE if tarball is not None else None
+    return write_box_file(folder, image=image, metadata=metadata, log=log)
