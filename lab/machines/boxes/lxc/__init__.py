@@ -88,4 +88,5 @@ def write_box(
         shutil.copy(script, folder)
     (folder / "root-id").write_text(f"{root_id}\n", encoding="utf-8")
     metadata = {"provider": "lxc", "version": "1.0.0", "lab_recipe": recipe}
-    return write_box_file(folder, image=IMAGE, metadata=metadata, log=log)
+    image = IMAGE if tarball is not None else None
+    return write_box_file(folder, image=image, metadata=metadata, log=log)
