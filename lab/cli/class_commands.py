@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,11 +17,11 @@ from lab.cli.options import (
     confirm_destroying,
     seconds,
 )
-from lab.errors import INTERRUPTED, NOT_ALL_WELL, UsageError
+from lab.cli.outcomes import end_with
+from lab.errors import UsageError
 
 if TYPE_CHECKING:
     from lab.classroom.classes import Classroom
-    from lab.classroom.results import MachineOutcome
     from lab.workflow.project import Project
     from lab.workflow.run import UpOptions
 
@@ -329,11 +329,7 @@ def _bring_up(
         typer.echo("No machine failed the last time.", err=True)
         if output is Format.TABLE:
             return
-    _show_outcomes(outcomes, output)
-    if interrupted:
-        raise typer.Exit(INTERRUPTED)
-    if not all(outcome.ok for outcome in outcomes):
-        raise typer.Exit(NOT_ALL_WELL)
+    end_with(outcomes, output, interrupted=interrupted)
 
 
 def _confirm_recreating(
@@ -350,17 +346,6 @@ def _confirm_recreating(
     names = [machine.name for machine in gone]
     confirm_destroying(names, yes=yes)
     return names
-
-
-def _show_outcomes(outcomes: Sequence[MachineOutcome], output: Format) -> None:
-    if output is Format.JSON:
-        from lab.report.up_json import up_json
-
-        typer.echo(up_json(outcomes))
-    else:
-        from lab.report.up_summary import up_summary
-
-        up_summary(outcomes, console=options.stdout_console())
 
 
 def register(app: typer.Typer) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from lab.machines.boxes.names import box_name
 from lab.machines.boxes.profiles import PROFILES
 from lab.machines.fleet import Machine
-from lab.machines.keys import write_address
+from lab.machines.keys import write_address, write_ports
 from lab.machines.providers.base import Guest
 from lab.system.files import write_atomically
 from lab.workflow.bake import WORTH_FROM, bakes_of
@@ -127,7 +127,9 @@ def with_boxes(
 def with_addresses(
     project: Project, machines: Sequence[Machine], guests: Mapping[str, Guest]
 ) -> Project:
-    """Give machines that are there or are to be made their addresses, noted where their seed is.
+    """Give machines that are there or are to be made their addresses and ports.
+
+    They are noted where their seed is.
 
     Raises:
         HostError: the network has not so many left.
@@ -139,14 +141,22 @@ def with_addresses(
         # The guests of other boxes than lab's own may insist on asking by DHCP.
         if machine.container in guests or (machine.name in wanted and machine.lab.box in PROFILES)
     ]
-    allotted = project.provider.allot_addresses([machine.container for machine in ours])
+    allotted = project.provider.allot_addresses([machine.wanted for machine in ours])
     for machine in project.machines:
         write_address(
             machine.keys.folder,
             allotted.of.get(machine.container, ""),
             name_server=allotted.gateway,
         )
-    changed = (replace(it, address=allotted.of.get(it.container, "")) for it in project.machines)
+        write_ports(machine.keys.folder, allotted.ports.get(machine.container, {}))
+    changed = (
+        replace(
+            it,
+            address=allotted.of.get(it.container, ""),
+            ports=allotted.ports.get(it.container, {}),
+        )
+        for it in project.machines
+    )
     return replace(project, machines=tuple(changed))
 
 

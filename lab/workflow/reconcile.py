@@ -165,9 +165,13 @@ def standing(found: Found, reports: Sequence[StepReport] | None) -> Standing:
 
 
 def size_of(machine: Machine) -> str:
-    """A machine's share of the host in words: what a boot gives it."""
+    """A machine's share of the host in words, and what it may reach: what a boot gives it."""
     size: MachineSize = machine.student.machine
-    return f"cpus {size.cpus}, memory {size.memory_mb} MB"
+    words = [f"cpus {size.cpus}", f"memory {size.memory_mb} MB"]
+    # What is usual is not said, as it was not before there was anything else.
+    words += [] if machine.lab.isolated else ["isolation off"]
+    words += [] if machine.lab.internet else ["internet off"]
+    return ", ".join(words)
 
 
 def digests_of_variables(machine: Machine) -> dict[str, str]:
