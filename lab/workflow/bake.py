@@ -35,7 +35,8 @@ def bakes_of(
         project: whose machines; its guest settings have been written.
         machines: those that are to be made.
         observer: told of the baking.
-        worth_from: from how many machines of one kind on a missing bake is made.
+        worth_from: from how many machines of one kind on a missing bake is made; one is enough
+            where they reach no internet, and could not run the class steps themselves.
 
     Returns:
         The boxes by machine, and why a machine cannot be made, by machine: a bake that fails is
@@ -56,7 +57,8 @@ def bakes_of(
     for bake, group in wanted.values():
         there = _is_there(project, bake, roots)
         try:
-            if not there and len(group) >= worth_from:
+            offline = any(not machine.lab.internet for machine in group)
+            if not there and (offline or len(group) >= worth_from):
                 with boxes_locked("bake", on_wait=observer.note):
                     # Who was waited for may have made it.
                     if not _is_there(project, bake, project.provider.roots()):
