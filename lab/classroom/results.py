@@ -271,3 +271,19 @@ class BoxStatus:
     version: str
     size_mb: int
     created: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SnapshotStatus:
+    """One snapshot of one machine.
+
+    `created` is when it was taken, None when that is not known; `size_mb` is what it takes of the
+    host's disk.
+    """
+
+    lab: str
+    login: str
+    machine: str
+    name: str
+    created: datetime | None
+    size_mb: int

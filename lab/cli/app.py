@@ -15,6 +15,7 @@ from lab.cli import (
     machine_commands,
     mark_commands,
     roster_commands,
+    snapshot_commands,
 )
 
 app = typer.Typer(
@@ -49,6 +50,7 @@ def _options(
 class_commands.register(app)
 roster_commands.register(app)
 machine_commands.register(app)
+snapshot_commands.register(app)
 mark_commands.register(app)
 grade_commands.register(app)
 guide_commands.register(app)

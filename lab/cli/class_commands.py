@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,11 +17,11 @@ from lab.cli.options import (
     confirm_destroying,
     seconds,
 )
-from lab.errors import INTERRUPTED, NOT_ALL_WELL, UsageError
+from lab.cli.outcomes import end_with
+from lab.errors import UsageError
 
 if TYPE_CHECKING:
     from lab.classroom.classes import Classroom
-    from lab.classroom.results import MachineOutcome
     from lab.workflow.project import Project
     from lab.workflow.run import UpOptions
 
@@ -133,6 +133,7 @@ def up(
         bool, typer.Option("--fit", help="Where not all machines fit, start those that do.")
     ] = False,
     overcommit: Overcommit = False,
+    offline: options.Offline = False,
     boot_timeout: Annotated[
         str,
         typer.Option(
@@ -162,6 +163,7 @@ def up(
         bake=bake,
         fit=fit,
         overcommit=overcommit,
+        offline=offline,
         boot_timeout_s=seconds(boot_timeout),
     )
     if dry_run:
@@ -196,6 +198,7 @@ def provision(
         list[str] | None, typer.Option(help="Only this step; may be given several times.")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Run steps that are done again.")] = False,
+    offline: options.Offline = False,
     output: options.Output = Format.TABLE,
     wait: options.Wait = "0s",
 ) -> None:
@@ -205,13 +208,14 @@ def provision(
     """
     from lab.workflow.run import UpOptions
 
-    wanted = UpOptions(jobs=jobs, boot=False, force=force, only=tuple(step or ()))
+    wanted = UpOptions(jobs=jobs, boot=False, force=force, only=tuple(step or ()), offline=offline)
     _bring_up(targets, file, wanted, operation="provision", output=output, wait=wait)
 
 
 def bake(
     targets: Targets = None,
     file: options.File = LABS_YAML,
+    offline: options.Offline = False,
     wait: options.Wait = "0s",
 ) -> None:
     """Do the steps that all students share, ahead of `lab up`.
@@ -221,12 +225,16 @@ def bake(
     Example: lab bake
     """
     from lab.workflow.bake import bake_ahead
+    from lab.workflow.offline import refuse_to_download_for_bakes
     from lab.workflow.project import select
 
     select(options.project_of(file).machines, targets or ())
     with options.locked(file, "bake", wait), options.progress() as live:
         project = options.project_of(file, for_boot=True)
-        boxes = bake_ahead(project, select(project.machines, targets or ()), observer=live)
+        machines = select(project.machines, targets or ())
+        if offline:
+            refuse_to_download_for_bakes(project, machines)
+        boxes = bake_ahead(project, machines, observer=live, offline=offline)
     for box in boxes:
         typer.echo(f"{box} is ready.", err=True)
 
@@ -321,11 +329,7 @@ def _bring_up(
         typer.echo("No machine failed the last time.", err=True)
         if output is Format.TABLE:
             return
-    _show_outcomes(outcomes, output)
-    if interrupted:
-        raise typer.Exit(INTERRUPTED)
-    if not all(outcome.ok for outcome in outcomes):
-        raise typer.Exit(NOT_ALL_WELL)
+    end_with(outcomes, output, interrupted=interrupted)
 
 
 def _confirm_recreating(
@@ -342,17 +346,6 @@ def _confirm_recreating(
     names = [machine.name for machine in gone]
     confirm_destroying(names, yes=yes)
     return names
-
-
-def _show_outcomes(outcomes: Sequence[MachineOutcome], output: Format) -> None:
-    if output is Format.JSON:
-        from lab.report.up_json import up_json
-
-        typer.echo(up_json(outcomes))
-    else:
-        from lab.report.up_summary import up_summary
-
-        up_summary(outcomes, console=options.stdout_console())
 
 
 def register(app: typer.Typer) -> None:

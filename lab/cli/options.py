@@ -73,6 +73,14 @@ Wait = Annotated[
         help="How long to wait for another lab on this project, such as 60s or 5m.",
     ),
 ]
+Offline = Annotated[
+    bool,
+    typer.Option(
+        "--offline",
+        envvar="LAB_OFFLINE",
+        help="Download nothing: refuse beforehand, with all that would have to be.",
+    ),
+]
 Yes = Annotated[bool, typer.Option("--yes", "-y", envvar="LAB_YES", help="Do not ask.")]
 
 LABS_YAML = Path("labs.yaml")
@@ -154,12 +162,27 @@ def confirm_destroying(names: Sequence[str], *, yes: bool) -> None:
     Raises:
         UsageError: there is nobody to ask.
     """
+    confirm("destroy", names, loss="with all that is on them and their snapshots", yes=yes)
+
+
+def confirm(verb: str, names: Sequence[str], *, loss: str, yes: bool) -> None:
+    """Ask before something is done to machines that loses something, unless it was said before.
+
+    Args:
+        verb: what is done, such as `destroy`.
+        names: the machines; nothing is asked where there are none.
+        loss: what that means, in words.
+        yes: whether it was said.
+
+    Raises:
+        UsageError: there is nobody to ask.
+    """
     if yes or not names:
         return
     shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
     if not sys.stdin.isatty():
         raise UsageError(
-            f"This would destroy {shown}, and there is nobody here to ask",
+            f"This would {verb} {shown}, and there is nobody here to ask",
             hint="Say so beforehand: add --yes",
         )
-    typer.confirm(f"Destroy {shown}, with all that is on them?", abort=True, err=True)
+    typer.confirm(f"{verb.capitalize()} {shown}, {loss}?", abort=True, err=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from lab.classroom.classes import Lab, Student
 from lab.classroom.guide import Guide, variables
@@ -12,6 +12,9 @@ from lab.machines.boxes.names import box_name
 from lab.machines.keys import MachineKeys
 from lab.machines.providers.base import Wanted
 from lab.machines.steps import PlannedStep, plan_steps
+
+SSH, HTTP = 22, 80
+LOOPBACK = "127.0.0.1"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +28,8 @@ class Machine:
         box: the name of the Vagrant box it is a clone of.
         address: its address and the prefix length of its network, `10.0.3.7/24`, where lab gives it
             one before it boots; "" where it comes with the boot.
+        ports: the ports of this computer that lead to its own, by its own; empty where it is
+            reached at its address.
         class_variables: environment of the class steps. A student's own `vars` are among them: a
             student with another `python` than the class has class steps of their own, and so other
             digests, and a bake of their own.
@@ -44,11 +49,23 @@ class Machine:
     student_variables: Mapping[str, str]
     steps: tuple[PlannedStep, ...]
     address: str = ""
+    ports: Mapping[int, int] = field(default_factory=dict)
 
     @property
     def url(self) -> str:
         """Where the student's site answers, for a browser that can resolve the name."""
-        return f"http://{self.student.vhost}/"
+        port = f":{self.ports[HTTP]}" if HTTP in self.ports else ""
+        return f"http://{self.student.vhost}{port}/"
+
+    @property
+    def known_at(self) -> str:
+        """The address that it answers at, where that is known before it boots; else ""."""
+        return LOOPBACK if self.ports else self.address.partition("/")[0]
+
+    @property
+    def ssh_port(self) -> int:
+        """The port at that address that leads to its SSH server."""
+        return self.ports.get(SSH, SSH)
 
     @property
     def wanted(self) -> Wanted:
@@ -61,6 +78,7 @@ class Machine:
             keys=self.keys.folder,
             isolated=self.lab.isolated,
             internet=self.lab.internet,
+            ports=self.ports,
         )
 
     def environment_of(self, step: PlannedStep) -> Mapping[str, str]:
@@ -123,5 +141,6 @@ def build_machine(  # noqa: PLR0913 (what comes together here)
         class_variables=class_variables,
         student_variables=student_variables,
         address=keys.address,
+        ports=keys.ports,
         steps=plan_steps(guide, contents, class_variables, student_variables),
     )

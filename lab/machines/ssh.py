@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lab.errors import ConnectionLost
-from lab.machines.fleet import Machine
+from lab.machines.fleet import SSH, Machine
 from lab.system import process
 from lab.system.conversation import Conversation
 from lab.system.files import LabFolder, write_if_changed
@@ -25,7 +25,6 @@ _CONNECT_S = 60.0
 # What the loop below keeps of each stream is 1 MB: so long is its line.
 _LINE_BYTES = 1_333_336
 _HEAD_BYTES = 100
-_PORT = 22
 # By their paths: a PATH in /etc/environment that lacks them is an everyday mistake of students, and
 # not to leave their machine unknown.
 _AS_ROOT = ("/usr/bin/sudo", "-n", "/bin/bash", "-c")
@@ -91,6 +90,7 @@ def write_config(
         blocks += [
             f"Host {alias}\n"
             f"  HostName {address}\n"
+            f"{_port_line(machine.ssh_port)}"
             f"  User {user}\n"
             f"  IdentityFile {_quoted(key)}\n"
             f"  HostKeyAlias {machine.name}\n"
@@ -173,10 +173,10 @@ def run_as_root(  # noqa: PLR0913 (what `process.run` takes, on a machine)
     return completed
 
 
-def listens(address: str) -> bool:
+def listens(address: str, port: int = SSH) -> bool:
     """Whether an SSH server answers there by now; at most a second goes by."""
     try:
-        with socket.create_connection((address, _PORT), timeout=1.0) as connection:
+        with socket.create_connection((address, port), timeout=1.0) as connection:
             return connection.recv(4) == b"SSH-"
     except OSError:
         return False
@@ -266,6 +266,10 @@ class Shell:
         elif isinstance(error, ValueError):
             why = "something else than lab's shell answered"
         return ConnectionLost(f"No SSH connection to {self._machine}", details=why)
+
+
+def _port_line(port: int) -> str:
+    return f"  Port {port}\n" if port != SSH else ""
 
 
 def _quoted(path: Path) -> str:

@@ -5,6 +5,7 @@ Readable, the same bytes for the same class, and closed to what names may hold.
 
 from __future__ import annotations
 
+import ipaddress
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -56,6 +57,8 @@ def _view(machine: Machine, project: Path, provider: Provider) -> dict[str, Any]
         "container": machine.container,
         "box": machine.box,
         "address": machine.address.partition("/")[0],
+        "netmask": str(ipaddress.ip_interface(machine.address).netmask) if machine.address else "",
+        "ports": machine.ports,
         "settings_of_provider": provider.settings(machine.wanted),
         "key_folder": _from(project, machine.keys.folder),
         "settings": f".lab/guest/{machine.lab.name}",

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+from lab.classroom.config import load_classroom
 from lab.classroom.results import BoxStatus
 from lab.errors import HostError
 from lab.machines.bakes import PREFIX as BAKE_PREFIX
@@ -64,6 +65,23 @@ def boxes_in_use(*, on_wait: Callable[[str], None]) -> Iterator[None]:
     path = catalog.vagrant_home() / IN_USE_NAME
     with lock.share(path, wait_s=_WAIT_S, on_wait=on_wait, what="a `lab box prune`"):
         yield
+
+
+def box_provider(labs_yaml: Path, *, wanted: str = "") -> str:
+    """Whose boxes are meant: who is wanted, else labs.yaml's provider, else the first that works.
+
+    A provider that is named need not work here: its boxes can be for another computer.
+
+    Raises:
+        ConfigError: labs.yaml is there, and wrong.
+        HostError: nobody is named, and none works.
+    """
+    if wanted:
+        return wanted
+    labs = load_classroom(labs_yaml).labs if labs_yaml.exists() else ()
+    named = {lab.provider for lab in labs}
+    name = named.pop() if len(named) == 1 else "auto"
+    return provider_named("auto").name if name == "auto" else name
 
 
 def build_box(

@@ -17,8 +17,12 @@ from lab.workflow.project import Project
 _OURS = b"# Written by lab from labs.yaml"
 
 
-def write_guest_settings(project: Project) -> None:
+def write_guest_settings(project: Project, *, offline: bool = False) -> None:
     """Write what each lab hands to its guests.
+
+    Args:
+        project: whose labs.
+        offline: whether the guests are to do without the internet.
 
     Raises:
         HostError: labs.yaml hands something of this host to the guests that it does not have.
@@ -30,6 +34,7 @@ def write_guest_settings(project: Project) -> None:
             settings_folder(project.folder, lab.name),
             lab.guest,
             distribution=profile.distribution if profile else "",
+            offline=offline,
         )
 
 

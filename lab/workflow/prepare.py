@@ -9,7 +9,7 @@ from lab.errors import UsageError
 from lab.machines.boxes.names import box_name
 from lab.machines.boxes.profiles import PROFILES
 from lab.machines.fleet import Machine
-from lab.machines.keys import write_address
+from lab.machines.keys import write_address, write_ports
 from lab.machines.providers.base import Guest
 from lab.system.files import write_atomically
 from lab.workflow.bake import WORTH_FROM, bakes_of
@@ -93,6 +93,7 @@ def with_boxes(
     *,
     observer: Observer,
     worth_from: int | None,
+    offline: bool,
 ) -> tuple[Project, dict[str, str]]:
     """Decide what machines that are to be made are clones of; makes bakes where that pays.
 
@@ -102,6 +103,7 @@ def with_boxes(
         guests: what the provider has.
         observer: told of the baking.
         worth_from: from how many machines on a missing bake is made; None for no bakes at all.
+        offline: whether the students will be without the internet.
 
     Returns:
         The project with its machines' boxes, and why some cannot be made, by machine.
@@ -115,7 +117,9 @@ def with_boxes(
     boxes = {machine.name: machine.box for machine in new}
     failures: dict[str, str] = {}
     if worth_from is not None:
-        baked, failures = bakes_of(project, new, observer=observer, worth_from=worth_from)
+        baked, failures = bakes_of(
+            project, new, observer=observer, worth_from=worth_from, offline=offline
+        )
         boxes |= baked
     changed = (replace(it, box=boxes.get(it.name, it.box)) for it in project.machines)
     return replace(project, machines=tuple(changed)), failures
@@ -124,7 +128,9 @@ def with_boxes(
 def with_addresses(
     project: Project, machines: Sequence[Machine], guests: Mapping[str, Guest]
 ) -> Project:
-    """Give machines that are there or are to be made their addresses, noted where their seed is.
+    """Give machines that are there or are to be made their addresses and ports.
+
+    They are noted where their seed is.
 
     Raises:
         HostError: the network has not so many left.
@@ -136,14 +142,22 @@ def with_addresses(
         # The guests of other boxes than lab's own may insist on asking by DHCP.
         if machine.container in guests or (machine.name in wanted and machine.lab.box in PROFILES)
     ]
-    allotted = project.provider.allot_addresses([machine.container for machine in ours])
+    allotted = project.provider.allot_addresses([machine.wanted for machine in ours])
     for machine in project.machines:
         write_address(
             machine.keys.folder,
             allotted.of.get(machine.container, ""),
             name_server=allotted.gateway,
         )
-    changed = (replace(it, address=allotted.of.get(it.container, "")) for it in project.machines)
+        write_ports(machine.keys.folder, allotted.ports.get(machine.container, {}))
+    changed = (
+        replace(
+            it,
+            address=allotted.of.get(it.container, ""),
+            ports=allotted.ports.get(it.container, {}),
+        )
+        for it in project.machines
+    )
     return replace(project, machines=tuple(changed))
 
 

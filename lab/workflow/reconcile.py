@@ -150,7 +150,7 @@ def standing(found: Found, reports: Sequence[StepReport] | None) -> Standing:
         )
     if found.running and reports is None:
         return Standing(label=Label.HALF_MADE, why="it runs, and cannot be asked by SSH")
-    steps = _of_steps(found, reports if reports is not None else _noted(found))
+    steps = _of_steps(found, reports if reports is not None else noted(found))
     if steps.label is not Label.OK:
         return steps
     if not found.running:
@@ -221,8 +221,8 @@ def _what_changed(found: Found, step: str) -> str:
     return f"the guide's step {step} is another than the one that ran"
 
 
-def _noted(found: Found) -> list[StepReport]:
-    """The reports that lab's notes amount to, of a machine that cannot be asked."""
+def noted(found: Found) -> list[StepReport]:
+    """The reports that lab's notes of a machine's steps amount to, where it cannot be asked."""
     record = found.record
     stood = record.steps if record is not None else {}
     reports = []

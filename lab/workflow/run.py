@@ -40,6 +40,7 @@ class UpOptions:
         bake: whether class steps are done once for all new machines, where that pays.
         fit: whether those that fit are started where not all do.
         overcommit: whether machines may be promised more memory than there is.
+        offline: whether nothing may be downloaded, and students are without the internet.
         boot_timeout_s: how long a machine may take from its start to its first SSH login.
     """
 
@@ -51,6 +52,7 @@ class UpOptions:
     only: tuple[str, ...] = ()
     fit: bool = False
     overcommit: bool = False
+    offline: bool = False
     boot_timeout_s: float = BOOT_TIMEOUT_S
 
 

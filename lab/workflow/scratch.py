@@ -16,7 +16,7 @@ from lab.errors import MachineError
 from lab.machines import kit, ssh
 from lab.machines.boxes.profiles import PROFILES
 from lab.machines.fleet import Machine
-from lab.machines.keys import ensure_keys, write_address
+from lab.machines.keys import ensure_keys, write_address, write_ports
 from lab.machines.providers.base import Provider
 from lab.machines.vagrant import Vagrant
 from lab.machines.vagrantfile import render_vagrantfile
@@ -164,15 +164,18 @@ def _equipped(machine: Machine, folder: LabFolder, provider: Provider) -> Machin
     machine = replace(machine, name=machine.container)
     write_hooks(folder)
     keys = ensure_keys(folder.ssh / machine.name, hostname=machine.name)
-    addresses = provider.allot_addresses([machine.container] if machine.lab.box in PROFILES else [])
+    addresses = provider.allot_addresses([machine.wanted] if machine.lab.box in PROFILES else [])
     address = addresses.of.get(machine.container, "")
     write_address(keys.folder, address, name_server=addresses.gateway)
+    ports = addresses.ports.get(machine.container, {})
+    write_ports(keys.folder, ports)
     # Somebody waits for this one machine.
     size = MachineSize(cpus=os.cpu_count() or 1, memory_mb=_MEMORY_MB)
     return replace(
         machine,
         keys=keys,
         address=address,
+        ports=ports,
         student=machine.student.model_copy(update={"machine": size}),
         # Whatever the class may not, its class steps download.
         lab=machine.lab.model_copy(update={"internet": True, "isolated": True}),

@@ -15,6 +15,7 @@ from lab.workflow.boxes import boxes_in_use, ensure_boxes
 from lab.workflow.files import write_guest_settings, write_vagrantfile
 from lab.workflow.lifecycle import destroy
 from lab.workflow.observer import Observer
+from lab.workflow.offline import refuse_downloads
 from lab.workflow.pace import pace_for
 from lab.workflow.plan import plan
 from lab.workflow.prepare import (
@@ -70,6 +71,15 @@ def bring_up(
     else:
         refused |= refusals_to_work(found)
     going = [machine for machine in machines if machine.name not in refused]
+    if options.offline:
+        refuse_downloads(
+            project,
+            [found[machine.name] for machine in going],
+            guests,
+            doomed=doomed,
+            options=options,
+            observer=observer,
+        )
     if options.boot:
         if not options.bake:
             require_bakes(
@@ -93,14 +103,19 @@ def bring_up(
         machines, going = _same(machines, project), _same(going, project)
         guests = project.provider.guests(project.prefix)
         found = find(project, machines, guests)
-    write_guest_settings(project)
+    write_guest_settings(project, offline=options.offline)
     if options.boot:
         # From finding a bake to having clones of it.
         with boxes_in_use(on_wait=observer.note):
             guests = clear_the_way(project, [found[it.name] for it in going], guests)
             worth = worth_baking_from(len(going), bake=options.bake, provision=options.provision)
             project, failures = with_boxes(
-                project, going, guests, observer=observer, worth_from=worth
+                project,
+                going,
+                guests,
+                observer=observer,
+                worth_from=worth,
+                offline=options.offline,
             )
             project = with_addresses(project, going, guests)
             _prepare(project, _same(going, project), guests, failures)

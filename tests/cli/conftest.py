@@ -103,7 +103,7 @@ limits = Path(os.environ["LAB_STUB_WORLD"], "limits.json")
 lxc.Lxc.capacity = lambda _: tuple(Limit(**it) for it in json.loads(limits.read_text()))
 pace.look_at_host = lambda: pace.Load(processors=4, load=0, free_mb=1e6)
 lxc.BRIDGE = "lo"
-ssh.listens = lambda _: True
+ssh.listens = lambda *_: True
 boxes.PACK_GUEST = os.environ["LAB_STUB_WORLD"] + "/bin/pack-guest"
 boxes.ISOLATE = os.environ["LAB_STUB_WORLD"] + "/bin/isolate"
 main()
@@ -170,7 +170,7 @@ class World:
     def boots(self) -> list[list[str]]:
         """The words of each `vagrant up`, but for the scratch machines of bakes."""
         ups = [call[1:] for call in self.calls("vagrant") if call[0] == "up"]
-        return [words for words in ups if words[0] != "bake"]
+        return [words for words in ups if not words[0].startswith("labbake-")]
 
     @property
     def guests(self) -> dict[str, str]:
@@ -261,7 +261,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
         lambda _: tuple(Limit(**it) for it in json.loads(limits.read_text())),
     )
     monkeypatch.setattr(pace, "look_at_host", lambda: pace.Load(processors=4, load=0, free_mb=1e6))
-    monkeypatch.setattr(ssh, "listens", lambda _: True)
+    monkeypatch.setattr(ssh, "listens", lambda *_: True)
     monkeypatch.setattr(boxes, "PACK_GUEST", world.root / "bin" / "pack-guest")
     monkeypatch.setattr(boxes, "ISOLATE", world.root / "bin" / "isolate")
     return world

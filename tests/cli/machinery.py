@@ -79,6 +79,15 @@ def remove(name: str) -> None:
     shutil.rmtree(WORLD / "lxc" / name, ignore_errors=True)
 
 
+def steps_of(machine: str) -> Path:
+    """Where the steps are noted that a machine has done; those of the machine to bake on as `bake`."""
+    return WORLD / "steps" / called(machine)
+
+
+def called(machine: str) -> str:
+    return "bake" if machine.startswith("labbake-") else machine
+
+
 def setting(machine: str, key: str) -> str:
     """What the Vagrantfile here says of a machine."""
     text = Path("Vagrantfile").read_text()
@@ -94,7 +103,7 @@ def create(machine: str) -> None:
     """A new machine has done no step, or those of the bake that it is a clone of."""
     if not guest(container(machine)).exists():
         baked = WORLD / "steps" / setting(machine, "box").replace("/", "-")
-        done = WORLD / "steps" / machine
+        done = steps_of(machine)
         done.write_text(baked.read_text() if baked.exists() else "")
     guest(container(machine)).write_text(f"RUNNING {setting(machine, 'address')}")
     folder = WORLD / "lxc" / container(machine)
@@ -177,14 +186,14 @@ def ssh() -> None:
 def run_steps(name: str, command: str) -> None:
     """What provision/run-steps says, without running anything."""
     sys.stdin.buffer.read()
-    done = WORLD / "steps" / name
+    done = steps_of(name)
     known = done.read_text().split() if done.exists() else []
     for step, digest in re.findall(r" ([-a-z0-9_]+):([0-9a-f]{16})", command):
         if f"{step}:{digest}" in known and "LAB_FORCE=1" not in command:
             print("kept", step)
             continue
         print("start", step, flush=True)
-        if FAULTS.get("steps", {}).get(name) == step:
+        if FAULTS.get("steps", {}).get(called(name)) == step:
             words = FAULTS.get("words", f"E: {step} does not work today")
             sys.stderr.buffer.write(words.encode("utf-8", "surrogatepass") + b"\n")
             print("ended", step, 9, "0.1")
@@ -197,7 +206,7 @@ def run_steps(name: str, command: str) -> None:
 def look(name: str, command: str) -> None:
     """What provision/run-steps says when it only looks."""
     sys.stdin.buffer.read()
-    done = WORLD / "steps" / name
+    done = steps_of(name)
     known = done.read_text().split() if done.exists() else []
     for step, digest in re.findall(r" ([-a-z0-9_]+):([0-9a-f]{16})", command):
         stands = f"{step}:{digest}" in known

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from lab.classroom.classes import MachineSize
+from lab.machines.boxes.catalog import Box
 
 _LEAST_TOTAL = 1024
 
@@ -26,6 +27,7 @@ class Guest:
         identity: tells it from any other that has had its name, and from itself before it was put
             back to fresh; "" while it was never started. The host knows it: nobody in the guest
             can change it.
+        vagrant_id: what Vagrant's note of it says, "" where that is its name.
     """
 
     name: str
@@ -33,6 +35,7 @@ class Guest:
     ip: str = ""
     started: bool = False
     identity: str = ""
+    vagrant_id: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +51,8 @@ class Wanted:
         keys: the folder with what is its own: keys, name and address (`lab.machines.keys`).
         isolated: whether it is kept from all other guests.
         internet: whether it reaches further than the host.
+        ports: the ports of this computer that lead to its own, by its own; empty where it is
+            reached at its address.
     """
 
     name: str
@@ -57,17 +62,36 @@ class Wanted:
     keys: Path
     isolated: bool
     internet: bool
+    ports: Mapping[int, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Snapshot:
+    """A guest's disk as it once was, kept beside the guest; it goes with it.
+
+    Attributes:
+        name: lab's name for it.
+        created: when it was taken, in seconds since 1970; 0 where that is not known.
+        size_mb: what it takes of the host's disk.
+    """
+
+    name: str
+    created: int
+    size_mb: int
 
 
 @dataclass(frozen=True, kw_only=True)
 class Addresses:
     """Addresses with their prefix length (`10.0.3.7/24`), by guest, and their network's gateway.
 
-    None at all where a provider's guests get theirs as they boot.
+    None at all where a provider's guests get theirs as they boot. `ports` are the ports of this
+    computer that lead to a guest's own, by guest and by its own; empty where guests are reached at
+    their addresses.
     """
 
     gateway: str = ""
     of: Mapping[str, str] = field(default_factory=dict)
+    ports: Mapping[str, Mapping[int, int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,9 +130,12 @@ class Provider(Protocol):
         name: as labs.yaml has it.
         boot_weight: how many machines a processor can boot at a time.
         boot_memory_mb: what a machine really uses when it has booted.
+        one_by_one: whether Vagrant must have made and started a machine before another Vagrant may
+            begin with the next; they boot side by side all the same.
     """
 
     name: str
+    one_by_one: bool
     boot_weight: int
     boot_memory_mb: int
 
@@ -149,10 +176,11 @@ class Provider(Protocol):
             ProcessError: a command failed.
         """
 
-    def allot_addresses(self, guests: Sequence[str]) -> Addresses:
+    def allot_addresses(self, guests: Sequence[Wanted]) -> Addresses:
         """Give guests addresses of their own, before they boot, that no other guest will have.
 
-        One that was allotted before stays; a guest that exists without one gets none.
+        One that was allotted before stays; a guest that exists without one gets none. Whatever
+        address the guests are wanted to have does not count.
 
         Raises:
             HostError: the network has not so many left.
@@ -167,10 +195,60 @@ class Provider(Protocol):
         """
 
     def halt(self, guest: str) -> None:
-        """Stop a guest that is not among Vagrant's machines of this project.
+        """Stop a guest, without Vagrant.
 
         Raises:
             ProcessError: it could not be stopped.
+        """
+
+    def snapshots(self, prefix: str) -> Mapping[str, tuple[Snapshot, ...]]:
+        """The snapshots of all guests whose name starts with `prefix`, in one query, oldest first.
+
+        Guests without any are left out.
+
+        Raises:
+            ProcessError: the provider did not answer.
+        """
+
+    def save_snapshot(self, guest: str, name: str) -> None:
+        """Keep a guest's disk as it is; one of that name is replaced.
+
+        A guest that runs stands still for a moment, and goes on whatever comes of it. One that is
+        cut off is no snapshot.
+
+        Raises:
+            MachineError: it could not be kept; an earlier one of that name is intact.
+        """
+
+    def restore_snapshot(self, guest: str, name: str, *, keep_as: str | None) -> None:
+        """Give a stopped guest the disk, and the identity, that a snapshot has.
+
+        It is done or not done: what was cut off is finished, or was never begun, when the guest is
+        next looked after (`prepare`, or any of these).
+
+        Args:
+            guest: its name.
+            name: the snapshot's.
+            keep_as: a new snapshot, which what was there becomes; None drops that.
+
+        Raises:
+            MachineError: it could not be done; what was there is intact.
+        """
+
+    def renew(self, guest: str, *, keep_as: str | None) -> None:
+        """Give a stopped guest the disk of a fresh clone; its next start gives it a new identity.
+
+        Keys, name and address are what they were. See `restore_snapshot` for the rest.
+
+        Raises:
+            MachineError: it could not be done; what was there is intact.
+        """
+
+    def delete_snapshot(self, guest: str, name: str) -> None:
+        """Remove a snapshot.
+
+        Raises:
+            MachineError: there is none, or it could not be removed.
         """
 
     def pack(self, guest: str, *, root_id: str, recipe: str, work: Path, log: Path) -> Path:
@@ -181,6 +259,21 @@ class Provider(Protocol):
             root_id: what the box's root is called on this host.
             recipe: the digest of what went into it.
             work: an empty folder for what is made on the way.
+            log: gets the output of the commands.
+
+        Returns:
+            The box file, in `work`.
+
+        Raises:
+            ProcessError: a command failed.
+        """
+
+    def export_box(self, box: Box, *, work: Path, log: Path) -> Path:
+        """A box that Vagrant has as a file that is all of it, on any other host too.
+
+        Args:
+            box: the box.
+            work: an empty folder for what is made.
             log: gets the output of the commands.
 
         Returns:

@@ -13,8 +13,16 @@ from types import ModuleType
 from lab.classroom.classes import MachineSize
 from lab.errors import HostError, ProcessError
 from lab.machines.boxes import lxc as boxes_lxc
-from lab.machines.providers import inotify_use, lxc_addresses, lxc_capacity, lxc_isolation
-from lab.machines.providers.base import Addresses, Guest, Limit, Wanted
+from lab.machines.boxes.catalog import Box
+from lab.machines.boxes.repack import pack_folder
+from lab.machines.providers import (
+    inotify_use,
+    lxc_addresses,
+    lxc_capacity,
+    lxc_isolation,
+    lxc_snapshots,
+)
+from lab.machines.providers.base import Addresses, Guest, Limit, Snapshot, Wanted
 from lab.system import crash, process
 from lab.system.kernel import Kernel
 
@@ -23,17 +31,21 @@ _LEASES = f"/var/lib/misc/dnsmasq.{BRIDGE}.leases"
 KERNEL = Kernel()
 _CPU_PERIOD_US = 100_000
 # The clone's seed leaves a mark beside its configuration, and in it what tells it from its
-# namesakes; machines of earlier versions of lab have an empty one.
+# namesakes; machines of earlier versions of lab have an empty one. A machine that was put back to
+# fresh has none until it is started, but a folder for snapshots.
 _LIST_GUESTS = """
 set -e
 lxc-ls --fancy --fancy-format NAME,STATE,IPV4 --filter="^$1"
 path=$(lxc-config lxc.lxcpath)
 cd "$path"
-for mark in "$1"*/seeded; do
+for mark in "$1"*/seeded "$1"*/snapshots; do
   [ -e "$mark" ] || continue
-  read -r identity <"$mark" || :
-  [ -n "$identity" ] || identity=@$(stat -c %Y "$mark")
-  echo "seeded ${mark%/seeded} $identity"
+  identity=
+  if [ -f "$mark" ]; then
+    read -r identity <"$mark" || :
+    [ -n "$identity" ] || identity=@$(stat -c %Y "$mark")
+  fi
+  echo "began ${mark%/*} $identity"
 done
 """
 
@@ -42,6 +54,7 @@ class Lxc:
     """The provider `lxc`."""
 
     name = "lxc"
+    one_by_one = False
     boot_weight = 8
     boot_memory_mb = lxc_capacity.MEMORY_IN_USE_MB
 
@@ -74,17 +87,20 @@ class Lxc:
         lines = process.run(
             process.as_root(["sh", "-c", _LIST_GUESTS, "sh", prefix]), timeout_s=60
         ).stdout.splitlines()
-        marks = [line.split(maxsplit=2) for line in lines if line.startswith("seeded ")]
-        seeded = {name: f"{self.name}:{identity}" for _, name, identity in marks}
+        marks = [line.split() for line in lines if line.startswith("began ")]
+        began = {name for _, name, *_ in marks}
+        identities = {
+            name: f"{self.name}:{identity[0]}" for _, name, *identity in marks if identity
+        }
         found = {}
-        for line in lines[1 : len(lines) - len(seeded)]:
+        for line in lines[1 : len(lines) - len(marks)]:
             name, state, *addresses = line.split()
             found[name] = Guest(
                 name=name,
                 state={"RUNNING": "running", "STOPPED": "stopped"}.get(state, "unknown"),
                 ip=addresses[0].strip(",") if addresses and addresses[0] != "-" else "",
-                started=name in seeded,
-                identity=seeded.get(name, ""),
+                started=name in began,
+                identity=identities.get(name, ""),
             )
         return found
 
@@ -98,8 +114,9 @@ class Lxc:
         return ()
 
     def prepare(self, wanted: Sequence[Wanted], *, new: Collection[str], log: Path) -> None:
-        """See `Provider.prepare`; LXC's hooks do it again, and the rest, as it starts a guest."""
+        """See `Provider.prepare`; LXC's hooks do the rest as it starts a guest."""
         lxc_isolation.install(wanted, bridge=BRIDGE, log=log)
+        lxc_snapshots.mend([it.name for it in wanted if it.name not in new], log=log)
 
     def settings(self, wanted: Wanted) -> tuple[tuple[str, str], ...]:
         """See `Provider.settings`; an overlay has no size of its own, so `disk` is not enforced."""
@@ -129,14 +146,17 @@ class Lxc:
             ("net.0.hwaddr", "02:00:" + ":".join(f"{octet:02x}" for octet in octets)),
         )
 
-    def allot_addresses(self, guests: Sequence[str]) -> Addresses:
+    def allot_addresses(self, guests: Sequence[Wanted]) -> Addresses:
         """See `Provider.allot_addresses`."""
         bridge = self._bridge_address()
         if not bridge:
             return Addresses()
         program = [sys.executable, "-I", str(lxc_addresses.__file__)]
         said = process.run(
-            process.as_root([*program, self._lxcpath(), _LEASES, bridge, *guests]), timeout_s=60
+            process.as_root(
+                [*program, self._lxcpath(), _LEASES, bridge, *(it.name for it in guests)]
+            ),
+            timeout_s=60,
         )
         answer = json.loads(said.stdout)
         if answer["left_out"]:
@@ -174,12 +194,40 @@ class Lxc:
         """See `Provider.halt`."""
         process.run(process.as_root(["lxc-stop", "--name", guest, "--timeout", "20"]), timeout_s=60)
 
+    def snapshots(self, prefix: str) -> Mapping[str, tuple[Snapshot, ...]]:
+        """See `Provider.snapshots`."""
+        return lxc_snapshots.of(prefix)
+
+    def save_snapshot(self, guest: str, name: str) -> None:
+        """See `Provider.save_snapshot`."""
+        lxc_snapshots.save(guest, name)
+
+    def restore_snapshot(self, guest: str, name: str, *, keep_as: str | None) -> None:
+        """See `Provider.restore_snapshot`."""
+        lxc_snapshots.restore(guest, name, keep_as=keep_as)
+
+    def renew(self, guest: str, *, keep_as: str | None) -> None:
+        """See `Provider.renew`."""
+        lxc_snapshots.renew(guest, keep_as=keep_as)
+
+    def delete_snapshot(self, guest: str, name: str) -> None:
+        """See `Provider.delete_snapshot`."""
+        lxc_snapshots.delete(guest, name)
+
     def pack(self, guest: str, *, root_id: str, recipe: str, work: Path, log: Path) -> Path:
         """See `Provider.pack`; the box shares a root on this host, and holds no copy of it."""
         process.run(
             process.as_root([str(boxes_lxc.PACK_GUEST), guest, root_id]), log=log, timeout_s=600
         )
         return boxes_lxc.write_box(work, root_id=root_id, recipe=recipe, tarball=None, log=log)
+
+    def export_box(self, box: Box, *, work: Path, log: Path) -> Path:
+        """See `Provider.export_box`; the root of a bake is this host's, and packed with it."""
+        if box.holds_root or not box.root_id:
+            return pack_folder(box.folder, work=work, log=log)
+        root = Path(self._lxcpath(), ".lab-roots", box.root_id)
+        boxes_lxc.pack_root(root, work / boxes_lxc.IMAGE, log=log)
+        return pack_folder(box.folder, work=work, log=log, instead=[boxes_lxc.IMAGE])
 
     def roots(self) -> dict[str, bool]:
         """See `Provider.roots`; the guests of every project on this host count."""

@@ -1,0 +1,259 @@
+"""Commands that keep machines as they are, and put them back: to a snapshot, or to fresh."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lab.cli import options
+from lab.cli.options import DEFAULT_STEP_JOBS, LABS_YAML, Format
+from lab.cli.outcomes import end_with
+
+if TYPE_CHECKING:
+    from lab.classroom.results import MachineOutcome
+    from lab.machines.fleet import Machine
+    from lab.workflow.project import Project
+
+snapshot_app = typer.Typer(
+    no_args_is_help=True, help="Machines as they once were, and putting them back to that."
+)
+Name = Annotated[str, typer.Argument(help="What the snapshot is called, such as before-exam.")]
+Discard = Annotated[
+    bool, typer.Option("--discard", help="Do not keep what is on the machines now as a snapshot.")
+]
+_LOSS = "without keeping what is on them now"
+
+
+@snapshot_app.command("save")
+def save(
+    name: Name,
+    targets: options.Targets = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace snapshots of that name that there are.")
+    ] = False,
+    file: options.File = LABS_YAML,
+    jobs: options.Jobs = DEFAULT_STEP_JOBS,
+    wait: options.Wait = "0s",
+) -> None:
+    """Keep machines as they are now.
+
+    A machine that runs stands still for a moment, while its disk is copied, and goes on. Memory is
+    not kept: what is restored has booted anew.
+
+    Example: lab snapshot save before-exam
+
+    Example: lab snapshot save before-exam ana hellopython/luis
+    """
+    from lab.report.layout import amount
+    from lab.workflow import snapshots
+    from lab.workflow.project import select
+
+    snapshots.check_name(name)
+    select(options.project_of(file).machines, targets or ())
+    with options.locked(file, "snapshot save", wait), options.progress() as live:
+        project = options.project_of(file)
+        machines = select(project.machines, targets or ())
+        saved = snapshots.save(project, machines, name, force=force, observer=live, jobs=jobs)
+    options.tell(f"Saved {amount(saved, 'machine')} as {name}.")
+
+
+@snapshot_app.command("list")
+def list_snapshots(
+    targets: options.Targets = None,
+    file: options.File = LABS_YAML,
+    output: options.Output = Format.TABLE,
+) -> None:
+    """List the snapshots of machines, with the room that they take.
+
+    Example: lab snapshot list
+
+    Example: lab snapshot list ana --format json
+    """
+    from lab.workflow.project import select
+    from lab.workflow.snapshots import list_snapshots as find_snapshots
+
+    project = options.project_of(file)
+    rows = find_snapshots(project, select(project.machines, targets or ()))
+    if output is Format.JSON:
+        from lab.report.snapshots_json import snapshots_json
+
+        typer.echo(snapshots_json(rows))
+    else:
+        from lab.report.snapshots_table import snapshots_table
+
+        snapshots_table(rows, console=options.stdout_console())
+
+
+@snapshot_app.command("restore")
+def restore(
+    name: Name,
+    targets: options.Targets = None,
+    discard: Discard = False,
+    yes: options.Yes = False,
+    file: options.File = LABS_YAML,
+    jobs: options.Jobs = DEFAULT_STEP_JOBS,
+    output: options.Output = Format.TABLE,
+    wait: options.Wait = "0s",
+) -> None:
+    """Put machines back to a snapshot, boot them, and wait until their services run.
+
+    What is on them now is kept as the snapshot before-restore-DATE-TIME, unless --discard is given.
+    No step is run.
+
+    Example: lab snapshot restore before-exam
+
+    Example: lab snapshot restore before-exam ana --discard --yes
+    """
+    from lab.workflow import snapshots
+    from lab.workflow.project import select
+    from lab.workflow.run import UpOptions
+
+    snapshots.check_name(name)
+    project = options.project_of(file)
+    machines = select(project.machines, targets or ())
+    doomed = snapshots.matching(project, machines, name)
+    options.confirm("restore", list(doomed) if discard else [], loss=_LOSS, yes=yes)
+    keep_as = None if discard else snapshots.name_before("restore", datetime.now())
+
+    def work(project: Project, machines: tuple[Machine, ...]) -> list[MachineOutcome]:
+        with options.progress() as live:
+            return snapshots.restore(
+                project,
+                machines,
+                name,
+                keep_as=keep_as,
+                observer=live,
+                options=UpOptions(jobs=jobs),
+            )
+
+    _put_back(file, targets, work, operation="snapshot restore", wait=wait, output=output)
+
+
+@snapshot_app.command("delete")
+def delete(
+    name: Annotated[
+        str, typer.Argument(help="Which snapshots: a name, or a pattern such as 'before-reset-*'.")
+    ],
+    targets: options.Targets = None,
+    yes: options.Yes = False,
+    file: options.File = LABS_YAML,
+    jobs: options.Jobs = DEFAULT_STEP_JOBS,
+    wait: options.Wait = "0s",
+) -> None:
+    """Remove snapshots for good; the machines are left as they are.
+
+    Example: lab snapshot delete before-exam
+
+    Example: lab snapshot delete 'before-reset-*' ana --yes
+    """
+    from lab.report.layout import amount
+    from lab.workflow import snapshots
+    from lab.workflow.project import select
+
+    project = options.project_of(file)
+    machines = select(project.machines, targets or ())
+    doomed = snapshots.matching(project, machines, name)
+    options.confirm(
+        "delete snapshots of", list(doomed), loss=f"those that are called {name}", yes=yes
+    )
+    with options.locked(file, "snapshot delete", wait), options.progress() as live:
+        project = options.project_of(file)
+        machines = select(project.machines, targets or ())
+        gone = snapshots.delete(project, machines, name, observer=live, jobs=jobs)
+    options.tell(f"Removed {amount(gone, 'snapshot')}.")
+
+
+def reset(
+    targets: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="TARGET",
+            help="LOGIN, LAB/LOGIN, LAB or a pattern such as 'a*'; one at least.",
+        ),
+    ],
+    discard: Discard = False,
+    yes: options.Yes = False,
+    file: options.File = LABS_YAML,
+    jobs: options.Jobs = DEFAULT_STEP_JOBS,
+    output: options.Output = Format.TABLE,
+    wait: options.Wait = "0s",
+) -> None:
+    """Put a machine back to fresh: a new clone with the steps done, as after lab up.
+
+    What is on it now is kept as the snapshot before-reset-DATE-TIME, unless --discard is given. It
+    is another machine then, which what was verified before does not count for.
+
+    Example: lab reset ana
+
+    Example: lab reset hellopython --discard --yes
+    """
+    from lab.cli.marking import runs_in
+    from lab.workflow import reset as workflow
+    from lab.workflow.project import select
+    from lab.workflow.run import UpOptions
+    from lab.workflow.snapshots import name_before
+
+    project = options.project_of(file)
+    machines = select(project.machines, targets)
+    keep_as = None if discard else name_before("reset", datetime.now())
+    losing = workflow.logins_with_attempts(project, machines, runs_in(project.folder))
+    _tell_of_attempts(losing, keep_as)
+    # Who names one student means that one; a lab or a pattern may be more than was thought of.
+    asked = [it.name for it in machines] if discard or len(machines) > len(targets) else []
+    loss = _LOSS if discard else "keeping what is on them now as snapshots"
+    options.confirm("reset", asked, loss=loss, yes=yes)
+
+    def work(project: Project, machines: tuple[Machine, ...]) -> list[MachineOutcome]:
+        with options.progress() as live:
+            return workflow.reset(
+                project, machines, keep_as=keep_as, observer=live, options=UpOptions(jobs=jobs)
+            )
+
+    _put_back(file, targets, work, operation="reset", wait=wait, output=output)
+
+
+def _put_back(
+    file: Path,
+    targets: list[str] | None,
+    work: Callable[[Project, tuple[Machine, ...]], list[MachineOutcome]],
+    *,
+    operation: str,
+    wait: str,
+    output: Format,
+) -> None:
+    """Do it under the lock, and end as `lab up` does."""
+    from lab.workflow.project import select
+    from lab.workflow.run import Interruption
+
+    with options.locked(file, operation, wait):
+        project = options.project_of(file, for_boot=True)
+        try:
+            outcomes = work(project, select(project.machines, targets or ()))
+        except Interruption as stop:
+            outcomes, interrupted = list(stop.outcomes.values()), True
+        else:
+            interrupted = False
+    end_with(outcomes, output, interrupted=interrupted)
+
+
+def _tell_of_attempts(losing: list[str], keep_as: str | None) -> None:
+    """Say whose attempts will count no more, and how they can."""
+    if not losing:
+        return
+    shown = ", ".join(losing[:5]) + (f" and {len(losing) - 5} more" if len(losing) > 5 else "")
+    options.tell(
+        f"note: a machine that was reset is another one. What was verified of {shown} stays in "
+        "`lab history`, and makes no mark from now on but with `lab grades --at MOMENT`"
+        + (f", or when it is put back: lab snapshot restore {keep_as}" if keep_as else "")
+        + "."
+    )
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands to `lab`."""
+    app.command()(reset)
+    app.add_typer(snapshot_app, name="snapshot")

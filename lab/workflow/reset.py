@@ -1,0 +1,91 @@
+"""`lab reset`: a machine as it was when it was made, with what was on it kept as a snapshot."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from lab.classroom.results import MachineOutcome
+from lab.classroom.runs import Run
+from lab.machines.bakes import bake_for
+from lab.machines.boxes.names import box_name
+from lab.machines.fleet import Machine
+from lab.workflow.files import write_guest_settings
+from lab.workflow.identity import identities
+from lab.workflow.marks import Book, Place, counting, own
+from lab.workflow.observer import Observer
+from lab.workflow.project import Project
+from lab.workflow.put_back import Change, put_back
+from lab.workflow.reconcile import find
+from lab.workflow.run import UpOptions
+
+
+def reset(
+    project: Project,
+    machines: Sequence[Machine],
+    *,
+    keep_as: str | None,
+    observer: Observer,
+    options: UpOptions,
+) -> list[MachineOutcome]:
+    """Put machines back to fresh clones, boot them and run their steps.
+
+    Each is another machine then (see `lab.workflow.identity`): it inherits no attempts. Keys, name
+    and address stay.
+
+    Args:
+        project: whose machines.
+        machines: which of them; one that is not there is made, as `lab up` does.
+        keep_as: the snapshot that keeps what is on them; None drops that.
+        observer: told of the progress.
+        options: how they are brought up.
+
+    Returns:
+        One outcome a machine, in their order.
+
+    Raises:
+        HostError: they do not fit on the host; nothing has been changed.
+        LabError: Vagrant or a box cannot be used at all.
+        Interruption: somebody stopped it.
+    """
+    found = find(project, machines, project.provider.guests(project.prefix))
+    write_guest_settings(project)
+    slow = [
+        it for it in machines if not found[it.name].to_be_made and _runs_class_steps(project, it)
+    ]
+    if slow:
+        names = ", ".join(f"{it.lab.name}/{it.student.login}" for it in slow)
+        observer.note(
+            f"not clones of the class's bake, so that their class steps run again: {names}"
+        )
+    change = Change(
+        name="resetting",
+        again="lab reset" if keep_as else "lab reset --discard",
+        saves=keep_as is not None,
+        do=lambda guest: project.provider.renew(guest, keep_as=keep_as),
+    )
+    return put_back(project, machines, change, observer=observer, options=options)
+
+
+def logins_with_attempts(
+    project: Project, machines: Sequence[Machine], runs: Sequence[Run]
+) -> list[str]:
+    """Whose machines have been verified: their attempts would count no more, as `LAB/LOGIN`.
+
+    Raises:
+        ProcessError: the provider did not answer.
+    """
+    book = Book(runs)
+    now = identities(project, machines)
+    return [
+        f"{it.lab.name}/{it.student.login}"
+        for it in machines
+        if now[it.name]
+        and counting(own(Place(lab=it.lab, student=it.student), book), identity_now=now[it.name])
+    ]
+
+
+def _runs_class_steps(project: Project, machine: Machine) -> bool:
+    """Whether a fresh clone has class steps before it: of a box without them, or an old bake."""
+    bake = bake_for(replace(machine, box=box_name(machine.lab.box)), project.folder)
+    return bake is not None and bake.box != machine.box

@@ -1,0 +1,341 @@
+"""`lab snapshot`: machines' disks as they once were, each kept with its machine."""
+
+from __future__ import annotations
+
+import difflib
+import fnmatch
+import re
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from lab.classroom.results import MachineOutcome, SnapshotStatus
+from lab.errors import LabError, MachineError, UsageError
+from lab.machines import kit
+from lab.machines.fleet import Machine
+from lab.machines.services import note_what_is_down, wait_for_services
+from lab.workflow.connect import write_ssh_config
+from lab.workflow.identity import identities
+from lab.workflow.observer import Observer
+from lab.workflow.project import Project
+from lab.workflow.put_back import INTERRUPTED, Change, put_back, side_by_side
+from lab.workflow.reconcile import find
+from lab.workflow.records import Stage, read_record, write_record
+from lab.workflow.run import Interruption, UpOptions
+
+_NAME = re.compile(r"[a-z0-9][-a-z0-9._]{0,39}")
+_MOST_NAMED = 5
+
+
+def check_name(name: str) -> None:
+    """See that a snapshot can have that name.
+
+    Raises:
+        UsageError: it cannot.
+    """
+    if not _NAME.fullmatch(name):
+        raise UsageError(
+            f"{name!r} is no name for a snapshot",
+            hint="At most 40 of a-z, 0-9, '-', '.' and '_', with a letter or a digit first.",
+        )
+
+
+def name_before(what: str, now: datetime) -> str:
+    """What a snapshot is called that is taken before something: `before-reset-DATE-TIME`."""
+    return f"before-{what}-{now:%Y%m%d-%H%M%S}"
+
+
+def list_snapshots(project: Project, machines: Sequence[Machine]) -> list[SnapshotStatus]:
+    """The machines' snapshots, machine by machine, each oldest first.
+
+    Raises:
+        ProcessError: the provider did not answer.
+    """
+    found = project.provider.snapshots(project.prefix)
+    return [
+        SnapshotStatus(
+            lab=machine.lab.name,
+            login=machine.student.login,
+            machine=machine.name,
+            name=it.name,
+            created=datetime.fromtimestamp(it.created, UTC) if it.created else None,
+            size_mb=it.size_mb,
+        )
+        for machine in machines
+        for it in found.get(machine.container, ())
+    ]
+
+
+def save(
+    project: Project,
+    machines: Sequence[Machine],
+    name: str,
+    *,
+    force: bool,
+    observer: Observer,
+    jobs: int,
+) -> int:
+    """Keep machines as they are now; how many.
+
+    One that runs stands still while its disk is copied.
+
+    Args:
+        project: whose machines.
+        machines: which of them.
+        name: the snapshots' name.
+        force: replace those of that name that there are.
+        observer: told of each.
+        jobs: how many machines at a time.
+
+    Raises:
+        UsageError: there are some of that name, or it is none; nothing was saved.
+        MachineError: some could not be saved; the others are.
+    """
+    check_name(name)
+    having = _having(project, machines, name)
+    if having and not force:
+        raise UsageError(
+            f"There is a snapshot {name} already of {_listed(having)}",
+            hint="Take another name; or say that it may be replaced: --force",
+        )
+    guests = project.provider.guests(project.prefix)
+    found = find(project, machines, guests)
+    write_ssh_config(project, guests)
+
+    def work(machine: Machine, tell: Callable[[str], None]) -> None:
+        _require_made(found[machine.name].foreign, found[machine.name].to_be_made)
+        if found[machine.name].running:
+            # One that cannot be asked is saved as it is.
+            with suppress(LabError):
+                note_what_is_down(machine, project.folder)
+        tell("saving")
+        project.provider.save_snapshot(machine.container, name)
+
+    failed = side_by_side(machines, work, what="saving", observer=observer, jobs=jobs)
+    _raise_if_any(machines, failed, did="Saved", again=f"lab snapshot save {name}")
+    return len(machines)
+
+
+def delete(
+    project: Project, machines: Sequence[Machine], pattern: str, *, observer: Observer, jobs: int
+) -> int:
+    """Remove the machines' snapshots of a name, or whose names match a pattern; how many.
+
+    Raises:
+        UsageError: there is none.
+        MachineError: some could not be removed.
+    """
+    doomed = matching(project, machines, pattern)
+    there = [machine for machine in machines if machine.name in doomed]
+
+    def work(machine: Machine, tell: Callable[[str], None]) -> None:
+        for name in doomed[machine.name]:
+            tell(f"removing {name}")
+            project.provider.delete_snapshot(machine.container, name)
+
+    failed = side_by_side(there, work, what="removing snapshots", observer=observer, jobs=jobs)
+    _raise_if_any(there, failed, did="Cleared", again=f"lab snapshot delete '{pattern}'")
+    return sum(len(names) for names in doomed.values())
+
+
+def matching(
+    project: Project, machines: Sequence[Machine], pattern: str
+) -> dict[str, tuple[str, ...]]:
+    """The names of the snapshots that match a pattern, by machine; those without any are left out.
+
+    Raises:
+        UsageError: no machine has one; with what comes near.
+    """
+    found = project.provider.snapshots(project.prefix)
+    theirs = {it.name: [kept.name for kept in found.get(it.container, ())] for it in machines}
+    matched = {
+        machine: tuple(name for name in names if fnmatch.fnmatchcase(name, pattern))
+        for machine, names in theirs.items()
+    }
+    if not any(matched.values()):
+        known = sorted({name for names in theirs.values() for name in names})
+        near = difflib.get_close_matches(pattern, known, n=1)
+        raise UsageError(
+            f"No machine here has a snapshot {pattern!r}"
+            + (f"; did you mean {near[0]}?" if near else ""),
+            hint="`lab snapshot list` lists them, `lab snapshot save NAME` makes one.",
+        )
+    return {machine: names for machine, names in matched.items() if names}
+
+
+def restore(
+    project: Project,
+    machines: Sequence[Machine],
+    name: str,
+    *,
+    keep_as: str | None,
+    observer: Observer,
+    options: UpOptions,
+) -> list[MachineOutcome]:
+    """Put machines back to a snapshot, boot them, and wait until their services run.
+
+    No step is run. Each is the machine again that it was when the snapshot was taken (see
+    `lab.workflow.identity`). Keys and address stay.
+
+    Args:
+        project: whose machines.
+        machines: which of them; those without such a snapshot are left as they are, and fail.
+        name: the snapshot's.
+        keep_as: the snapshot that keeps what is on them now; None drops that.
+        observer: told of the progress.
+        options: how they are brought up.
+
+    Returns:
+        One outcome a machine, in their order.
+
+    Raises:
+        UsageError: no machine has such a snapshot.
+        HostError: they do not fit on the host; nothing has been changed.
+        LabError: Vagrant cannot be used at all.
+        Interruption: somebody stopped it.
+    """
+    check_name(name)
+    having = matching(project, machines, name)
+    before = identities(project, machines)
+    again = " ".join(["lab snapshot restore", *([] if keep_as else ["--discard"]), name])
+    change = Change(
+        name="restoring",
+        again=again,
+        saves=keep_as is not None,
+        do=lambda guest: project.provider.restore_snapshot(guest, name, keep_as=keep_as),
+    )
+    going = [machine for machine in machines if machine.name in having]
+    options = replace(options, provision=False, bake=False)
+    try:
+        told = put_back(project, going, change, observer=observer, options=options)
+    except Interruption as stop:
+        raise Interruption(_all_of(machines, list(stop.outcomes.values()), name)) from stop
+    outcomes = _all_of(machines, told, name)
+    up = [machine for machine in going if outcomes[machine.name].ok]
+    unwell = _see_to(project, up, observer=observer, jobs=options.jobs)
+    outcomes |= {it: _unwell(outcomes[it], why) for it, why in unwell.items()}
+    _tell_of_identities(before, identities(project, up), observer)
+    if INTERRUPTED in unwell.values():
+        raise Interruption(outcomes)
+    return [outcomes[machine.name] for machine in machines]
+
+
+def _see_to(
+    project: Project, machines: Sequence[Machine], *, observer: Observer, jobs: int
+) -> dict[str, str]:
+    """Wait for the services of machines that have booted, and note how far their steps are.
+
+    Returns:
+        What is the matter, by the names of those with which something is.
+    """
+    behind: list[str] = []
+
+    def work(machine: Machine, tell: Callable[[str], None]) -> None:
+        tell("waiting for its services")
+        patience = project.provider.patience
+        down = wait_for_services(machine, project.folder, patience=patience)
+        if _note_steps(project, machine):
+            behind.append(f"{machine.lab.name}/{machine.student.login}")
+        if down:
+            raise MachineError(f"it runs, but for {', '.join(down)}")
+
+    unwell = side_by_side(machines, work, what="waiting for services", observer=observer, jobs=jobs)
+    if behind:
+        observer.note(
+            f"steps that are newer than the snapshot, or that it has not: lab up {_listed(behind)}"
+        )
+    return unwell
+
+
+def _note_steps(project: Project, machine: Machine) -> bool:
+    """Note what a machine's own records say of its steps; whether `lab up` would run any."""
+    reports = kit.look(machine, project.folder)
+    digests = {step.name: step.digest for step in machine.steps}
+    stand = {it.step: digests[it.step] for it in reports if it.word == "kept"}
+    record = read_record(project.folder, machine.name)
+    if record is not None:
+        stage = Stage.READY if stand == digests else Stage.BOOTED
+        write_record(project.folder, replace(record, stage=stage, steps=stand))
+    return stand != digests
+
+
+def _all_of(
+    machines: Sequence[Machine], told: Sequence[MachineOutcome], name: str
+) -> dict[str, MachineOutcome]:
+    """The outcomes, with those of the machines that have no such snapshot."""
+    outcomes = {it.machine: it for it in told}
+    return {
+        it.name: outcomes.get(
+            it.name,
+            MachineOutcome(
+                machine=it.name,
+                lab=it.lab.name,
+                login=it.student.login,
+                ok=False,
+                changed=False,
+                message=f"it has no snapshot {name}",
+                retry=f"lab snapshot list {it.lab.name}/{it.student.login}",
+            ),
+        )
+        for it in machines
+    }
+
+
+def _unwell(outcome: MachineOutcome, why: str) -> MachineOutcome:
+    first, *more = why.splitlines()
+    retry = f"lab up {outcome.lab}/{outcome.login}"
+    return replace(outcome, ok=False, message=first, tail=tuple(more), retry=retry)
+
+
+def _tell_of_identities(
+    before: Mapping[str, str], now: Mapping[str, str], observer: Observer
+) -> None:
+    """Marks hang on which machine it is: where that has changed, it is said."""
+    others = [name for name, identity in now.items() if before.get(name) not in {"", identity}]
+    if others:
+        observer.note(
+            f"the machines of before they were reset, whose attempts count again: {_listed(others)}"
+        )
+
+
+def _having(project: Project, machines: Sequence[Machine], name: str) -> list[str]:
+    return [it.login for it in list_snapshots(project, machines) if it.name == name]
+
+
+def _require_made(foreign: bool, to_be_made: bool) -> None:  # noqa: FBT001 (two facts of one guest)
+    if foreign:
+        raise MachineError("lab did not make it, and leaves it alone")
+    if to_be_made:
+        raise MachineError("there is no such machine", hint="lab up makes it.")
+
+
+def _raise_if_any(
+    machines: Sequence[Machine],
+    failed: Mapping[str, str],
+    *,
+    did: str,
+    again: str,
+) -> None:
+    """Tell of the machines with which something failed.
+
+    Raises:
+        KeyboardInterrupt: it was an interruption.
+        MachineError: some failed.
+    """
+    if INTERRUPTED in failed.values():
+        raise KeyboardInterrupt
+    if not failed:
+        return
+    targets = [f"{it.lab.name}/{it.student.login}" for it in machines if it.name in failed]
+    raise MachineError(
+        f"{did} {len(machines) - len(failed)} of {len(machines)} machines; "
+        f"not these: {_listed(list(failed))}",
+        details="\n".join(f"{name}: {why}" for name, why in failed.items()),
+        hint=f"Try those again: {again} {' '.join(targets)}",
+    )
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:_MOST_NAMED])
+    return shown + (f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else "")
