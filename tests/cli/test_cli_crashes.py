@@ -40,6 +40,7 @@ lxc.BRIDGE = "lo"
 ssh.listens = lambda *_: True
 project.secrets.token_hex = lambda count: "c0ffee01"[: 2 * count]
 boxes.PACK_GUEST = os.environ["LAB_STUB_WORLD"] + "/bin/pack-guest"
+boxes.ISOLATE = os.environ["LAB_STUB_WORLD"] + "/bin/isolate"
 for line in sys.stdin:
     words, at = json.loads(line)
     child = os.fork()
