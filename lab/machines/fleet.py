@@ -11,11 +11,8 @@ from lab.classroom.guide import Guide, variables
 from lab.machines.boxes.names import box_name
 from lab.machines.boxes.profiles import PROFILES
 from lab.machines.keys import MachineKeys
-from lab.machines.providers.base import Provider, Wanted
+from lab.machines.providers.base import HTTP, LOOPBACK, SSH, Provider, Wanted
 from lab.machines.steps import PlannedStep, plan_steps
-
-SSH, HTTP = 22, 80
-LOOPBACK = "127.0.0.1"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,8 +48,8 @@ class Machine:
     student_variables: Mapping[str, str]
     steps: tuple[PlannedStep, ...]
     address: str = ""
-    patience: float = 1.0
     ports: Mapping[int, int] = field(default_factory=dict)
+    patience: float = 1.0
 
     @property
     def url(self) -> str:
@@ -112,10 +109,9 @@ def build_machine(  # noqa: PLR0913 (what comes together here)
     guide: Guide,
     *,
     project_id: str,
-    provider: str,
+    provider: Provider,
     keys: MachineKeys,
     contents: Mapping[str, str],
-    patience: float = 1.0,
 ) -> Machine:
     """One student's machine.
 
@@ -124,10 +120,9 @@ def build_machine(  # noqa: PLR0913 (what comes together here)
         student: whose it is.
         guide: what is done on it.
         project_id: this project's mark in the provider's names.
-        provider: the provider's name.
+        provider: what boots it.
         keys: the machine's SSH keys.
         contents: the guide's, from `read_contents`.
-        patience: the provider's.
     """
     class_variables = {
         f"LAB_{name.upper()}": value for name, value in variables(guide, lab, student).items()
@@ -143,7 +138,7 @@ def build_machine(  # noqa: PLR0913 (what comes together here)
         name=student.machine_name,
         container=container_prefix(project_id) + student.machine_name,
         box=box_name(lab.box),
-        provider=provider,
+        provider=provider.name,
         lab=lab,
         student=student,
         guide=guide,
@@ -151,7 +146,7 @@ def build_machine(  # noqa: PLR0913 (what comes together here)
         class_variables=class_variables,
         student_variables=student_variables,
         address=keys.address,
-        patience=patience,
         ports=keys.ports,
+        patience=provider.patience,
         steps=plan_steps(guide, contents, class_variables, student_variables),
     )

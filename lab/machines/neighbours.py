@@ -211,7 +211,7 @@ def _gateways() -> list[str]:
 def _name_servers() -> list[str]:
     text = _RESOLV_CONF.read_text(encoding="utf-8") if _RESOLV_CONF.exists() else ""
     named = [words[1] for line in text.splitlines() if len(words := line.split()) > 1]
-    return [at for at in named if not at.startswith("127.") and at.count(".") == 3]
+    return [at for at in named if not at.startswith("127.") and at.count(".") == 3]  # noqa: PLR2004
 
 
 def _run(

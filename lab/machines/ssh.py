@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lab.errors import ConnectionLost
-from lab.machines.fleet import SSH, Machine
+from lab.machines.fleet import Machine
+from lab.machines.providers.base import SSH
 from lab.system import process
 from lab.system.conversation import Conversation
 from lab.system.files import LabFolder, write_if_changed

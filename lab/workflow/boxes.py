@@ -17,11 +17,13 @@ from lab.machines.bakes import PREFIX as BAKE_PREFIX
 from lab.machines.boxes import builder, catalog
 from lab.machines.boxes.names import box_name, is_own_file
 from lab.machines.boxes.profiles import PROFILES, profile_named
-from lab.machines.providers import PROVIDERS, provider_named, trouble_with, untried
+from lab.machines.providers import AUTO, PROVIDERS, trouble_with, untried
 from lab.machines.providers.base import Provider
 from lab.machines.vagrant import Vagrant
 from lab.system import lock, parallel
+from lab.system.files import LabFolder
 from lab.workflow.observer import Observer
+from lab.workflow.provider_choice import provider_beside
 
 LOCK_NAME = "lab-boxes.lock"
 IN_USE_NAME = "lab-boxes-in-use.lock"
@@ -81,8 +83,10 @@ def box_provider(labs_yaml: Path, *, wanted: str = "") -> str:
         return wanted
     labs = load_classroom(labs_yaml).labs if labs_yaml.exists() else ()
     named = {lab.provider for lab in labs}
-    name = named.pop() if len(named) == 1 else "auto"
-    return provider_named("auto").name if name == "auto" else name
+    name = named.pop() if len(named) == 1 else AUTO
+    return (
+        provider_beside(LabFolder(labs_yaml.absolute().parent), AUTO).name if name == AUTO else name
+    )
 
 
 def build_box(

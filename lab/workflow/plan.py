@@ -8,8 +8,7 @@ from lab.classroom.results import Label, PlannedMachine
 from lab.errors import LabError
 from lab.machines import kit
 from lab.machines.fleet import Machine
-from lab.machines.providers.base import Guest
-from lab.machines.providers.base import Provider
+from lab.machines.providers.base import Guest, Provider
 from lab.machines.steps import StepReport
 from lab.system import parallel
 from lab.workflow.connect import write_ssh_config

@@ -93,15 +93,13 @@ def open_project(labs_yaml: Path, *, for_boot: bool = False) -> Project:
     if for_boot:
         folder.create()
     project_id, moved_from = _project_id(folder, create=for_boot)
-    patience = provider.patience
     machines = [
         build_machine(
             lab,
             student,
             guides[lab.name],
             project_id=project_id,
-            provider=provider.name,
-            patience=patience,
+            provider=provider,
             keys=_keys_of(student, folder, for_boot=for_boot),
             contents=contents[lab.name],
         )

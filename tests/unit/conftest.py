@@ -14,7 +14,6 @@ from lab.classroom.classes import MachineSize
 from lab.classroom.config import load_classroom
 from lab.classroom.guide import load_guide
 from lab.errors import ProcessError
-from lab.machines.boxes.catalog import Box
 from lab.machines.fleet import build_machine
 from lab.machines.keys import read_keys
 from lab.machines.providers.base import Addresses, Guest, Limit, Wanted
@@ -55,12 +54,11 @@ class FakeProvider:
     stubborn: set[str] = field(default_factory=set)
     limits: tuple[Limit, ...] = ()
     one_by_one: bool = False
+    addresses_any_box: bool = False
+    before_pack: str = ""
     boot_weight: int = 8
     boot_memory_mb: int = 128
     patience: float = 1.0
-    addresses_any_box: bool = False
-    before_pack: str = ""
-    cleared: list[str] = field(default_factory=list)
     addresses: dict[str, str] = field(default_factory=dict)
     ports: dict[str, dict[int, int]] = field(default_factory=dict)
 
@@ -80,9 +78,6 @@ class FakeProvider:
     def prepare(self, wanted: Sequence[Wanted], *, new: Collection[str], log: Path) -> None:
         """Nothing is asked of the host."""
 
-    def seed_disc(self, guest: str) -> str:
-        return ""
-
     def allot_addresses(self, guests: Sequence[Wanted]) -> Addresses:
         names = [it.name for it in guests]
         given = {it: self.addresses[it] for it in names if it in self.addresses}
@@ -96,10 +91,13 @@ class FakeProvider:
         self.found.pop(guest, None)
 
     def clear(self, guests: Collection[str]) -> None:
-        self.cleared += guests
+        """Nothing is kept for those that are no more."""
 
-    def root_of(self, box: Box) -> str:
-        return box.root_id
+    def seed_disc(self, guest: str) -> str:
+        return ""
+
+    def root_of(self, box: object) -> str:
+        return ""
 
     def halt(self, guest: str) -> None:
         if guest in self.stubborn:
@@ -253,7 +251,7 @@ def classroom(tmp_path: Path, provider: FakeProvider) -> Callable[..., Project]:
                         student,
                         guide,
                         project_id="c0ffee",
-                        provider=provider.name,
+                        provider=provider,
                         keys=read_keys(keys),
                         contents=read_contents(guide),
                     )

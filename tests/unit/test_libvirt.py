@@ -99,7 +99,9 @@ def test_what_is_missing_is_told_with_its_package(
     monkeypatch.setattr(module.shutil, "which", lambda it: None if it == missing else f"/bin/{it}")
     with pytest.raises(HostError) as caught:
         Libvirt().require()
-    assert caught.value.message == f"`{missing}` is not installed, and the provider libvirt needs it"
+    assert (
+        caught.value.message == f"`{missing}` is not installed, and the provider libvirt needs it"
+    )
     assert caught.value.hint == f"sudo apt-get install --no-install-recommends {package}"
     assert caught.value.exit_code == HOST
 
@@ -150,9 +152,7 @@ def answering(program: Program, domains: dict[str, str], network: str = NETWORK)
 def test_guests_are_told_with_their_state_address_and_identity(
     program: Program, tmp_path: Path
 ) -> None:
-    answering(
-        program, {"ana": "running", "luis": "shut off", "marta": "shut off", "pep": "paused"}
-    )
+    answering(program, {"ana": "running", "luis": "shut off", "marta": "shut off", "pep": "paused"})
     images = tmp_path / "libvirt" / "images"
     images.mkdir(parents=True)
     for login, size in (("ana", 196928), ("luis", 9_000_000), ("marta", 196928)):
@@ -239,7 +239,9 @@ def test_kvm_is_tried_once_for_as_long_as_the_computer_runs(
         return KvmTrial(kvm=Kvm.WORKS, why="it boots")
 
     monkeypatch.setattr(kvm, "try_kvm", try_kvm)
-    assert kvm.remembered_trial() == kvm.remembered_trial() == KvmTrial(kvm=Kvm.WORKS, why="it boots")
+    assert (
+        kvm.remembered_trial() == kvm.remembered_trial() == KvmTrial(kvm=Kvm.WORKS, why="it boots")
+    )
     assert tried == ["tried"]
     noted = tmp_path / "vagrant.d" / "lab-kvm.json"
     verdict = json.loads(noted.read_text())

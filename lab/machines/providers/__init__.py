@@ -14,6 +14,7 @@ from lab.errors import HostError, LabError
 from lab.machines.providers.base import Provider
 from lab.machines.providers.libvirt import Libvirt
 from lab.machines.providers.lxc import Lxc
+from lab.machines.providers.virtualbox import VirtualBox
 from lab.system import process
 
 AUTO = "auto"
@@ -35,6 +36,7 @@ class _Kind:
 _KINDS: Mapping[str, _Kind] = {
     Lxc.name: _Kind(make=Lxc, program="lxc-create", linux_only=True),
     Libvirt.name: _Kind(make=Libvirt, program="virsh", linux_only=True),
+    VirtualBox.name: _Kind(make=VirtualBox, program="VBoxManage"),
 }
 PROVIDERS = tuple(_KINDS)
 

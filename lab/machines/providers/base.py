@@ -15,6 +15,9 @@ from lab.machines.boxes.catalog import Box
 BOOT_TIMEOUT_S = 300.0
 HALT_TIMEOUT_S = 60.0
 _LEAST_TOTAL = 1024
+# Where guests listen, and where this computer's own ports do that lead there.
+SSH, HTTP = 22, 80
+LOOPBACK = "127.0.0.1"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -300,7 +300,8 @@ class Libvirt:
             root=libvirt_storage.ROOT,
             networks=libvirt_network.known().values(),
             promised_mb=virsh.parse_untouched_mb(
-                *virsh.ask(virsh.MEMORY), beside_mb=libvirt_capacity.beside_mb(emulated=not self._by_kvm)
+                *virsh.ask(virsh.MEMORY),
+                beside_mb=libvirt_capacity.beside_mb(emulated=not self._by_kvm),
             ),
         )
 
