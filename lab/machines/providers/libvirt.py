@@ -295,14 +295,12 @@ class Libvirt:
 
     def capacity(self) -> tuple[Limit, ...]:
         """See `Provider.capacity`."""
+        beside_mb = libvirt_capacity.beside_mb(emulated=not self._by_kvm)
         return libvirt_capacity.limits(
             KERNEL,
             root=libvirt_storage.ROOT,
             networks=libvirt_network.known().values(),
-            promised_mb=virsh.parse_untouched_mb(
-                *virsh.ask(virsh.MEMORY),
-                beside_mb=libvirt_capacity.beside_mb(emulated=not self._by_kvm),
-            ),
+            promised_mb=virsh.parse_untouched_mb(*virsh.ask(virsh.MEMORY), beside_mb=beside_mb),
         )
 
     def needs(self, size: MachineSize, *, new: bool) -> Mapping[str, float]:
