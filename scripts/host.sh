@@ -76,7 +76,12 @@ start_libvirt() {
 }
 
 stop_libvirt_if_started() {
-    local daemon
+    local daemon network
+    [ -n "${libvirt_started:-}" ] || return 0
+    # A network outlives the daemon that started it.
+    for network in lab lab-open lab-offline lab-open-offline; do
+        as_root virsh --quiet --connect qemu:///system net-destroy "$network" >/dev/null 2>&1 || true
+    done
     case ${libvirt_started:-} in
         systemd) as_root systemctl stop libvirtd ;;
         daemons)
