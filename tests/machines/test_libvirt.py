@@ -63,7 +63,7 @@ def before() -> set[str]:
 
 
 @pytest.fixture(scope="module")
-def full(tmp_path_factory: pytest.TempPathFactory, before: set[str]) -> Iterator[ClassFolder]:  # noqa: ARG001 (it is looked at first)
+def full(tmp_path_factory: pytest.TempPathFactory, before: set[str]) -> Iterator[ClassFolder]:
     subprocess.run(
         [sys.executable, "-m", "lab", "box", "build", BOX, "--provider", "libvirt"],
         cwd=REPOSITORY,
@@ -91,9 +91,7 @@ def test_the_whole_guide_holds(full: ClassFolder) -> None:
 
 def test_nobody_else_can_reach_what_listens_for_it(full: ClassFolder, before: set[str]) -> None:
     new = {it for it in listening() - before if not it.startswith(("127.0.0.1:", "[::1]:"))}
-    bridges = [
-        Path("/sys/class/net", it).name for it in os.listdir("/sys/class/net") if it[:5] == "virbr"
-    ]
+    bridges = [it.name for it in Path("/sys/class/net").glob("virbr*")]
     gateways = [
         line.split()[3].partition("/")[0]
         for bridge in bridges
