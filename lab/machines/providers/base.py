@@ -10,6 +10,7 @@ from typing import Protocol
 
 from lab.classroom.classes import MachineSize
 from lab.machines.boxes.catalog import Box
+from lab.machines.health import Command
 
 # How long a machine may take to boot, and to stop; a provider's patience multiplies them.
 BOOT_TIMEOUT_S = 300.0
@@ -210,6 +211,9 @@ class Provider(Protocol):
         Raises:
             ProcessError: it could not be removed.
         """
+
+    def removal(self, guest: str) -> Command:
+        """The command that removes a guest, for who does it by hand."""
 
     def clear(self, guests: Collection[str]) -> None:
         """Remove what the host keeps for guests that are no more: addresses, discs, identities.

@@ -15,6 +15,7 @@ from lab.machines.boxes import catalog
 from lab.machines.boxes import libvirt as boxes_libvirt
 from lab.machines.boxes.catalog import Box
 from lab.machines.boxes.repack import pack_folder
+from lab.machines.health import Command
 from lab.machines.providers import libvirt_capacity, libvirt_network, libvirt_storage
 from lab.machines.providers import libvirt_virsh as virsh
 from lab.machines.providers.base import Addresses, Guest, Limit, Snapshot, Wanted
@@ -231,6 +232,11 @@ class Libvirt:
                 hint=f"sudo virsh undefine {guest}   (says why)",
             )
         self.clear([guest])
+
+    def removal(self, guest: str) -> Command:
+        """See `Provider.removal`."""
+        script = f"destroy {guest}; undefine {guest} --managed-save --remove-all-storage"
+        return Command(argv=("virsh", "--connect", virsh.URI, script), as_root=True)
 
     def clear(self, guests: Collection[str]) -> None:
         """See `Provider.clear`."""
