@@ -14,7 +14,12 @@ from lab.errors import HOST, HostError, ProcessError
 from lab.machines import kvm
 from lab.machines.kvm import Kvm, KvmTrial
 from lab.machines.providers import libvirt as module
-from lab.machines.providers import libvirt_capacity, libvirt_storage, provider_named
+from lab.machines.providers import (
+    libvirt_capacity,
+    libvirt_network,
+    libvirt_storage,
+    provider_named,
+)
 from lab.machines.providers.base import Guest, Wanted
 from lab.machines.providers.libvirt import Libvirt
 from lab.machines.providers.libvirt_virsh import ask
@@ -192,6 +197,15 @@ def test_a_libvirt_that_answers_nothing_has_not_no_guests(program: Program) -> N
 def test_one_question_that_fails_does_not_shift_the_other_answers(program: Program) -> None:
     program("virsh", "printf '@lab asks@one\\n@lab asks@@lab asks@three\\n@lab asks@'; exit 1")
     assert ask("a", "b", "c") == ["one\n", "", "three\n"]
+
+
+def test_a_network_of_that_name_that_lab_did_not_make_is_not_used(program: Program) -> None:
+    theirs = NETWORK.replace("virbr-lab", "virbr7")
+    said = f"@lab asks@{theirs}" + "@lab asks@" * 4
+    program("virsh", f"printf %s {shlex.quote(said)}")
+    with pytest.raises(HostError) as caught:
+        libvirt_network.ensure(["lab"])
+    assert caught.value.message == "libvirt has a network lab here that lab did not make"
 
 
 @pytest.mark.usefixtures("trial")
