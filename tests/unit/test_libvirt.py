@@ -238,8 +238,8 @@ def test_under_kvm_it_has_the_hosts_and_nothing_is_said() -> None:
 def test_that_machines_are_emulated_is_said_before_they_boot() -> None:
     assert Libvirt().patience > 1
     assert Libvirt().remarks() == (
-        "Machines are emulated here, as KVM does not work (the kernel said nothing for 15 s): "
-        "a boot takes a minute, and each step several times as long. Turn it on.",
+        "KVM does not work here (the kernel said nothing for 15 s), so machines are emulated: "
+        "a boot takes a minute, and each step several times as long. What mends it: Turn it on.",
     )
 
 
