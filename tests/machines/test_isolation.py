@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -32,7 +32,7 @@ APART = {"apart-ana", "apart-luis"}
 
 
 @pytest.fixture(scope="module")
-def students(new_class: Callable[[str, str], ClassFolder]) -> Iterator[ClassFolder]:
+def students(new_class: Callable[[str, str], ClassFolder]) -> ClassFolder:
     folder = new_class("isolation", LABS_YAML)
     guide = folder.path / "provision/tiny"
     (guide / "steps").mkdir(parents=True)
@@ -40,7 +40,7 @@ def students(new_class: Callable[[str, str], ClassFolder]) -> Iterator[ClassFold
     (guide / "guide.yaml").write_text(GUIDE_YAML)
     (guide / "steps/account.sh").write_text(STEP)
     folder.lab("up")
-    yield folder
+    return folder
 
 
 def rows_of(folder: ClassFolder, *targets: str, exit_code: int) -> dict[str, Any]:
@@ -138,7 +138,7 @@ def test_a_host_key_that_was_swapped_is_an_error(students: ClassFolder) -> None:
     finally:
         # By LXC: nothing else gets in any more.
         [name] = [it for it in students.guests() if it.endswith("-apart-luis")]
-        mend = f"cp -p /root/ssh_host_ed25519_key* /etc/ssh/; systemctl restart ssh"
+        mend = "cp -p /root/ssh_host_ed25519_key* /etc/ssh/; systemctl restart ssh"
         as_root("lxc-attach", "--name", name, "--", "bash", "-c", mend)
     rows_of(students, "luis", exit_code=0)
 

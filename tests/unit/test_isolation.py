@@ -60,18 +60,21 @@ class Guests:
     ) -> Tries:
         self.numbers[machine.name] = str(own.number)
         names = {name: int(number) for name, number in self.all_numbers.items()}
-        opened = {
-            names[name]: ports for name, ports in self.opened.get(machine.name, {}).items()
-        }
+        opened = {names[name]: ports for name, ports in self.opened.get(machine.name, {}).items()}
         assert own not in others
         reached = self.beyond.get(machine.name, ()) if beyond else ()
         return Tries(gateway=machine.name not in self.cut_off, opened=opened, beyond=reached)
 
     def hear(self, _: Any, machine: Machine, **__: Any) -> Heard:
         arrived = self.arrived.get(machine.name, {})
-        ways = {self.all_numbers[name]: tuple(w for w in way if w != "arp") for name, way in arrived.items()}
+        ways = {
+            self.all_numbers[name]: tuple(w for w in way if w != "arp")
+            for name, way in arrived.items()
+        }
         ways["host"] = () if machine.name in self.deaf else BOTH
-        looked = {f"10.0.3.{int(self.all_numbers[it]) + 2}" for it, way in arrived.items() if "arp" in way}
+        looked = {
+            f"10.0.3.{int(self.all_numbers[it]) + 2}" for it, way in arrived.items() if "arp" in way
+        }
         return Heard(ways=ways, looked=frozenset(looked))
 
     def ask(self, address: str, *, user: str, known_as: str, offered: Any, **_: Any) -> Door:
@@ -269,9 +272,7 @@ def test_it_is_told_as_agreed(
         ],
         "beyond": False,
         "findings": [],
-        "unknown": [
-            {"machine": "apart-luis", "why": "it did not hear this computer either"}
-        ],
+        "unknown": [{"machine": "apart-luis", "why": "it did not hear this computer either"}],
     }
     with (tmp_path / "table").open("w") as file:
         isolation_table(rows, console=console_for(file, {"NO_COLOR": "1", "COLUMNS": "100"}))
