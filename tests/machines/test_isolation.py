@@ -115,13 +115,14 @@ def test_a_student_s_key_opens_no_other_machine(students: ClassFolder) -> None:
 
 
 def test_passwords_are_seen(students: ClassFolder) -> None:
-    conf = "/etc/ssh/sshd_config.d/00-password.conf"
-    students.root("ana", f"echo PasswordAuthentication yes >{conf}; systemctl restart ssh")
+    # The first line counts.
+    conf, line = "/etc/ssh/sshd_config", "PasswordAuthentication yes"
+    students.root("ana", f"cp -p {conf} /root; sed -i '1i{line}' {conf}; systemctl restart ssh")
     try:
         rows = rows_of(students, "ana", exit_code=1)
         assert {it["kind"] for it in rows["apart-ana"]["findings"]} == {"password"}
     finally:
-        students.root("ana", f"rm {conf}; systemctl restart ssh")
+        students.root("ana", f"cp -p /root/sshd_config {conf}; systemctl restart ssh")
 
 
 def test_a_host_key_that_was_swapped_is_an_error(students: ClassFolder) -> None:
