@@ -7,15 +7,14 @@ from dataclasses import dataclass, replace
 
 from lab.errors import UsageError
 from lab.machines.boxes.names import box_name
-from lab.machines.boxes.profiles import PROFILES
-from lab.machines.fleet import Machine
+from lab.machines.fleet import Machine, takes_address
 from lab.machines.keys import write_address, write_ports
 from lab.machines.providers.base import Guest
 from lab.system.files import write_atomically
 from lab.workflow.bake import WORTH_FROM, bakes_of
 from lab.workflow.observer import Observer
 from lab.workflow.project import Project
-from lab.workflow.reconcile import Found, vagrants_note
+from lab.workflow.reconcile import Found, vagrants_name_of, vagrants_note
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +81,8 @@ def clear_the_way(
             project.provider.remove(it.machine.container)
             del left[it.machine.container]
         elif it.guest is not None and not it.in_vagrant:
-            write_atomically(vagrants_note(project, it.machine.name), it.machine.container)
+            note = vagrants_note(project, it.machine.name)
+            write_atomically(note, vagrants_name_of(it.guest))
     return left
 
 
@@ -135,14 +135,15 @@ def with_addresses(
     Raises:
         HostError: the network has not so many left.
     """
+    provider = project.provider
     wanted = {machine.name for machine in machines}
     ours = [
         machine
         for machine in project.machines
-        # The guests of other boxes than lab's own may insist on asking by DHCP.
-        if machine.container in guests or (machine.name in wanted and machine.lab.box in PROFILES)
+        if machine.container in guests
+        or (machine.name in wanted and takes_address(machine, provider))
     ]
-    allotted = project.provider.allot_addresses([machine.wanted for machine in ours])
+    allotted = provider.allot_addresses([machine.wanted for machine in ours])
     for machine in project.machines:
         write_address(
             machine.keys.folder,

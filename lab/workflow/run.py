@@ -24,7 +24,6 @@ from lab.workflow.records import MachineRecord, Stage, new_record, write_record
 _TAIL_LINES = 12
 _INTERRUPTED = "it was interrupted"
 _OFFLINE = " (with `internet: off` only class steps can download, in a bake)"
-BOOT_TIMEOUT_S = 300.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +40,8 @@ class UpOptions:
         fit: whether those that fit are started where not all do.
         overcommit: whether machines may be promised more memory than there is.
         offline: whether nothing may be downloaded, and students are without the internet.
-        boot_timeout_s: how long a machine may take from its start to its first SSH login.
+        boot_timeout_s: how long a machine may take from its start to its first SSH login; None for
+            what is usual with its provider.
     """
 
     jobs: int = 4
@@ -53,7 +53,7 @@ class UpOptions:
     fit: bool = False
     overcommit: bool = False
     offline: bool = False
-    boot_timeout_s: float = BOOT_TIMEOUT_S
+    boot_timeout_s: float | None = None
 
 
 class Interruption(KeyboardInterrupt):

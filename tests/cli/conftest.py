@@ -70,7 +70,8 @@ OUTCOMES = {
 }
 NAMES = {"ana": "Ana Núñez"}
 EMAILS = {"ana": "ana@example.org"}
-PROGRAMS = ("vagrant", "lxc-ls", "lxc-config", "lxc-create", "lxc-destroy", "lxc-stop", "ssh")
+LXC = ("ls", "config", "create", "destroy", "stop", "info", "freeze", "unfreeze")
+PROGRAMS = ("vagrant", "ssh", *(f"lxc-{name}" for name in LXC))
 # What is run most goes without Python while nothing is to go wrong with it.
 QUICK = {
     "lxc-ls": """\
@@ -185,6 +186,10 @@ class World:
         guest = next((self.root / "guests").glob(f"lab-*-{machine}"))
         shutil.rmtree(self.root / "lxc" / guest.name)
         guest.unlink()
+
+    def disk(self, machine: str) -> Path:
+        """What is a guest's own of its disk."""
+        return next((self.root / "lxc").glob(f"lab-*-{machine}")) / "delta"
 
     def edit(self, old: str, new: str) -> None:
         """Write something else into labs.yaml."""
