@@ -32,6 +32,7 @@ _LISTENS_S = 300.0
 _LISTENS_PER_MACHINE_S = 10.0
 _WORDS = ("first", "last")
 _ADMIN = "vagrant"
+_BEHIND_PORTS = "it has a network of its own, which only ports of this computer lead to"
 
 _Value = TypeVar("_Value")
 
@@ -110,9 +111,10 @@ class _Proof:
                 patience=self._patience,
             )
 
-        ended = self._each(running, "listening", listen)
+        reachable = [it for it in running if not it.ports]
+        ended = self._each(reachable, "listening", listen)
         for number, machine in enumerate(running):
-            listener, why = ended[machine.name]
+            listener, why = ended.get(machine.name, (None, _BEHIND_PORTS))
             if listener is None:
                 self.not_listening[machine.name] = why
             else:
@@ -146,6 +148,7 @@ class _Proof:
             doors = {
                 user: logins.ask(
                     self.address(machine),
+                    port=machine.ssh_port,
                     user=user,
                     known_as=machine.name,
                     known_hosts=self.project.folder.ssh / "known_hosts",
