@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-# Beside what Vagrant wants of a box's metadata.json: the SHA-256 of each of its images.
-CHECKSUMS_KEY = "lab_sha256"
 # What the disk of a guest is called in a box, by its end.
 _ROOTS = ("rootfs.tar.gz", ".img", ".qcow2", ".vmdk")
+# Beside what Vagrant wants of a box's metadata.json: the SHA-256 of each of its images.
+CHECKSUMS_KEY = "lab_sha256"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -57,6 +57,9 @@ class Lxc:
     one_by_one = False
     boot_weight = 8
     boot_memory_mb = lxc_capacity.MEMORY_IN_USE_MB
+    # Guests of other boxes may insist on asking by DHCP.
+    addresses_any_box = False
+    before_pack = ""
 
     def require(self) -> None:
         """See `Provider.require`."""
@@ -113,6 +116,10 @@ class Lxc:
         """See `Provider.remarks`."""
         return ()
 
+    def seed_disc(self, guest: str) -> str:  # noqa: ARG002 (a clone's seed writes into its root)
+        """See `Provider.seed_disc`."""
+        return ""
+
     def prepare(self, wanted: Sequence[Wanted], *, new: Collection[str], log: Path) -> None:
         """See `Provider.prepare`; LXC's hooks do the rest as it starts a guest."""
         lxc_isolation.install(wanted, bridge=BRIDGE, log=log)
@@ -154,7 +161,7 @@ class Lxc:
         program = [sys.executable, "-I", str(lxc_addresses.__file__)]
         said = process.run(
             process.as_root(
-                [*program, self._lxcpath(), _LEASES, bridge, *(it.name for it in guests)]
+                [*program, self._lxcpath(), _LEASES, bridge, *(guest.name for guest in guests)]
             ),
             timeout_s=60,
         )
@@ -190,6 +197,9 @@ class Lxc:
                 f"The container {guest} could not be removed", details=completed.tail()
             )
 
+    def clear(self, guests: Collection[str]) -> None:
+        """See `Provider.clear`; all of it is in the guest's own folder, and goes with that."""
+
     def halt(self, guest: str) -> None:
         """See `Provider.halt`."""
         process.run(process.as_root(["lxc-stop", "--name", guest, "--timeout", "20"]), timeout_s=60)
@@ -221,13 +231,20 @@ class Lxc:
         )
         return boxes_lxc.write_box(work, root_id=root_id, recipe=recipe, tarball=None, log=log)
 
+    def root_of(self, box: Box) -> str:
+        """See `Provider.root_of`."""
+        return box.root_id
+
     def export_box(self, box: Box, *, work: Path, log: Path) -> Path:
         """See `Provider.export_box`; the root of a bake is this host's, and packed with it."""
         if box.holds_root or not box.root_id:
             return pack_folder(box.folder, work=work, log=log)
+        tarball = work / boxes_lxc.IMAGE
         root = Path(self._lxcpath(), ".lab-roots", box.root_id)
-        boxes_lxc.pack_root(root, work / boxes_lxc.IMAGE, log=log)
-        return pack_folder(box.folder, work=work, log=log, instead=[boxes_lxc.IMAGE])
+        boxes_lxc.pack_root(root, tarball=tarball, log=log)
+        return boxes_lxc.write_box(
+            work, root_id=box.root_id, recipe=box.recipe, tarball=tarball, log=log
+        )
 
     def roots(self) -> dict[str, bool]:
         """See `Provider.roots`; the guests of every project on this host count."""

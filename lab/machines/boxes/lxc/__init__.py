@@ -35,13 +35,14 @@ def finish(root: Path, *, log: Path) -> None:
 
 def pack(root: Path, *, name: str, recipe: str, log: Path) -> Path:
     """Make the box of a root; returns its file, beside the root."""
-    tarball = root.parent / IMAGE
-    pack_root(root, tarball, log=log)
+    work = root.parent
+    tarball = work / IMAGE
+    pack_root(root, tarball=tarball, log=log)
     root_id = f"{name}-{checksum_of(tarball)[:16]}"
-    return write_box(root.parent, root_id=root_id, recipe=recipe, tarball=tarball, log=log)
+    return write_box(work, root_id=root_id, recipe=recipe, tarball=tarball, log=log)
 
 
-def pack_root(root: Path, tarball: Path, *, log: Path) -> None:
+def pack_root(root: Path, *, tarball: Path, log: Path) -> None:
     """Pack a root folder of this host as boxes hold it, whoever its files belong to.
 
     Raises:
