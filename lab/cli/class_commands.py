@@ -135,11 +135,13 @@ def up(
     overcommit: Overcommit = False,
     offline: options.Offline = False,
     boot_timeout: Annotated[
-        str,
+        str | None,
         typer.Option(
-            envvar="LAB_BOOT_TIMEOUT", help="How long a machine may take to boot, such as 5m."
+            envvar="LAB_BOOT_TIMEOUT",
+            help="How long a machine may take to boot; by default 5m, and longer where machines "
+            "are emulated.",
         ),
-    ] = "5m",
+    ] = None,
     yes: options.Yes = False,
     output: options.Output = Format.TABLE,
     wait: options.Wait = "0s",
@@ -164,7 +166,7 @@ def up(
         fit=fit,
         overcommit=overcommit,
         offline=offline,
-        boot_timeout_s=seconds(boot_timeout),
+        boot_timeout_s=seconds(boot_timeout) if boot_timeout else None,
     )
     if dry_run:
         _show_plan(

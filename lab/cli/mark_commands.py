@@ -96,7 +96,9 @@ def verify(
     Example: lab verify --isolation
     """
     if isolation:
-        isolation_proof.show(targets or (), file=file, jobs=jobs, form=form, output=output, wait=wait)
+        isolation_proof.show(
+            targets or (), file=file, jobs=jobs, form=form, output=output, wait=wait
+        )
         return
     from lab.classroom.view import View
     from lab.workflow.project import select

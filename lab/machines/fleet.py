@@ -9,12 +9,10 @@ from dataclasses import dataclass, field
 from lab.classroom.classes import Lab, Student
 from lab.classroom.guide import Guide, variables
 from lab.machines.boxes.names import box_name
+from lab.machines.boxes.profiles import PROFILES
 from lab.machines.keys import MachineKeys
-from lab.machines.providers.base import Wanted
+from lab.machines.providers.base import HTTP, LOOPBACK, SSH, Provider, Wanted
 from lab.machines.steps import PlannedStep, plan_steps
-
-SSH, HTTP = 22, 80
-LOOPBACK = "127.0.0.1"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +33,7 @@ class Machine:
             digests, and a bake of their own.
         student_variables: what the student steps get besides.
         steps: the guide's steps in order, each with its digest.
+        patience: how many times longer than in a container things take on it (`Provider.patience`).
     """
 
     name: str
@@ -50,6 +49,7 @@ class Machine:
     steps: tuple[PlannedStep, ...]
     address: str = ""
     ports: Mapping[int, int] = field(default_factory=dict)
+    patience: float = 1.0
 
     @property
     def url(self) -> str:
@@ -93,6 +93,11 @@ def container_prefix(project_id: str) -> str:
     return f"lab-{project_id}-"
 
 
+def takes_address(machine: Machine, provider: Provider) -> bool:
+    """Whether a machine that is to be made takes an address that it is given."""
+    return provider.addresses_any_box or machine.lab.box in PROFILES
+
+
 def assignments(environment: Mapping[str, str]) -> str:
     """Variables as words that a POSIX shell reads back as they are: `A=1 B='two words'`."""
     return " ".join(f"{name}={shlex.quote(value)}" for name, value in environment.items())
@@ -104,7 +109,7 @@ def build_machine(  # noqa: PLR0913 (what comes together here)
     guide: Guide,
     *,
     project_id: str,
-    provider: str,
+    provider: Provider,
     keys: MachineKeys,
     contents: Mapping[str, str],
 ) -> Machine:
@@ -115,7 +120,7 @@ def build_machine(  # noqa: PLR0913 (what comes together here)
         student: whose it is.
         guide: what is done on it.
         project_id: this project's mark in the provider's names.
-        provider: the provider's name.
+        provider: what boots it.
         keys: the machine's SSH keys.
         contents: the guide's, from `read_contents`.
     """
@@ -133,7 +138,7 @@ def build_machine(  # noqa: PLR0913 (what comes together here)
         name=student.machine_name,
         container=container_prefix(project_id) + student.machine_name,
         box=box_name(lab.box),
-        provider=provider,
+        provider=provider.name,
         lab=lab,
         student=student,
         guide=guide,
@@ -142,5 +147,6 @@ def build_machine(  # noqa: PLR0913 (what comes together here)
         student_variables=student_variables,
         address=keys.address,
         ports=keys.ports,
+        patience=provider.patience,
         steps=plan_steps(guide, contents, class_variables, student_variables),
     )

@@ -93,9 +93,7 @@ def ask(
     methods = _METHODS.findall(said)
     return Door(
         methods=tuple(methods[-1].split(",")) if methods else (),
-        accepted=tuple(
-            dict.fromkeys(prints[it] for it in _ACCEPTED.findall(said) if it in prints)
-        ),
+        accepted=tuple(dict.fromkeys(prints[it] for it in _ACCEPTED.findall(said) if it in prints)),
         is_another=bool(_OTHER_HOST_KEY.search(said)),
     )
 

@@ -163,7 +163,9 @@ def hear(folder: LabFolder, machine: Machine, *, mark: str, patience: float) -> 
             looked.add(way)
         else:
             ways.setdefault(who, []).append(way)
-    return Heard(ways={who: tuple(sorted(its)) for who, its in ways.items()}, looked=frozenset(looked))
+    return Heard(
+        ways={who: tuple(sorted(its)) for who, its in ways.items()}, looked=frozenset(looked)
+    )
 
 
 def speak(addresses: Collection[str], *, mark: str, word: str) -> None:

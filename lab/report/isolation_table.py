@@ -40,7 +40,9 @@ def _columns(rows: Sequence[MachineIsolation]) -> list[Column]:
         Column(title="isolation", cells=tuple(Text(_on(row.isolated)) for row in rows)),
         Column(title="internet", cells=tuple(Text(_on(row.internet)) for row in rows)),
         Column(
-            title="kept from", cells=tuple(Text(str(len(row.kept_from))) for row in rows), right=True
+            title="kept from",
+            cells=tuple(Text(str(len(row.kept_from))) for row in rows),
+            right=True,
         ),
         Column(
             title="reaches",

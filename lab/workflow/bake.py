@@ -8,11 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from lab.errors import LabError, MachineError, ProcessError
-from lab.machines import kit
+from lab.machines import kit, ssh
 from lab.machines.bakes import Bake, bake_for, imported_bake, portable_bake
 from lab.machines.boxes import catalog
 from lab.machines.boxes.names import box_name
 from lab.machines.fleet import Machine
+from lab.machines.providers.base import Provider
 from lab.system import parallel, process
 from lab.system.files import LabFolder, remove_tree
 from lab.workflow.boxes import boxes_locked, ensure_boxes
@@ -23,6 +24,7 @@ from lab.workflow.scratch import Scratch, remove_left_over, scratch_machine
 
 # One machine alone is as quick without: baking is the same steps, and packing on top.
 WORTH_FROM = 2
+_CLEAN_S = 120.0
 
 
 def bakes_of(
@@ -41,7 +43,8 @@ def bakes_of(
         project: whose machines; its guest settings have been written.
         machines: those that are to be made.
         observer: told of the baking.
-        worth_from: from how many machines of one kind on a missing bake is made.
+        worth_from: from how many machines of one kind on a missing bake is made; one is enough
+            where they reach no internet, and could not run the class steps themselves.
         offline: whether the students will be without the internet.
 
     Returns:
@@ -63,7 +66,8 @@ def bakes_of(
     for bake, group in wanted.values():
         ready = bake_at_hand(project, group[0], roots, offline=offline)
         try:
-            if ready is None and len(group) >= worth_from:
+            shut = any(not machine.lab.internet for machine in group)
+            if ready is None and (shut or len(group) >= worth_from):
                 with boxes_locked("bake", on_wait=observer.note):
                     # Who was waited for may have made it.
                     if not is_there(project, bake, project.provider.roots()):
@@ -154,7 +158,7 @@ def is_there(project: Project, bake: Bake, roots: Container[str]) -> bool:
     """Whether Vagrant has a bake that machines can be made of."""
     box = catalog.find(bake.box, provider=project.provider.name)
     # Without its root it is of no use: somebody has tidied up, or this is another host.
-    return box is not None and (bake.root_id in roots or box.holds_root)
+    return box is not None and (box.holds_root or project.provider.root_of(box) in roots)
 
 
 def _make(project: Project, machine: Machine, bake: Bake, *, observer: Observer) -> None:
@@ -235,12 +239,32 @@ def _bake(
     ) as scratch:
         work(scratch, tell)
         tell("packing")
+        _take_out_its_own(scratch, project.provider, log=log)
         project.provider.halt(container)
         with tempfile.TemporaryDirectory(dir=scratch.folder.project) as room:
             box = project.provider.pack(
                 container, root_id=bake.root_id, recipe=bake.recipe, work=Path(room), log=log
             )
             scratch.vagrant.add_box(bake.box, str(box), provider=project.provider.name)
+
+
+def _take_out_its_own(scratch: Scratch, provider: Provider, *, log: Path) -> None:
+    """Take what is the machine's own out of it, as far as that must be done from inside."""
+    if not provider.before_pack:
+        return
+    done = ssh.run_as_root(
+        scratch.folder,
+        scratch.machine,
+        provider.before_pack,
+        log=log,
+        timeout_s=_CLEAN_S,
+    )
+    if not done.ok:
+        raise ProcessError(
+            "What is the scratch machine's own could not be taken out of it",
+            details=done.tail(),
+            log=log,
+        )
 
 
 def scratch_prefix(project_id: str) -> str:

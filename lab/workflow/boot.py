@@ -27,7 +27,7 @@ _LOOK_AGAIN_S = 0.2
 # What Vagrant has seen booting has let it in by SSH already.
 _SSH_TIMEOUT_S = 30.0
 # What Vagrant says when the provider has started a guest, and when it has let Vagrant in.
-_STARTED = "Waiting for machine to boot"
+_STARTED = ("Waiting for machine to boot", "Waiting for domain to get an IP address")
 _LET_IN = "Machine booted and ready"
 # A guest that boots for longer than this is looked at, whether it still runs.
 _LOOK_AFTER_S = 5.0
@@ -124,7 +124,7 @@ class Boot:
                     raise MachineError(why)
                 if not address:
                     raise MachineError("it is running, without an address")
-                deadline = min(deadline, time.monotonic() + _SSH_TIMEOUT_S)
+                deadline = min(deadline, time.monotonic() + _SSH_TIMEOUT_S * machine.patience)
             if address and ssh.listens(address, machine.ssh_port):
                 began = self._started.get(machine.name, time.monotonic())
                 self._took_s[machine.name] = time.monotonic() - began
@@ -180,7 +180,7 @@ class Boot:
             if name in names:
                 self._log(name, said)
                 if said.startswith(_STARTED):
-                    self._started[name] = time.monotonic()
+                    self._started.setdefault(name, time.monotonic())
                 if said.startswith(_LET_IN):
                     self._let_in.add(name)
                     self._stop_waves_of_the_dead()
@@ -234,7 +234,7 @@ class Boot:
         return all(
             it.name in self._verdicts
             or it.name in self._let_in
-            or now - self._started.get(it.name, now) > _LAGGARD_S
+            or now - self._started.get(it.name, now) > _LAGGARD_S * it.patience
             for it in machines
         )
 

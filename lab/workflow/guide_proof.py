@@ -229,7 +229,7 @@ def _machine(subject: _Subject, keys: MachineKeys) -> Machine:
         subject.lab.students[0],
         subject.guide,
         project_id="",
-        provider=subject.provider.name,
+        provider=subject.provider,
         keys=keys,
         contents=read_contents(subject.guide),
     )

@@ -99,7 +99,7 @@ def open_project(labs_yaml: Path, *, for_boot: bool = False) -> Project:
             student,
             guides[lab.name],
             project_id=project_id,
-            provider=provider.name,
+            provider=provider,
             keys=_keys_of(student, folder, for_boot=for_boot),
             contents=contents[lab.name],
         )

@@ -86,7 +86,7 @@ def find(
             machine=machine,
             guest=guests.get(machine.container),
             record=records.get(machine.name),
-            in_vagrant=_in_vagrant(project, machine.name, machine.container),
+            in_vagrant=_in_vagrant(project, machine.name, guests.get(machine.container)),
         )
         for machine in machines
     }
@@ -111,7 +111,7 @@ def strays(project: Project, guests: Mapping[str, Guest]) -> tuple[dict[str, str
             continue
         name = guest.name.removeprefix(project.prefix)
         ours = guest.name.startswith(project.prefix) and (
-            guest.started or name in records or _in_vagrant(project, name, guest.name)
+            guest.started or name in records or _in_vagrant(project, name, guest)
         )
         (orphans if ours else foreign)[name] = guest.name
     return orphans, foreign
@@ -237,9 +237,17 @@ def noted(found: Found) -> list[StepReport]:
     return reports
 
 
-def _in_vagrant(project: Project, name: str, container: str) -> bool:
+def _in_vagrant(project: Project, name: str, guest: Guest | None) -> bool:
+    """Whether Vagrant's note of a machine is of the guest that is in its place."""
     note = vagrants_note(project, name)
-    return note.exists() and note.read_text(encoding="utf-8", errors="replace") == container
+    if guest is None or not note.exists():
+        return False
+    return note.read_text(encoding="utf-8", errors="replace") == vagrants_name_of(guest)
+
+
+def vagrants_name_of(guest: Guest) -> str:
+    """What Vagrant notes of a machine: which guest it is."""
+    return guest.vagrant_id or guest.name
 
 
 def vagrants_note(project: Project, name: str) -> Path:

@@ -23,7 +23,7 @@ from lab.workflow.records import MachineRecord, Stage, new_record, write_record
 
 _TAIL_LINES = 12
 _INTERRUPTED = "it was interrupted"
-BOOT_TIMEOUT_S = 300.0
+_OFFLINE = " (with `internet: off` only class steps can download, in a bake)"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +40,8 @@ class UpOptions:
         fit: whether those that fit are started where not all do.
         overcommit: whether machines may be promised more memory than there is.
         offline: whether nothing may be downloaded, and students are without the internet.
-        boot_timeout_s: how long a machine may take from its start to its first SSH login.
+        boot_timeout_s: how long a machine may take from its start to its first SSH login; None for
+            what is usual with its provider.
     """
 
     jobs: int = 4
@@ -52,7 +53,7 @@ class UpOptions:
     fit: bool = False
     overcommit: bool = False
     offline: bool = False
-    boot_timeout_s: float = BOOT_TIMEOUT_S
+    boot_timeout_s: float | None = None
 
 
 class Interruption(KeyboardInterrupt):
@@ -193,7 +194,8 @@ class Run:
             ok=False,
             changed=bool(came_of.ran),
             failed_step=came_of.failed_step,
-            message=f"step {came_of.failed_step} ended with exit code {came_of.exit_code}",
+            message=f"step {came_of.failed_step} ended with exit code {came_of.exit_code}"
+            + ("" if machine.lab.internet else _OFFLINE),
             tail=came_of.tail,
         )
 

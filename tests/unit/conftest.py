@@ -54,6 +54,8 @@ class FakeProvider:
     stubborn: set[str] = field(default_factory=set)
     limits: tuple[Limit, ...] = ()
     one_by_one: bool = False
+    addresses_any_box: bool = False
+    before_pack: str = ""
     boot_weight: int = 8
     boot_memory_mb: int = 128
     patience: float = 1.0
@@ -87,6 +89,15 @@ class FakeProvider:
             raise ProcessError(f"{guest} could not be removed")
         self.removed.append(guest)
         self.found.pop(guest, None)
+
+    def clear(self, guests: Collection[str]) -> None:
+        """Nothing is kept for those that are no more."""
+
+    def seed_disc(self, guest: str) -> str:
+        return ""
+
+    def root_of(self, box: object) -> str:
+        return ""
 
     def halt(self, guest: str) -> None:
         if guest in self.stubborn:
@@ -240,7 +251,7 @@ def classroom(tmp_path: Path, provider: FakeProvider) -> Callable[..., Project]:
                         student,
                         guide,
                         project_id="c0ffee",
-                        provider=provider.name,
+                        provider=provider,
                         keys=read_keys(keys),
                         contents=read_contents(guide),
                     )

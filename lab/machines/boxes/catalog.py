@@ -41,8 +41,12 @@ class Box:
 
     @property
     def identity(self) -> str:
-        """What the box holds: its root's name where lab made it, else its version and its age."""
-        return self.root_id or f"{self.version} {self.created}"
+        """What the box holds.
+
+        Its root's name or its images' checksums where lab made it, else its version and its age.
+        """
+        images = " ".join(self.checksums.values())
+        return self.root_id or images or f"{self.version} {self.created}"
 
     @property
     def holds_root(self) -> bool:

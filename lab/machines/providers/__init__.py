@@ -12,7 +12,9 @@ from dataclasses import dataclass
 
 from lab.errors import HostError, LabError
 from lab.machines.providers.base import Provider
+from lab.machines.providers.libvirt import Libvirt
 from lab.machines.providers.lxc import Lxc
+from lab.machines.providers.virtualbox import VirtualBox
 from lab.system import process
 
 AUTO = "auto"
@@ -33,6 +35,8 @@ class _Kind:
 # In the order in which `auto` tries them.
 _KINDS: Mapping[str, _Kind] = {
     Lxc.name: _Kind(make=Lxc, program="lxc-create", linux_only=True),
+    Libvirt.name: _Kind(make=Libvirt, program="virsh", linux_only=True),
+    VirtualBox.name: _Kind(make=VirtualBox, program="VBoxManage"),
 }
 PROVIDERS = tuple(_KINDS)
 

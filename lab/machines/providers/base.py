@@ -11,7 +11,13 @@ from typing import Protocol
 from lab.classroom.classes import MachineSize
 from lab.machines.boxes.catalog import Box
 
+# How long a machine may take to boot, and to stop; a provider's patience multiplies them.
+BOOT_TIMEOUT_S = 300.0
+HALT_TIMEOUT_S = 60.0
 _LEAST_TOTAL = 1024
+# Where guests listen, and where this computer's own ports do that lead there.
+SSH, HTTP = 22, 80
+LOOPBACK = "127.0.0.1"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,16 +134,24 @@ class Provider(Protocol):
 
     Attributes:
         name: as labs.yaml has it.
-        boot_weight: how many machines a processor can boot at a time.
         boot_memory_mb: what a machine really uses when it has booted.
         one_by_one: whether Vagrant must have made and started a machine before another Vagrant may
             begin with the next; they boot side by side all the same.
+        addresses_any_box: whether guests of any box take an address that was allotted to them, and
+            not only those of lab's own profiles.
+        before_pack: a script that root runs in a guest before it is stopped to be packed; "" where
+            `pack` itself takes out what is the guest's own.
     """
 
     name: str
     one_by_one: bool
-    boot_weight: int
     boot_memory_mb: int
+    addresses_any_box: bool
+    before_pack: str
+
+    @property
+    def boot_weight(self) -> int:
+        """How many machines a processor can boot at a time."""
 
     @property
     def patience(self) -> float:
@@ -162,6 +176,9 @@ class Provider(Protocol):
 
     def settings(self, wanted: Wanted) -> tuple[tuple[str, str], ...]:
         """A guest's share of the host and its network, as Vagrant's provider has them."""
+
+    def seed_disc(self, guest: str) -> str:
+        """The file of the disc from which a guest takes what is its own, "" where it needs none."""
 
     def prepare(self, wanted: Sequence[Wanted], *, new: Collection[str], log: Path) -> None:
         """See that the host has what guests need before Vagrant starts them.
@@ -189,6 +206,15 @@ class Provider(Protocol):
 
     def remove(self, guest: str) -> None:
         """Remove a guest that Vagrant has lost track of; nothing happens when there is none.
+
+        Raises:
+            ProcessError: it could not be removed.
+        """
+
+    def clear(self, guests: Collection[str]) -> None:
+        """Remove what the host keeps for guests that are no more: addresses, discs, identities.
+
+        A guest that is still there keeps all of it.
 
         Raises:
             ProcessError: it could not be removed.
@@ -267,6 +293,9 @@ class Provider(Protocol):
         Raises:
             ProcessError: a command failed.
         """
+
+    def root_of(self, box: Box) -> str:
+        """What the unpacked root of a box is, or would be, called on this host; "" for none."""
 
     def export_box(self, box: Box, *, work: Path, log: Path) -> Path:
         """A box that Vagrant has as a file that is all of it, on any other host too.

@@ -57,6 +57,9 @@ class Lxc:
     one_by_one = False
     boot_weight = 8
     boot_memory_mb = lxc_capacity.MEMORY_IN_USE_MB
+    # Guests of other boxes may insist on asking by DHCP.
+    addresses_any_box = False
+    before_pack = ""
 
     def require(self) -> None:
         """See `Provider.require`."""
@@ -113,6 +116,10 @@ class Lxc:
         """See `Provider.remarks`."""
         return ()
 
+    def seed_disc(self, guest: str) -> str:  # noqa: ARG002 (a clone's seed writes into its root)
+        """See `Provider.seed_disc`."""
+        return ""
+
     def prepare(self, wanted: Sequence[Wanted], *, new: Collection[str], log: Path) -> None:
         """See `Provider.prepare`; LXC's hooks do the rest as it starts a guest."""
         lxc_isolation.install(wanted, bridge=BRIDGE, log=log)
@@ -154,7 +161,7 @@ class Lxc:
         program = [sys.executable, "-I", str(lxc_addresses.__file__)]
         said = process.run(
             process.as_root(
-                [*program, self._lxcpath(), _LEASES, bridge, *(it.name for it in guests)]
+                [*program, self._lxcpath(), _LEASES, bridge, *(guest.name for guest in guests)]
             ),
             timeout_s=60,
         )
@@ -190,6 +197,9 @@ class Lxc:
                 f"The container {guest} could not be removed", details=completed.tail()
             )
 
+    def clear(self, guests: Collection[str]) -> None:
+        """See `Provider.clear`; all of it is in the guest's own folder, and goes with that."""
+
     def halt(self, guest: str) -> None:
         """See `Provider.halt`."""
         process.run(process.as_root(["lxc-stop", "--name", guest, "--timeout", "20"]), timeout_s=60)
@@ -220,6 +230,10 @@ class Lxc:
             process.as_root([str(boxes_lxc.PACK_GUEST), guest, root_id]), log=log, timeout_s=600
         )
         return boxes_lxc.write_box(work, root_id=root_id, recipe=recipe, tarball=None, log=log)
+
+    def root_of(self, box: Box) -> str:
+        """See `Provider.root_of`."""
+        return box.root_id
 
     def export_box(self, box: Box, *, work: Path, log: Path) -> Path:
         """See `Provider.export_box`; the root of a bake is this host's, and packed with it."""

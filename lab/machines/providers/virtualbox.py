@@ -6,8 +6,6 @@ docs/providers.md says what was tried.
 
 from __future__ import annotations
 
-import ipaddress
-import os
 import shutil
 import time
 from collections.abc import Collection, Mapping, Sequence
@@ -15,12 +13,15 @@ from functools import cached_property
 from pathlib import Path
 
 from lab.classroom.classes import MachineSize
-from lab.errors import HostError, ProcessError
+from lab.errors import HostError, MachineError
+from lab.machines.boxes.box_file import write_box_file
+from lab.machines.boxes.catalog import Box
+from lab.machines.boxes.repack import pack_folder
 from lab.machines.boxes.seed_disc import write_seed_disc
-from lab.machines.fleet import LOOPBACK
 from lab.machines.providers import virtualbox_manage as manage
 from lab.machines.providers import virtualbox_network as network
-from lab.machines.providers.base import Addresses, Guest, Limit, Wanted
+from lab.machines.providers.base import LOOPBACK, Addresses, Guest, Limit, Snapshot, Wanted
+from lab.machines.providers.libvirt import Libvirt
 from lab.system import crash, process
 from lab.system.kernel import Kernel, disk_gb
 
@@ -47,6 +48,8 @@ class VirtualBox:
     one_by_one = True
     boot_weight = 1
     boot_memory_mb = 512
+    addresses_any_box = True
+    before_pack = Libvirt.before_pack
 
     def require(self) -> None:
         """See `Provider.require`."""
@@ -127,6 +130,10 @@ class VirtualBox:
             ("--description", manage.MARK),
         )
 
+    def seed_disc(self, guest: str) -> str:  # noqa: ARG002 (it is beside the guest's keys)
+        """See `Provider.seed_disc`: the Vagrantfile knows it by the folder with the keys."""
+        return ""
+
     def prepare(self, wanted: Sequence[Wanted], *, new: Collection[str], log: Path) -> None:  # noqa: ARG002 (no command is run)
         """See `Provider.prepare`: writes the discs with what is each machine's own."""
         if online := [it.name for it in wanted if not it.internet]:
@@ -146,7 +153,11 @@ class VirtualBox:
             return Addresses()
         numbers = network.give_numbers([it.name for it in guests], manage.virtual_machines())
         return Addresses(
-            of={it.name: network.shared_address(numbers[it.name]) for it in guests if not it.isolated},
+            of={
+                it.name: network.shared_address(numbers[it.name])
+                for it in guests
+                if not it.isolated
+            },
             ports={name: network.ports(number) for name, number in numbers.items()},
         )
 
@@ -160,6 +171,11 @@ class VirtualBox:
             manage.run("controlvm", guest, "poweroff", check=False)
             self._wait_until_stopped(guest)
         manage.run("unregistervm", guest, "--delete")
+
+    def clear(self, guests: Collection[str]) -> None:
+        """See `Provider.clear`: what of a guest is beside its keys goes with them."""
+        there = manage.virtual_machines()
+        network.forget([it for it in guests if it not in there])
 
     def halt(self, guest: str) -> None:
         """See `Provider.halt`."""
@@ -176,3 +192,92 @@ class VirtualBox:
                 return True
             process.pause(_LOOK_AGAIN_S)
         return False
+
+    def snapshots(self, prefix: str) -> Mapping[str, tuple[Snapshot, ...]]:  # noqa: ARG002 (lab takes none)
+        """See `Provider.snapshots`; those that Vagrant or somebody else took are theirs."""
+        return {}
+
+    def save_snapshot(self, guest: str, name: str) -> None:  # noqa: ARG002 (of no guest)
+        """See `Provider.save_snapshot`."""
+        raise _no_snapshots()
+
+    def restore_snapshot(self, guest: str, name: str, *, keep_as: str | None) -> None:  # noqa: ARG002 (of no guest)
+        """See `Provider.restore_snapshot`."""
+        raise _no_snapshots()
+
+    def renew(self, guest: str, *, keep_as: str | None) -> None:  # noqa: ARG002 (of no guest)
+        """See `Provider.renew`."""
+        raise _no_snapshots()
+
+    def delete_snapshot(self, guest: str, name: str) -> None:  # noqa: ARG002 (of no guest)
+        """See `Provider.delete_snapshot`."""
+        raise _no_snapshots()
+
+    def pack(self, guest: str, *, root_id: str, recipe: str, work: Path, log: Path) -> Path:  # noqa: ARG002 (the box holds its root itself)
+        """See `Provider.pack`."""
+        folder = work / "box"
+        folder.mkdir()
+        # Else the disc with the guest's own keys would be of the box.
+        manage.run("storageattach", guest, *_SEED_DRIVE, "--medium", "none", log=log)
+        appliance = folder / "box.ovf"
+        manage.run("export", guest, "--output", str(appliance), log=log, timeout_s=_EXPORT_S)
+        [disk] = [it.name for it in folder.iterdir() if it.suffix == ".vmdk"]
+        metadata = {"provider": self.name, "lab_recipe": recipe}
+        return write_box_file(folder, image=disk, metadata=metadata, log=log)
+
+    def export_box(self, box: Box, *, work: Path, log: Path) -> Path:
+        """See `Provider.export_box`."""
+        return pack_folder(box.folder, work=work, log=log)
+
+    def root_of(self, box: Box) -> str:  # noqa: ARG002 (none has one)
+        """See `Provider.root_of`: what clones share is a virtual machine that Vagrant keeps."""
+        return ""
+
+    def roots(self) -> dict[str, bool]:
+        """See `Provider.roots`."""
+        return {}
+
+    def remove_root(self, root: str) -> None:
+        """See `Provider.remove_root`; there is none."""
+
+    def capacity(self) -> tuple[Limit, ...]:
+        """See `Provider.capacity`."""
+        found = [
+            Limit(
+                name="ports",
+                unit="",
+                free=network.free_numbers(manage.virtual_machines()),
+                of=network.MACHINES,
+                hint="Destroy machines that nobody needs: VBoxManage list vms",
+            )
+        ]
+        # Only Linux says it.
+        if spare := KERNEL.spare_memory_mb():
+            free, total = spare
+            found.append(Limit(name="memory", unit="MB", free=free, of=total, promised=True))
+        folder = manage.machine_folder()
+        if folder is not None and (space := disk_gb(folder)) is not None:
+            free, total = space
+            found.append(
+                Limit(
+                    name="disk",
+                    unit="GB",
+                    free=free - _DISK_RESERVE_GB,
+                    of=total,
+                    hint="lab box prune   (removes the bakes that no machine is a clone of)",
+                )
+            )
+        return tuple(found)
+
+    def needs(self, size: MachineSize, *, new: bool) -> Mapping[str, float]:
+        """See `Provider.needs`."""
+        only_new = {"disk": min(_DISK_GB, size.disk_gb), "ports": 1.0} if new else {}
+        return {"memory": float(size.memory_mb + _BESIDE_MB), **only_new}
+
+
+def _no_snapshots() -> MachineError:
+    return MachineError(
+        "lab takes no snapshots of VirtualBox's machines, and does not reset them",
+        hint="Vagrant's own: vagrant snapshot save MACHINE NAME, vagrant snapshot restore MACHINE "
+        "NAME. A machine made anew: lab destroy LOGIN && lab up LOGIN",
+    )

@@ -24,7 +24,7 @@ _NAME = re.compile(r"^Name: {2,}(.*)$", re.MULTILINE)
 _UUID = re.compile(r"^UUID: +([0-9a-f-]{36})$", re.MULTILINE)
 _STATE = re.compile(r"^State: +([a-z][a-z -]*?)(?: \(since .*\))?$", re.MULTILINE)
 _RULE = re.compile(
-    r"^NIC \d+ Rule\(\d+\): .*protocol = TCP, .*host port = (\d+), .*guest port = (\d+)$",
+    r"^NIC \d+ Rule\(\d+\): .*protocol = (?:tcp|TCP), .*host port = (\d+), .*guest port = (\d+)$",
     re.MULTILINE,
 )
 _STATES = {
@@ -65,9 +65,7 @@ def run(
         HostError: it is not installed.
         ProcessError: it failed and `check` is set, or it took too long.
     """
-    return process.run(
-        [PROGRAM, *words], env=_ENGLISH, log=log, timeout_s=timeout_s, check=check
-    )
+    return process.run([PROGRAM, *words], env=_ENGLISH, log=log, timeout_s=timeout_s, check=check)
 
 
 def version_in(text: str) -> tuple[int, int]:
@@ -90,10 +88,9 @@ def virtual_machines() -> dict[str, VirtualMachine]:
 
 def parse_machines(text: str) -> dict[str, VirtualMachine]:
     """The virtual machines in what `VBoxManage list vms --long` prints."""
-    starts = [*_NAME.finditer(text)]
-    ends = [*(it.start() for it in starts[1:]), len(text)]
-    blocks = [(it[1].strip(), text[it.end() : end]) for it, end in zip(starts, ends, strict=True)]
-    return {name: _parsed(name, block) for name, block in blocks}
+    _, *parts = _NAME.split(text)
+    names = (name.strip() for name in parts[::2])
+    return {name: _parsed(name, block) for name, block in zip(names, parts[1::2], strict=True)}
 
 
 def _parsed(name: str, block: str) -> VirtualMachine:

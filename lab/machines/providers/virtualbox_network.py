@@ -10,13 +10,13 @@ from __future__ import annotations
 import ipaddress
 import socket
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from lab.errors import HostError, LabError
 from lab.machines.boxes.catalog import vagrant_home
-from lab.machines.fleet import HTTP, LOOPBACK, SSH
+from lab.machines.providers.base import HTTP, LOOPBACK, SSH
 from lab.machines.providers.virtualbox_manage import VirtualMachine
 from lab.system import lock
 from lab.system.files import read_json, write_json
@@ -48,14 +48,7 @@ def give_numbers(guests: Sequence[str], machines: Mapping[str, VirtualMachine]) 
         HostError: there are not so many left.
         LockedError: another lab is at it, and does not end.
     """
-    registry = vagrant_home() / _REGISTRY
-    with lock.hold(
-        registry.with_suffix(".lock"),
-        operation="giving ports to machines",
-        wait_s=_LOCK_S,
-        on_wait=lambda _: None,
-        what="the list of ports",
-    ):
+    with _registry() as registry:
         now_s = int(time.time())
         noted = {
             name: (number, when)
@@ -76,6 +69,31 @@ def give_numbers(guests: Sequence[str], machines: Mapping[str, VirtualMachine]) 
     return given
 
 
+def forget(guests: Collection[str]) -> None:
+    """Drop what is kept for guests that are no more.
+
+    Raises:
+        LockedError: another lab is at it, and does not end.
+    """
+    with _registry() as path:
+        noted = _read(path)
+        if not noted.keys().isdisjoint(guests):
+            write_json(path, {name: it for name, it in noted.items() if name not in guests})
+
+
+@contextmanager
+def _registry() -> Iterator[Path]:
+    """The file with the numbers that are kept; nobody else writes it in the block."""
+    path = vagrant_home() / _REGISTRY
+    with lock.hold(
+        path.with_suffix(".lock"),
+        operation="giving ports to machines",
+        wait_s=_LOCK_S,
+        what="the list of ports",
+    ):
+        yield path
+
+
 def allot(
     guests: Sequence[str],
     machines: Mapping[str, VirtualMachine],
@@ -93,24 +111,21 @@ def allot(
         is_free: whether nothing listens at a port of this computer.
     """
     theirs = {name: numbers_of(it.ports) for name, it in machines.items()}
-    given: dict[str, int] = {}
-    for guest in guests:
-        # What runs holds its port itself.
-        running = guest in machines and machines[guest].state != "stopped"
-        own = theirs.get(guest) or ({kept[guest]} if guest in kept else set())
-        given |= {guest: it for it in own if running or _are_free(it, is_free)}
     others = {it for name, them in theirs.items() if name not in guests for it in them}
     others |= {it for name, it in kept.items() if name not in guests and name not in machines}
-    given = {guest: it for guest, it in given.items() if it not in others}
-    taken = others | set(given.values())
-    free = (it for it in range(MACHINES) if it not in taken and _are_free(it, is_free))
+    given: dict[str, int] = {}
     for guest in guests:
-        if guest not in given:
-            number = next(free, None)
-            if number is None:
-                break
+        # What runs holds its ports itself.
+        running = guest in machines and machines[guest].state != "stopped"
+        number = min(theirs.get(guest, ()), default=kept.get(guest))
+        if number is None or number in others:
+            continue
+        if running or _are_free(number, is_free):
             given[guest] = number
-    return given
+            others.add(number)
+    free = (it for it in range(MACHINES) if it not in others and _are_free(it, is_free))
+    without = [guest for guest in guests if guest not in given]
+    return given | dict(zip(without, free, strict=False))
 
 
 def ports(number: int) -> dict[int, int]:

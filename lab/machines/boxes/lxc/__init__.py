@@ -19,6 +19,7 @@ SNAPSHOT_GUEST = _HERE / "snapshot-guest"
 _FINISH = _HERE / "finish-container"
 SCRIPTS = (TEMPLATE, CONFIG, _FINISH)
 FREE_GB = 2.0
+# What vagrant-lxc calls a root in a box.
 IMAGE = "rootfs.tar.gz"
 _PACK_TIMEOUT_S = 900.0
 
@@ -88,4 +89,5 @@ def write_box(
         shutil.copy(script, folder)
     (folder / "root-id").write_text(f"{root_id}\n", encoding="utf-8")
     metadata = {"provider": "lxc", "version": "1.0.0", "lab_recipe": recipe}
-    return write_box_file(folder, image=IMAGE, metadata=metadata, log=log)
+    image = IMAGE if tarball is not None else None
+    return write_box_file(folder, image=image, metadata=metadata, log=log)
