@@ -13,6 +13,7 @@ from lab.errors import HostError, ProcessError
 from lab.machines import kvm
 from lab.machines.boxes import catalog
 from lab.machines.boxes import libvirt as boxes_libvirt
+from lab.machines.boxes.repack import pack_folder
 from lab.machines.providers import libvirt_capacity, libvirt_network, libvirt_storage
 from lab.machines.providers import libvirt_virsh as virsh
 from lab.machines.providers.base import Addresses, Guest, Limit, Wanted
@@ -236,6 +237,10 @@ class Libvirt:
         folder.mkdir()
         size_gb = libvirt_storage.copy_whole(guest, folder / boxes_libvirt.IMAGE, log=log)
         return boxes_libvirt.write_box(folder, recipe=recipe, virtual_size_gb=size_gb, log=log)
+
+    def export_box(self, box: catalog.Box, *, work: Path, log: Path) -> Path:
+        """See `Provider.export_box`."""
+        return pack_folder(box.folder, work=work, log=log)
 
     def root_of(self, box: catalog.Box) -> str:
         """See `Provider.root_of`."""
