@@ -100,6 +100,11 @@ elif [ -e /etc/pip.conf ] && [ "$(head -n 1 /etc/pip.conf)" = "$pip_mark" ]; the
     rm /etc/pip.conf
 fi
 
+# pipenv has an index of its own in mind, and asks it for digests.
+if [ -e "$settings/offline" ]; then
+    printf 'PIPENV_PYPI_MIRROR=file://%s/simple\n' "$wheels" >>"$environment"
+fi
+
 if [ -e "$settings/proxy" ]; then
     proxy=$(cat "$settings/proxy")
     printf 'Acquire::http::Proxy "%s";\nAcquire::https::Proxy "%s";\n' "$proxy" "$proxy" >"$apt_proxy"

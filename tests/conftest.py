@@ -18,7 +18,7 @@ attach cgroup checkconfig config console copy create destroy device execute free
 net snapshot start stop top unfreeze unshare usernsexec wait
 """
 GUARDED = (
-    *("vagrant", "ssh", "sudo", "debootstrap", "virsh", "VBoxManage"),
+    *("vagrant", "ssh", "sudo", "debootstrap", "virsh", "VBoxManage", "nft"),
     *(f"lxc-{command}" for command in LXC.split()),
 )
 STUB = """#!/bin/sh

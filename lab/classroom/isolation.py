@@ -59,6 +59,8 @@ class MachineIsolation:
         reaches: those that it reached.
         findings: what is wrong with it by itself.
         untried: what nobody knows.
+        beyond: whether it reached anything beyond the host; None where that was not tried, or
+            could not be. Only machines with `internet: off` try it.
     """
 
     lab: str
@@ -70,6 +72,7 @@ class MachineIsolation:
     reaches: tuple[Reach, ...] = ()
     findings: tuple[IsolationFinding, ...] = ()
     untried: tuple[Untried, ...] = ()
+    beyond: bool | None = None
 
     @property
     def outcome(self) -> Outcome:
@@ -81,4 +84,6 @@ class MachineIsolation:
 
 def nothing_evaluated(rows: Sequence[MachineIsolation]) -> bool:
     """Whether nothing at all could be tried."""
-    return not any(row.kept_from or row.reaches or row.findings for row in rows)
+    return not any(
+        row.kept_from or row.reaches or row.findings or row.beyond is not None for row in rows
+    )

@@ -13,7 +13,7 @@ from lab.system.files import LabFolder, read_json, write_json
 _NOTE = "lab-wheels.json"
 _TIMEOUT_S = 1800.0
 # As `run-steps` runs a class step, with the folder beside: `settings.sh` tells pip of it.
-_GATHER = """
+_GATHER = r"""
 set -euo pipefail
 export LAB_KIT=/var/lib/lab/kit LAB_WHEELS=/var/lib/lab/wheels
 export LAB_GUIDE=$LAB_KIT/guide HOME=/root LANG=C.UTF-8 LC_ALL=C.UTF-8
@@ -23,7 +23,16 @@ rm -rf $LAB_WHEELS
 mkdir $LAB_WHEELS
 cd /
 timeout -k 5 1500 env $VARIABLES bash $LAB_GUIDE/wheels.sh </dev/null >&2
-ls $LAB_WHEELS
+cd $LAB_WHEELS
+for wheel in *.whl; do
+    [ -e "$wheel" ] || continue
+    echo "$wheel"
+    # The same as an index (PEP 503): pipenv asks one for digests, whatever pip is told.
+    index=simple/$(printf %s "${wheel%%-*}" | tr A-Z_. a-z--)
+    mkdir -p "$index"
+    digest=$(sha256sum "$wheel" | cut -d ' ' -f 1)
+    echo "<a href=\"file://$LAB_WHEELS/$wheel#sha256=$digest\">$wheel</a><br>" >>"$index/index.html"
+done
 """
 
 

@@ -43,7 +43,8 @@ def bakes_of(
         project: whose machines; its guest settings have been written.
         machines: those that are to be made.
         observer: told of the baking.
-        worth_from: from how many machines of one kind on a missing bake is made.
+        worth_from: from how many machines of one kind on a missing bake is made; one is enough
+            where they reach no internet, and could not run the class steps themselves.
         offline: whether the students will be without the internet.
 
     Returns:
@@ -65,7 +66,8 @@ def bakes_of(
     for bake, group in wanted.values():
         ready = bake_at_hand(project, group[0], roots, offline=offline)
         try:
-            if ready is None and len(group) >= worth_from:
+            shut = any(not machine.lab.internet for machine in group)
+            if ready is None and (shut or len(group) >= worth_from):
                 with boxes_locked("bake", on_wait=observer.note):
                     # Who was waited for may have made it.
                     if not is_there(project, bake, project.provider.roots()):

@@ -268,6 +268,7 @@ def _row(proof: _Proof, machine: Machine, owners: Mapping[str, str]) -> MachineI
         reaches=tuple(reaches),
         findings=tuple(findings),
         untried=(*untried, *unasked),
+        beyond=_beyond(proof, machine, probe),
     )
 
 
@@ -302,14 +303,20 @@ def _of_itself(
     place = proof.places.get(machine.name)
     for user, key in place.listener.keys if place else ():
         found |= _of_key(machine, user, key, owners)
-    if not machine.lab.internet and probe.tries is not None:
-        if probe.tries.beyond:
-            doors = ", ".join(probe.tries.beyond)
-            found["internet"] = f"it reaches {doors}, and labs.yaml says `internet: off`"
-        elif not proof.beyond:
-            why = "this computer reaches nothing beyond itself, so that its own reach says nothing"
-            unknown.append(Untried(machine="", why=why))
+    if _beyond(proof, machine, probe):
+        doors = ", ".join(probe.tries.beyond if probe.tries else ())
+        found["internet"] = f"it reaches {doors}, and labs.yaml says `internet: off`"
+    elif not machine.lab.internet and not proof.beyond:
+        why = "this computer reaches nothing beyond itself, so that its own reach says nothing"
+        unknown.append(Untried(machine="", why=why))
     return [IsolationFinding(kind=kind.split()[0], text=it) for kind, it in found.items()], unknown
+
+
+def _beyond(proof: _Proof, machine: Machine, probe: _Probe | None) -> bool | None:
+    """Whether a machine that must not reached further than the host; None for not known."""
+    if machine.lab.internet or probe is None or probe.tries is None or not probe.tries.gateway:
+        return None
+    return bool(probe.tries.beyond) if proof.beyond else None
 
 
 def _of_doors(

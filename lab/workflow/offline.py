@@ -54,10 +54,30 @@ def refuse_downloads(
     new = [it.machine for it in found if it.machine.name not in gone] if options.boot else []
     lacks = _boxes(project, new)
     if options.provision:
-        lacks += _new_ones(project, new, options)
+        unbaked = _without_bake(project, new) if options.bake else {it.name for it in new}
+        lacks += _fresh(new, unbaked, options)
         reports = reports_of(project, there, guests, observer=observer, jobs=options.jobs)
         lacks += _old_ones(there, reports, options)
     _refuse(lacks)
+
+
+def refuse_to_download_for_reset(
+    project: Project, found: Sequence[Found], slow: Collection[str], *, options: UpOptions
+) -> None:
+    """See that machines can be put back to fresh without the internet.
+
+    Args:
+        project: whose machines; their guest settings have been written.
+        found: what there is of each.
+        slow: the names of those that are clones of no bake of today's class steps.
+        options: how they are brought up.
+
+    Raises:
+        HostError: something would have to be downloaded; with all of it.
+    """
+    new = [it.machine for it in found if it.to_be_made]
+    unbaked = _without_bake(project, new) | set(slow)
+    _refuse(_boxes(project, new) + _fresh([it.machine for it in found], unbaked, options))
 
 
 def refuse_to_download_for_bakes(project: Project, machines: Sequence[Machine]) -> None:
@@ -117,9 +137,8 @@ def _without_bake(project: Project, machines: Sequence[Machine]) -> set[str]:
     return missing
 
 
-def _new_ones(project: Project, machines: Sequence[Machine], options: UpOptions) -> list[str]:
-    """What the steps of machines that are to be made would download."""
-    unbaked = _without_bake(project, machines) if options.bake else {it.name for it in machines}
+def _fresh(machines: Sequence[Machine], unbaked: Collection[str], options: UpOptions) -> list[str]:
+    """What the steps of machines would download that have done none, or a bake's."""
     lacks = _told_of_class_steps(machines, unbaked)
     own: dict[str, list[str]] = {}
     for machine in machines:

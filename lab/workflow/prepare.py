@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from lab.errors import UsageError
 from lab.machines.boxes.names import box_name
 from lab.machines.fleet import Machine, takes_address
 from lab.machines.keys import write_address, write_ports
@@ -159,6 +160,25 @@ def with_addresses(
         for it in project.machines
     )
     return replace(project, machines=tuple(changed))
+
+
+def require_bakes(machines: Sequence[Machine]) -> None:
+    """See that machines that are to be made without bakes can run their class steps themselves.
+
+    Raises:
+        UsageError: some reach no internet, and class steps download.
+    """
+    labs = {
+        machine.lab.name
+        for machine in machines
+        if not machine.lab.internet and any(step.scope == "class" for step in machine.steps)
+    }
+    if labs:
+        raise UsageError(
+            f"Machines of {', '.join(sorted(labs))} reach no internet (`internet: off`), and cannot "
+            "download in class steps of their own",
+            hint="lab up, without --no-bake: the class steps are run once, on a machine that may.",
+        )
 
 
 def worth_baking_from(machines: int, *, bake: bool, provision: bool) -> int | None:

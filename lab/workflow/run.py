@@ -23,6 +23,7 @@ from lab.workflow.records import MachineRecord, Stage, new_record, write_record
 
 _TAIL_LINES = 12
 _INTERRUPTED = "it was interrupted"
+_OFFLINE = " (with `internet: off` only class steps can download, in a bake)"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -193,7 +194,8 @@ class Run:
             ok=False,
             changed=bool(came_of.ran),
             failed_step=came_of.failed_step,
-            message=f"step {came_of.failed_step} ended with exit code {came_of.exit_code}",
+            message=f"step {came_of.failed_step} ended with exit code {came_of.exit_code}"
+            + ("" if machine.lab.internet else _OFFLINE),
             tail=came_of.tail,
         )
 

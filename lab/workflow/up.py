@@ -23,6 +23,7 @@ from lab.workflow.prepare import (
     clear_the_way,
     refusals,
     refusals_to_work,
+    require_bakes,
     with_addresses,
     with_boxes,
     worth_baking_from,
@@ -56,6 +57,7 @@ def bring_up(
 
     Raises:
         HostError: the host lacks something that all machines need, or they do not fit on it.
+        UsageError: machines without internet are to be made without a bake.
         LabError: Vagrant or a box cannot be used at all.
         Interruption: somebody stopped it.
     """
@@ -79,6 +81,10 @@ def bring_up(
             observer=observer,
         )
     if options.boot:
+        if not options.bake:
+            require_bakes(
+                [it for it in going if it.name in doomed or found[it.name].to_be_made]
+            )
         ensure_boxes(
             [
                 machine.lab.box

@@ -70,7 +70,8 @@ OUTCOMES = {
 }
 NAMES = {"ana": "Ana Núñez"}
 EMAILS = {"ana": "ana@example.org"}
-PROGRAMS = ("vagrant", "lxc-ls", "lxc-config", "lxc-create", "lxc-destroy", "lxc-stop", "ssh")
+LXC = ("ls", "config", "create", "destroy", "stop", "info", "freeze", "unfreeze")
+PROGRAMS = ("vagrant", "ssh", *(f"lxc-{name}" for name in LXC))
 # What is run most goes without Python while nothing is to go wrong with it.
 QUICK = {
     "lxc-ls": """\
@@ -105,6 +106,7 @@ pace.look_at_host = lambda: pace.Load(processors=4, load=0, free_mb=1e6)
 lxc.BRIDGE = "lo"
 ssh.listens = lambda *_: True
 boxes.PACK_GUEST = os.environ["LAB_STUB_WORLD"] + "/bin/pack-guest"
+boxes.ISOLATE = os.environ["LAB_STUB_WORLD"] + "/bin/isolate"
 main()
 """
 
@@ -185,6 +187,10 @@ class World:
         shutil.rmtree(self.root / "lxc" / guest.name)
         guest.unlink()
 
+    def disk(self, machine: str) -> Path:
+        """What is a guest's own of its disk."""
+        return next((self.root / "lxc").glob(f"lab-*-{machine}")) / "delta"
+
     def edit(self, old: str, new: str) -> None:
         """Write something else into labs.yaml."""
         path = self.project / "labs.yaml"
@@ -220,6 +226,8 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     write_program(world.root / "bin" / "sudo", 'shift\nexec "$@"')
     write_program(world.root / "bin" / "ssh-keygen", SSH_KEYGEN)
     write_program(world.root / "bin" / "pack-guest", 'mkdir -p "$LAB_STUB_WORLD/lxc/.lab-roots/$2"')
+    write_program(world.root / "bin" / "isolate", "exit 0")
+    write_program(world.root / "bin" / "nft", "exit 0")
     world.fault()
     world.limit()
     box = tmp_path / "vagrant.d" / "boxes" / "lab-VAGRANTSLASH-debian-12" / "0" / "lxc"
@@ -260,6 +268,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setattr(pace, "look_at_host", lambda: pace.Load(processors=4, load=0, free_mb=1e6))
     monkeypatch.setattr(ssh, "listens", lambda *_: True)
     monkeypatch.setattr(boxes, "PACK_GUEST", world.root / "bin" / "pack-guest")
+    monkeypatch.setattr(boxes, "ISOLATE", world.root / "bin" / "isolate")
     return world
 
 

@@ -11,6 +11,7 @@ import shlex
 import shutil
 import signal
 import sys
+import tarfile
 import time
 import uuid
 from pathlib import Path
@@ -33,6 +34,9 @@ def main() -> None:
         "lxc-create": lambda: None,
         "lxc-destroy": lxc_destroy,
         "lxc-stop": lambda: guest(WORDS[1]).write_text("STOPPED -"),
+        "lxc-info": lambda: print(guest(WORDS[1]).read_text().split()[0]),
+        "lxc-freeze": lambda: turn("RUNNING", "FROZEN"),
+        "lxc-unfreeze": lambda: turn("FROZEN", "RUNNING"),
         "ssh": ssh,
     }[PROGRAM]()
 
@@ -68,6 +72,11 @@ def guest(name: str) -> Path:
     return WORLD / "guests" / name
 
 
+def turn(before: str, after: str) -> None:
+    state = guest(WORDS[1]).read_text()
+    guest(WORDS[1]).write_text(state.replace(before, after))
+
+
 def lxc_destroy() -> None:
     if not guest(WORDS[-1]).exists():
         sys.exit("Container is not defined")
@@ -81,7 +90,9 @@ def remove(name: str) -> None:
 
 def steps_of(machine: str) -> Path:
     """Where the steps are noted that a machine has done; those of the machine to bake on as `bake`."""
-    return WORLD / "steps" / called(machine)
+    if called(machine) == "bake":
+        return WORLD / "steps" / "bake"
+    return next((WORLD / "lxc").glob(f"lab-*-{machine}")) / "delta" / "steps"
 
 
 def called(machine: str) -> str:
@@ -100,15 +111,17 @@ def container(machine: str) -> str:
 
 
 def create(machine: str) -> None:
-    """A new machine has done no step, or those of the bake that it is a clone of."""
-    if not guest(container(machine)).exists():
-        baked = WORLD / "steps" / setting(machine, "box").replace("/", "-")
-        done = steps_of(machine)
-        done.write_text(baked.read_text() if baked.exists() else "")
-    guest(container(machine)).write_text(f"RUNNING {setting(machine, 'address')}")
+    """A fresh machine has done no step, or those of the bake that it is a clone of."""
     folder = WORLD / "lxc" / container(machine)
-    folder.mkdir(exist_ok=True)
-    (folder / "config").write_text(f"lxc.net.0.ipv4.address = {setting(machine, 'address')}\n")
+    (folder / "delta").mkdir(parents=True, exist_ok=True)
+    if not (guest(container(machine)).exists() and steps_of(machine).exists()):
+        baked = WORLD / "steps" / setting(machine, "box").replace("/", "-")
+        steps_of(machine).write_text(baked.read_text() if baked.exists() else "")
+    guest(container(machine)).write_text(f"RUNNING {setting(machine, 'address')}")
+    (folder / "config").write_text(
+        f"lxc.net.0.ipv4.address = {setting(machine, 'address')}\n"
+        f"lxc.rootfs.path = overlay:/root:{folder}/delta\n"
+    )
     if not (folder / "seeded").exists():
         (folder / "seeded").write_text(f"{uuid.uuid4()}\n")
     note = Path(".vagrant/machines") / machine / "lxc" / "id"
@@ -117,17 +130,20 @@ def create(machine: str) -> None:
     note.with_name("vagrant_cwd").write_text(str(Path.cwd()))
 
 
-def add_box(name: str) -> None:
+def add_box(name: str, source: str) -> None:
     folder = Path(os.environ["VAGRANT_HOME"], "boxes", name.replace("/", "-VAGRANTSLASH-"), "0/lxc")
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "metadata.json").write_text('{"provider": "lxc"}')
-    if name.startswith("lab-bake/"):
+    if Path(source).exists():
+        with tarfile.open(source) as box:
+            box.extractall(folder)
+    if name.startswith("lab-bake/") and (WORLD / "steps" / "bake").exists():
         (WORLD / "steps" / "bake").rename(WORLD / "steps" / name.replace("/", "-"))
 
 
 def vagrant() -> None:
     if WORDS[:2] == ["box", "add"]:
-        add_box(WORDS[2])
+        add_box(WORDS[2], WORDS[3])
         return
     read_machine_index()
     names = [word for word in WORDS[1:] if not word.startswith("-")]
@@ -178,6 +194,10 @@ def ssh() -> None:
         run_steps(name, command)
     elif "while read -r limit size" in command:
         run_here(command)
+    elif "is-system-running" in command:
+        print(FAULTS.get("services", ""))
+    elif "/var/lib/lab/down" in command:
+        pass
     else:
         print("ssh", *WORDS[2:])
         sys.exit(FAULTS.get("remote", 0))

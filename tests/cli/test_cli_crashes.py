@@ -40,6 +40,7 @@ lxc.BRIDGE = "lo"
 ssh.listens = lambda *_: True
 project.secrets.token_hex = lambda count: "c0ffee01"[: 2 * count]
 boxes.PACK_GUEST = os.environ["LAB_STUB_WORLD"] + "/bin/pack-guest"
+boxes.ISOLATE = os.environ["LAB_STUB_WORLD"] + "/bin/isolate"
 for line in sys.stdin:
     words, at = json.loads(line)
     child = os.fork()
@@ -130,14 +131,17 @@ class Sandbox:
 
 
 class Crashes:
-    """A command is killed at each of its points in turn, and what it leaves is mended by the same command.
+    """A command is killed at each of its points in turn, and what it leaves is mended by the same command, or another.
 
     Two sandboxes take turns at the points. What is mended already, wherever lab was killed, is not mended again.
     """
 
-    def __init__(self, sandboxes: list[Sandbox], words: tuple[str, ...]) -> None:
+    def __init__(
+        self, sandboxes: list[Sandbox], words: tuple[str, ...], *, mend: tuple[str, ...] = ()
+    ) -> None:
         self._sandboxes = sandboxes
         self._words = words
+        self._mend_by = mend or words
         self._mended: list[dict[str, bytes]] = []
         self._checked: list[dict[str, bytes]] = []
         self.points: dict[int, str] = {}
@@ -178,7 +182,7 @@ class Crashes:
         if before in self._mended:
             return
         self._mended.append(before)
-        assert sandbox.lab(*self._words) == OK, f"{sandbox.said}, {where}"
+        assert sandbox.lab(*self._mend_by) == OK, f"{sandbox.said}, {where}"
         after = sandbox.state()
         for path, content in after.items():
             # What is half written is the beginning of what it is to be.
@@ -229,3 +233,39 @@ def test_destroy_goes_on_after_a_crash_at_any_point(sandboxes: list[Sandbox]) ->
     crashes.all(is_empty)
     assert sorted(crashes.points) == list(range(1, len(crashes.points) + 1))
     assert len(crashes.points) > 20
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("reset", "ana"),
+        ("snapshot", "restore", "good", "ana"),
+        ("snapshot", "restore", "good", "ana", "--discard", "--yes"),
+    ],
+    ids=" ".join,
+)
+def test_up_goes_on_after_a_crash_of_what_puts_a_machine_back(
+    sandboxes: list[Sandbox], words: tuple[str, ...]
+) -> None:
+    for sandbox in sandboxes:
+        assert sandbox.lab("up") == OK, sandbox.said
+        (sandbox.world.disk("hello-ana") / "work").write_text("good")
+        assert sandbox.lab("snapshot", "save", "good", "ana") == OK, sandbox.said
+        (sandbox.world.disk("hello-ana") / "work").write_text("newest")
+    found = set()
+
+    def nothing_is_lost(sandbox: Sandbox) -> None:
+        is_as_wanted(sandbox)
+        disk = sandbox.world.disk("hello-ana")
+        work = disk / "work"
+        now = work.read_text() if work.exists() else ""
+        kept = {path.read_text() for path in disk.parent.glob("snapshots/*/disk/work")}
+        found.add(now)
+        assert kept == {"good", *([] if now == "newest" or "--discard" in words else ["newest"])}
+        assert [path.name for path in disk.parent.glob("snapshots/.*")] == [".lock"]
+
+    crashes = Crashes(sandboxes, words, mend=("up",))
+    crashes.all(nothing_is_lost)
+    assert len(crashes.points) > 20
+    # It is as it was, or as it was to be.
+    assert found == {"newest", "" if words[0] == "reset" else "good"}

@@ -16,6 +16,7 @@ from lab.machines.providers import lxc as module
 from lab.machines.providers import provider_named
 from lab.machines.providers.base import Guest, Wanted
 from lab.machines.providers.lxc import Lxc
+from lab.machines.providers.lxc_isolation import port_name
 from lab.system.kernel import Kernel
 
 Program = Callable[[str, str], Path]
@@ -150,9 +151,11 @@ def test_a_machine_s_share_of_the_host(
         isolated=True,
         internet=True,
     )
-    assert Lxc().settings(wanted) == limits
+    port = ("net.0.veth.pair", port_name(wanted))
+    assert Lxc().settings(wanted) == (*limits, port)
     assert Lxc().settings(replace(wanted, address="10.0.3.7/24")) == (
         *limits,
+        port,
         ("net.0.ipv4.address", "10.0.3.7/24"),
         ("net.0.ipv4.gateway", "auto"),
         ("net.0.hwaddr", "02:00:0a:00:03:07"),

@@ -156,7 +156,7 @@ def test_what_vagrant_is_told_of_a_machine(project: Project, provider: Provider)
     assert told(mine, "username=") == [["vagrant"]]
     assert told(mine, "private_key_path=") == [[f"{project.path}/.lab/ssh/hello-luis/admin"]]
     assert told(mine, "container_name=") == [["lab-c0ffee-hello-luis"]]
-    *limits, (key, hook) = told(mine, "customize")
+    *limits, (key, hook), (script, isolate) = told(mine, "customize")
     assert limits == [["memory", "512M"], ["cpus", "1"]]
     assert key == "hook.pre-start"
     assert shlex.split(hook) == [
@@ -165,6 +165,14 @@ def test_what_vagrant_is_told_of_a_machine(project: Project, provider: Provider)
         'test ! -x "$0" || exec "$0" "$1"',
         f"{project.path}/.lab/seed",
         f"{project.path}/.lab/ssh/hello-luis",
+    ]
+    assert script == "net.0.script.up"
+    assert shlex.split(isolate) == [
+        "sh",
+        "-c",
+        # A folder that was moved since: a guest that is kept apart by the name of its port may start.
+        'test ! -x "$0" || exec "$0" "$@"; exec nft list table bridge lab',
+        f"{project.path}/.lab/isolate",
     ]
     provisioners = [(words[0], options) for _, name, words, options in mine if name == "provision"]
     assert [name for name, _ in provisioners][-4:] == ["base", "web", "account", "app"]

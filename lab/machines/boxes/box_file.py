@@ -12,20 +12,23 @@ from lab.system import process
 
 
 def write_box_file(
-    folder: Path, *, image: str, metadata: Mapping[str, object], log: Path | None = None
+    folder: Path, *, image: str | None, metadata: Mapping[str, object], log: Path | None = None
 ) -> Path:
     """Pack a folder as a box, with its `metadata.json`; returns the file, beside the folder.
 
     Args:
         folder: what the box holds.
-        image: the name of the file in it that holds the root; its checksum is noted.
+        image: the name of the file in it that holds the root, whose checksum is noted; None for a
+            box whose root is elsewhere.
         metadata: what Vagrant and lab must know of the box.
         log: gets the output of the packing.
 
     Raises:
         ProcessError: it could not be packed.
     """
-    noted = {**metadata, CHECKSUMS_KEY: {image: checksum_of(folder / image)}}
+    noted = dict(metadata)
+    if image is not None:
+        noted[CHECKSUMS_KEY] = {image: checksum_of(folder / image)}
     (folder / "metadata.json").write_text(json.dumps(noted) + "\n", encoding="utf-8")
     box = folder.parent / "lab.box"
     # Not compressed: the image inside is already, and Vagrant reads either.

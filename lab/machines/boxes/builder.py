@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Protocol
 
 from lab.errors import HostError
-from lab.machines.boxes import catalog, libvirt, lxc
+from lab.machines.boxes import catalog, libvirt, lxc, virtualbox
 from lab.machines.boxes.profiles import Profile
 from lab.machines.host_apt import host_mirror
 from lab.machines.vagrant import Vagrant
@@ -75,7 +75,7 @@ class Kind(Protocol):
         """
 
 
-_KINDS: Mapping[str, Kind] = {"lxc": lxc, "libvirt": libvirt}
+_KINDS: Mapping[str, Kind] = {"lxc": lxc, "libvirt": libvirt, "virtualbox": virtualbox}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-# Beside what Vagrant wants of a box's metadata.json: the SHA-256 of each of its images.
-CHECKSUMS_KEY = "lab_sha256"
 # What the disk of a guest is called in a box, by its end.
 _ROOTS = ("rootfs.tar.gz", ".img", ".qcow2", ".vmdk")
+# Beside what Vagrant wants of a box's metadata.json: the SHA-256 of each of its images.
+CHECKSUMS_KEY = "lab_sha256"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,8 +41,12 @@ class Box:
 
     @property
     def identity(self) -> str:
-        """What the box holds: its root's name where lab made it, else its version and its age."""
-        return self.root_id or f"{self.version} {self.created}"
+        """What the box holds.
+
+        Its root's name or its images' checksums where lab made it, else its version and its age.
+        """
+        images = " ".join(self.checksums.values())
+        return self.root_id or images or f"{self.version} {self.created}"
 
     @property
     def holds_root(self) -> bool:

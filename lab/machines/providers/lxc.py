@@ -239,9 +239,12 @@ class Lxc:
         """See `Provider.export_box`; the root of a bake is this host's, and packed with it."""
         if box.holds_root or not box.root_id:
             return pack_folder(box.folder, work=work, log=log)
+        tarball = work / boxes_lxc.IMAGE
         root = Path(self._lxcpath(), ".lab-roots", box.root_id)
-        boxes_lxc.pack_root(root, work / boxes_lxc.IMAGE, log=log)
-        return pack_folder(box.folder, work=work, log=log, instead=[boxes_lxc.IMAGE])
+        boxes_lxc.pack_root(root, tarball=tarball, log=log)
+        return boxes_lxc.write_box(
+            work, root_id=box.root_id, recipe=box.recipe, tarball=tarball, log=log
+        )
 
     def roots(self) -> dict[str, bool]:
         """See `Provider.roots`; the guests of every project on this host count."""

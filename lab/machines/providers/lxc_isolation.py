@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -34,7 +35,7 @@ def install(wanted: Sequence[Wanted], *, bridge: str, log: Path | None = None) -
     """
     if all(not it.isolated and it.internet for it in wanted):
         return
-    if shutil.which("nft") is None and not Path("/usr/sbin/nft").exists():
+    if shutil.which("nft", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin") is None:
         raise HostError(
             "`nft` is not installed, and keeps the students' machines apart",
             hint="sudo apt-get install --no-install-recommends nftables   "

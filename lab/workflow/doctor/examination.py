@@ -251,6 +251,7 @@ def _of_lxc(subject: Subject) -> list[Check]:
         _quick("bridge.up", "LXC's bridge", bridge.up),
         _quick("bridge.forwarding", "the way out of the bridge", bridge.forwarding),
         _quick("bridge.dns", "the bridge's name server", bridge.name_server),
+        _quick("bridge.isolation", "keeping machines apart", bridge.isolation),
         _quick(
             "bridge.addresses",
             "addresses beside the DHCP server's",

@@ -35,13 +35,14 @@ def finish(root: Path, *, log: Path) -> None:
 
 def pack(root: Path, *, name: str, recipe: str, log: Path) -> Path:
     """Make the box of a root; returns its file, beside the root."""
-    tarball = root.parent / IMAGE
-    pack_root(root, tarball, log=log)
+    work = root.parent
+    tarball = work / IMAGE
+    pack_root(root, tarball=tarball, log=log)
     root_id = f"{name}-{checksum_of(tarball)[:16]}"
-    return write_box(root.parent, root_id=root_id, recipe=recipe, tarball=tarball, log=log)
+    return write_box(work, root_id=root_id, recipe=recipe, tarball=tarball, log=log)
 
 
-def pack_root(root: Path, tarball: Path, *, log: Path) -> None:
+def pack_root(root: Path, *, tarball: Path, log: Path) -> None:
     """Pack a root folder of this host as boxes hold it, whoever its files belong to.
 
     Raises:
@@ -88,4 +89,5 @@ def write_box(
         shutil.copy(script, folder)
     (folder / "root-id").write_text(f"{root_id}\n", encoding="utf-8")
     metadata = {"provider": "lxc", "version": "1.0.0", "lab_recipe": recipe}
-    return write_box_file(folder, image=IMAGE, metadata=metadata, log=log)
+    image = IMAGE if tarball is not None else None
+    return write_box_file(folder, image=image, metadata=metadata, log=log)

@@ -1,0 +1,327 @@
+"""Snapshots and resets: what is refused, what is asked, what each machine ends with, and what becomes of marks."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lab.errors import HOST, NOT_ALL_WELL, OK, USAGE
+
+Lab = Callable[..., Any]
+
+
+@pytest.fixture
+def up(lab: Lab, world: Any) -> None:
+    """Ana, Luis and Marta have machines, with work of their own on them."""
+    assert lab("up").code == OK
+    for login in ("ana", "luis", "marta"):
+        write(world, login, "work")
+
+
+def write(world: Any, login: str, text: str) -> None:
+    (world.disk(f"hello-{login}") / "work").write_text(text)
+
+
+def read(world: Any, login: str) -> str:
+    path = world.disk(f"hello-{login}") / "work"
+    return path.read_text() if path.exists() else ""
+
+
+def identity(world: Any, login: str) -> str:
+    return (world.disk(f"hello-{login}").parent / "seeded").read_text().strip()
+
+
+def names(lab: Lab, *targets: str) -> list[tuple[str, str]]:
+    """Each snapshot's login and name, with the numbers of dates as 9."""
+    rows = lab("snapshot", "list", *targets, "--format", "json").json["snapshots"]
+    return [(row["login"], re.sub(r"\d", "9", row["name"])) for row in rows]
+
+
+@pytest.mark.usefixtures("up")
+def test_what_is_saved_is_listed_with_its_size(lab: Lab) -> None:
+    ran = lab("snapshot", "save", "good", "ana", "luis")
+    assert (ran.code, ran.out) == (OK, "")
+    assert "Saved 2 machines as good." in ran.err
+    document = lab("snapshot", "list", "--format", "json").json
+    assert document["version"] == 1
+    rows = [
+        {
+            "lab": "hello",
+            "login": login,
+            "machine": f"hello-{login}",
+            "name": "good",
+            "created": row["created"],
+            "size_mb": 1,
+        }
+        for login, row in zip(("ana", "luis"), document["snapshots"], strict=True)
+    ]
+    assert document["snapshots"] == rows
+    assert all(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00", it["created"]) for it in rows)
+    assert "2 snapshots, 2 MB" in lab("snapshot", "list").said
+
+
+def test_a_class_without_snapshots_is_told_how_to_make_one(lab: Lab) -> None:
+    assert "There are no snapshots yet. Next: lab snapshot save NAME" in lab("snapshot", "list").out
+
+
+@pytest.mark.parametrize("name", ["../x", "a/b", ".good", "Good", "-good", "", "a b", "x" * 41])
+@pytest.mark.parametrize("command", ["save", "restore"])
+def test_what_is_no_name_is_refused(lab: Lab, command: str, name: str) -> None:
+    ran = lab("snapshot", command, "--", name)
+    assert ran.code == USAGE
+    assert "is no name for a snapshot" in ran.said
+
+
+@pytest.mark.usefixtures("up")
+def test_a_name_that_is_there_is_replaced_only_when_that_is_said(lab: Lab, world: Any) -> None:
+    lab("snapshot", "save", "good", "ana")
+    write(world, "ana", "better")
+    ran = lab("snapshot", "save", "good")
+    assert ran.code == USAGE
+    assert "There is a snapshot good already of ana" in ran.said
+    assert names(lab) == [("ana", "good")]
+    assert lab("snapshot", "save", "good", "--force").code == OK
+    assert names(lab) == [("ana", "good"), ("luis", "good"), ("marta", "good")]
+    write(world, "ana", "worse")
+    assert lab("snapshot", "restore", "good", "ana").code == OK
+    assert read(world, "ana") == "better"
+
+
+@pytest.mark.usefixtures("up")
+def test_one_that_cannot_be_saved_stops_no_other(lab: Lab, world: Any) -> None:
+    world.lose("hello-luis")
+    ran = lab("snapshot", "save", "good")
+    assert ran.code == NOT_ALL_WELL
+    assert "Saved 2 of 3 machines; not these: hello-luis" in ran.said
+    assert "hello-luis: there is no such machine" in ran.said
+    assert "lab snapshot save good hello/luis" in ran.said
+    assert names(lab) == [("ana", "good"), ("marta", "good")]
+
+
+@pytest.mark.usefixtures("up")
+def test_what_is_restored_is_as_it_was_and_what_was_there_is_kept(lab: Lab, world: Any) -> None:
+    before = identity(world, "ana")
+    lab("snapshot", "save", "good")
+    for login in ("ana", "luis"):
+        write(world, login, "broken")
+    ran = lab("snapshot", "restore", "good", "ana", "--format", "json")
+    assert ran.code == OK
+    [ana] = ran.json["machines"]
+    assert (ana["login"], ana["ok"], ana["changed"]) == ("ana", True, True)
+    assert (read(world, "ana"), read(world, "luis")) == ("work", "broken")
+    assert identity(world, "ana") == before
+    assert world.guests["hello-ana"] == "RUNNING"
+    assert names(lab, "ana") == [("ana", "good"), ("ana", "before-restore-99999999-999999")]
+    # No step has run, and lab knows how far they are.
+    assert [row["label"] for row in lab("plan", "--format", "json").json["machines"]] == ["ok"] * 3
+    assert lab("status", "ana", "--format", "json").json["machines"][0]["steps_done"] == 2
+
+
+@pytest.mark.usefixtures("up")
+def test_what_is_dropped_is_asked_for(lab: Lab, world: Any) -> None:
+    lab("snapshot", "save", "good")
+    write(world, "ana", "broken")
+    ran = lab("snapshot", "restore", "good", "ana", "--discard")
+    assert ran.code == USAGE
+    assert "This would restore hello-ana, and there is nobody here to ask" in ran.said
+    assert read(world, "ana") == "broken"
+    assert lab("snapshot", "restore", "good", "ana", "--discard", "--yes").code == OK
+    assert read(world, "ana") == "work"
+    assert names(lab, "ana") == [("ana", "good")]
+
+
+@pytest.mark.usefixtures("up")
+def test_a_snapshot_that_nobody_has_changes_nothing(lab: Lab, world: Any) -> None:
+    lab("snapshot", "save", "before-exam", "ana")
+    for words in (("restore", "before-exams"), ("delete", "before-exams")):
+        ran = lab("snapshot", *words)
+        assert ran.code == USAGE
+        assert (
+            "No machine here has a snapshot 'before-exams'; did you mean before-exam?" in ran.said
+        )
+    assert set(world.guests.values()) == {"RUNNING"}
+
+
+@pytest.mark.usefixtures("up")
+def test_who_has_no_such_snapshot_is_left_alone(lab: Lab, world: Any) -> None:
+    lab("snapshot", "save", "good", "ana", "luis")
+    write(world, "marta", "more")
+    ran = lab("snapshot", "restore", "good", "--format", "json")
+    assert ran.code == NOT_ALL_WELL
+    assert [(it["login"], it["ok"], it["message"]) for it in ran.json["machines"]] == [
+        ("ana", True, ""),
+        ("luis", True, ""),
+        ("marta", False, "it has no snapshot good"),
+    ]
+    assert (world.guests["hello-marta"], read(world, "marta")) == ("RUNNING", "more")
+
+
+@pytest.mark.usefixtures("up")
+def test_services_that_do_not_come_back_are_named(lab: Lab, world: Any) -> None:
+    lab("snapshot", "save", "good", "ana")
+    world.fault(services="down nginx.service\ndown hellopython")
+    ran = lab("snapshot", "restore", "good", "ana", "--format", "json")
+    assert ran.code == NOT_ALL_WELL
+    [ana] = ran.json["machines"]
+    assert ana["message"] == "it runs, but for nginx.service, hellopython"
+    assert ana["retry"] == "lab up hello/ana"
+
+
+@pytest.mark.usefixtures("up")
+def test_services_that_take_too_long_are_told(lab: Lab, world: Any) -> None:
+    lab("snapshot", "save", "good", "ana")
+    world.fault(services="late slow.service")
+    ran = lab("snapshot", "restore", "good", "ana", "--format", "json")
+    assert ran.code == NOT_ALL_WELL
+    [ana] = ran.json["machines"]
+    assert ana["message"] == "hello-ana has not started all of its services in 120 s"
+    assert ana["tail"] == ["slow.service"]
+
+
+@pytest.mark.usefixtures("up")
+def test_steps_that_the_snapshot_has_not_are_told(lab: Lab, world: Any) -> None:
+    lab("snapshot", "save", "good", "ana")
+    (world.project / "provision/tiny/steps/app.sh").write_text("echo another\n")
+    ran = lab("snapshot", "restore", "good", "ana")
+    assert ran.code == OK
+    assert (
+        "steps that are newer than the snapshot, or that it has not: lab up hello/ana" in ran.said
+    )
+    [ana] = lab("plan", "ana", "--format", "json").json["machines"]
+    assert ana["label"] == "drifted"
+
+
+@pytest.mark.usefixtures("up")
+def test_a_machine_that_does_not_stop_keeps_what_it_has(lab: Lab, world: Any) -> None:
+    lab("snapshot", "save", "good")
+    write(world, "ana", "more")
+    world.fault(**{"lxc-stop": {"code": 1, "stderr": "lxc-stop: it does not want to"}})
+    ran = lab("snapshot", "restore", "good", "ana", "--format", "json")
+    assert ran.code == NOT_ALL_WELL
+    [ana] = ran.json["machines"]
+    assert (ana["ok"], ana["retry"]) == (False, "lab snapshot restore good hello/ana")
+    assert read(world, "ana") == "more"
+
+
+@pytest.mark.usefixtures("up")
+def test_snapshots_are_deleted_by_name_and_by_pattern(lab: Lab) -> None:
+    for name in ("one", "two", "three"):
+        lab("snapshot", "save", name, "ana", "luis")
+    assert lab("snapshot", "delete", "one").code == USAGE
+    assert "Removed 1 snapshot." in lab("snapshot", "delete", "one", "ana", "--yes").err
+    assert "Removed 4 snapshots." in lab("snapshot", "delete", "t*", "--yes").err
+    assert names(lab) == [("luis", "one")]
+
+
+@pytest.mark.usefixtures("up")
+def test_a_reset_machine_is_fresh_another_one_and_its_work_is_kept(lab: Lab, world: Any) -> None:
+    before = {login: identity(world, login) for login in ("ana", "luis")}
+    [there] = lab("status", "ana", "--format", "json").json["machines"]
+    ran = lab("reset", "ana", "--format", "json")
+    assert ran.code == OK
+    [ana] = ran.json["machines"]
+    assert (ana["login"], ana["ok"], ana["changed"]) == ("ana", True, True)
+    assert (read(world, "ana"), read(world, "luis")) == ("", "work")
+    assert identity(world, "luis") == before["luis"]
+    assert identity(world, "ana") != before["ana"]
+    [(_, name)] = names(lab)
+    assert name == "before-reset-99999999-999999"
+    assert lab("plan", "ana", "--format", "json").json["machines"][0]["label"] == "ok"
+    assert lab("status", "ana", "--format", "json").json["machines"] == [there]
+
+    kept = lab("snapshot", "list", "--format", "json").json["snapshots"][0]["name"]
+    ran = lab("snapshot", "restore", kept, "ana")
+    assert ran.code == OK
+    assert (read(world, "ana"), identity(world, "ana")) == ("work", before["ana"])
+    assert "whose attempts count again: hello-ana" in ran.said
+
+
+@pytest.mark.usefixtures("up")
+def test_only_a_reset_of_many_or_for_good_is_asked_for(lab: Lab, world: Any) -> None:
+    for words in (("*",), ("hello",), ("ana", "--discard")):
+        ran = lab("reset", *words)
+        assert ran.code == USAGE
+        assert "This would reset hello-ana" in ran.said
+    assert lab("reset").code == USAGE
+    assert read(world, "ana") == "work"
+    assert lab("reset", "ana", "luis").code == OK
+    assert lab("reset", "marta", "--discard", "--yes").code == OK
+    assert [login for login, _ in names(lab)] == ["ana", "luis"]
+
+
+def test_a_machine_that_is_not_there_is_made(lab: Lab, world: Any) -> None:
+    assert lab("reset", "ana").code == OK
+    assert world.guests == {"hello-ana": "RUNNING"}
+    assert names(lab) == []
+
+
+@pytest.mark.usefixtures("up")
+def test_a_step_that_fails_after_a_reset_is_what_up_goes_on_with(lab: Lab, world: Any) -> None:
+    world.fault(steps={"hello-ana": "app"})
+    ran = lab("reset", "hello", "--yes", "--format", "json")
+    assert ran.code == NOT_ALL_WELL
+    assert [it["ok"] for it in ran.json["machines"]] == [False, True, True]
+    assert ran.json["machines"][0]["retry"] == "lab up hello/ana"
+    world.fault()
+    assert lab("up").code == OK
+    assert len(names(lab)) == 3
+
+
+@pytest.mark.usefixtures("up")
+def test_a_machine_of_another_box_than_now_is_not_reset(lab: Lab, world: Any) -> None:
+    world.edit("box: debian-12", "box: debian-11")
+    ran = lab("reset", "ana", "--format", "json")
+    assert ran.code == NOT_ALL_WELL
+    assert "labs.yaml says debian-11" in ran.json["machines"][0]["message"]
+    assert (read(world, "ana"), world.guests["hello-ana"]) == ("work", "RUNNING")
+    assert names(lab) == []
+
+
+@pytest.mark.usefixtures("up")
+def test_a_class_that_does_not_fit_any_more_is_not_begun(lab: Lab, world: Any) -> None:
+    lab("halt")
+    world.limit(processes=2)
+    ran = lab("reset", "hello", "--yes")
+    assert ran.code == HOST
+    assert names(lab) == []
+    assert read(world, "ana") == "work"
+
+
+@pytest.mark.usefixtures("up")
+def test_machines_that_run_class_steps_again_are_told(lab: Lab, world: Any) -> None:
+    assert "not clones of the class's bake" not in lab("reset", "ana").said
+    (world.project / "provision/tiny/steps/web.sh").write_text("echo another\n")
+    assert "their class steps run again: hello/ana" in lab("reset", "ana").said
+
+
+@pytest.mark.usefixtures("up")
+def test_whose_attempts_count_no_more_is_told_and_a_restore_brings_them_back(
+    lab: Lab, world: Any, keep: Callable[..., Path]
+) -> None:
+    keep(ana="pp", identity=f"lxc:{identity(world, 'ana')}")
+    keep(luis="pf", identity=f"lxc:{identity(world, 'luis')}")
+
+    def marks() -> dict[str, float | None]:
+        ran = lab("grades", "--format", "json")
+        return {it["login"]: it["mark"] for it in ran.json["grades"]}
+
+    assert marks() == {"ana": 10, "luis": 5, "marta": None}
+    ran = lab("reset", "ana", "marta")
+    assert "What was verified of hello/ana stays in `lab history`" in ran.said
+    [name] = {it["name"] for it in lab("snapshot", "list", "--format", "json").json["snapshots"]}
+    assert f"lab snapshot restore {name}" in ran.said
+    assert marks() == {"ana": None, "luis": 5, "marta": None}
+    assert lab("snapshot", "restore", name, "ana").code == OK
+    assert marks() == {"ana": 10, "luis": 5, "marta": None}
+
+
+@pytest.mark.usefixtures("up")
+def test_snapshots_go_with_their_machine(lab: Lab) -> None:
+    lab("snapshot", "save", "good")
+    assert lab("destroy", "ana", "--yes").code == OK
+    lab("up", "ana")
+    assert names(lab) == [("luis", "good"), ("marta", "good")]
