@@ -17,7 +17,7 @@ from lab.workflow.lifecycle import destroy
 from lab.workflow.observer import Observer
 from lab.workflow.offline import refuse_downloads
 from lab.workflow.pace import pace_for
-from lab.workflow.plan import plan
+from lab.workflow.plan import plan, tell_remarks
 from lab.workflow.prepare import (
     Refusal,
     clear_the_way,
@@ -81,10 +81,10 @@ def bring_up(
             observer=observer,
         )
     if options.boot:
+        if not_running(going, guests):
+            tell_remarks(project.provider, observer)
         if not options.bake:
-            require_bakes(
-                [it for it in going if it.name in doomed or found[it.name].to_be_made]
-            )
+            require_bakes([it for it in going if it.name in doomed or found[it.name].to_be_made])
         ensure_boxes(
             [
                 machine.lab.box
