@@ -27,7 +27,7 @@ KEYS = ["id", "title", "outcome", "found", "fix", "safe", "fixed"]
 class Inside:
     """A machine in which everything is well."""
 
-    def __init__(self, *_: object) -> None:
+    def __init__(self, *_: object, **__: object) -> None:
         pass
 
     def run(self, command: str, **_: object) -> Answer:
