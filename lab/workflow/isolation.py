@@ -17,7 +17,7 @@ from lab.classroom.isolation import (
     nothing_evaluated,
 )
 from lab.classroom.results import Outcome
-from lab.errors import NOT_ALL_WELL, NOTHING_EVALUATED, OK, LabError
+from lab.errors import NOT_ALL_WELL, NOTHING_EVALUATED, OK, LabError, UsageError
 from lab.machines import logins, neighbours
 from lab.machines.fleet import Machine
 from lab.machines.neighbours import HOST, Heard, Listener, Place, Tries
@@ -211,9 +211,16 @@ def prove_isolation(
         jobs: how many machines at a time.
 
     Raises:
+        UsageError: the provider's machines have no addresses of their own that could be tried.
         ProcessError: the provider did not answer.
         KeyboardInterrupt: somebody stopped it.
     """
+    if any(machine.ports for machine in project.machines):
+        raise UsageError(
+            f"lab cannot try what machines of {project.provider.name} reach of each other",
+            hint="They are behind ports of this computer; docs/providers.md says what keeps them "
+            "apart.",
+        )
     guests = project.provider.guests(project.prefix)
     write_ssh_config(project, guests)
     proof = _Proof(project, guests, observer, jobs)
