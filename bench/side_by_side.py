@@ -1,6 +1,7 @@
 """lab beside what its users would otherwise run, both sides in one go; see bench/run.
 
-Parts: `machines` (a class from nothing to an app that answers), `checks`, `commands`, `many` (500 students).
+Parts: `machines` (a class from nothing to an app that answers), `checks`, `commands`, `many` (500 students), and when asked
+for `full` (two full machines of libvirt).
 Prints Markdown. Every figure is the wall time of whole commands, in seconds.
 """
 
@@ -32,6 +33,8 @@ BOX = "debian-12"
 DOMAIN = "bench.example.org"
 LAB = [sys.executable, "-m", "lab"]
 PARTS = ("machines", "checks", "commands", "many")
+# Measured only when it is asked for: emulated machines take half an hour.
+ON_DEMAND = ("full",)
 CHECKED = 12
 # Which of the guide's files with checks each set leaves out. With those that stop, start and reboot a machine, stock
 # testinfra fails: its next connection meets a machine that still boots, or a program that still starts.
@@ -47,7 +50,11 @@ def main() -> None:
     parser.add_argument(
         "--plain-to", type=int, default=30, help="the largest class for the plain Vagrantfile"
     )
-    parser.add_argument("--only", default=",".join(PARTS), help="the parts, by commas")
+    parser.add_argument(
+        "--only",
+        default=",".join(PARTS),
+        help=f"the parts, by commas; also {', '.join(ON_DEMAND)}",
+    )
     options = parser.parse_args()
     sizes = [int(word) for word in options.sizes.split(",")]
     parts = options.only.split(",")
@@ -61,6 +68,11 @@ def main() -> None:
             measure_checks_and_commands(folder, parts)
         if "many" in parts:
             measure_many(folder / "many")
+        if "full" in parts:
+            # It imports what is in this file.
+            from full_machines import measure_full_machines
+
+            measure_full_machines(folder / "full")
 
 
 @dataclass(frozen=True)
@@ -138,7 +150,7 @@ def lab_and_raw(folder: Path, students: Sequence[str]) -> tuple[float, float, fl
     return cold, warm, again, raw
 
 
-def lab_up(folder: Path, students: Sequence[str]) -> float:
+def lab_up(folder: Path, students: Sequence[str], limit_s: float = 300) -> float:
     """Seconds of `lab up`, until the last app answers."""
     started = time.monotonic()
     said = json.loads(run([*LAB, "up", "--format", "json"], folder))
@@ -146,6 +158,7 @@ def lab_up(folder: Path, students: Sequence[str]) -> float:
     wait_for_sites(
         lambda: [Site(addresses[it], f"hellopython.{it}.{DOMAIN}") for it in students],
         len(students),
+        limit_s=limit_s,
     )
     return time.monotonic() - started
 
@@ -230,11 +243,11 @@ def stock_testinfra(guide: Path, *options: str) -> None:
 
 
 @contextlib.contextmanager
-def lab_class(folder: Path, students: Sequence[str]) -> Iterator[Path]:
+def lab_class(folder: Path, students: Sequence[str], provider: str = "lxc") -> Iterator[Path]:
     """A project of lab's in a new folder; its machines are gone when the block ends."""
     folder.mkdir(parents=True)
     (folder / "labs.yaml").write_text(
-        f"defaults: {{box: {BOX}, domain: {DOMAIN}, guest: {{ca_certificates: host}}}}\n"
+        f"defaults: {{provider: {provider}, box: {BOX}, domain: {DOMAIN}, guest: {{ca_certificates: host}}}}\n"
         f"labs: {{hellopython: {{students: [{', '.join(students)}]}}}}\n",
         encoding="utf-8",
     )

@@ -2,6 +2,8 @@
 # Hands to the guest what labs.yaml asks for under `guest:`, from the folder settings/ beside this script:
 #   ca-certificates.crt  certificates to trust      apt-mirror  where the archive is
 #   pip.conf             pip's own configuration    proxy       the way out
+#   offline              Python packages come from the wheelhouse in the guest, where its bake brought one, and from
+#                        nowhere else
 # A file that is not there is a setting that was not asked for: what lab itself put into the guest for it is taken away
 # again. Run twice, it changes nothing.
 set -euo pipefail
@@ -12,6 +14,7 @@ bundle=/etc/ssl/certs/ca-certificates.crt
 certificates=/usr/local/share/ca-certificates
 sources=/etc/apt/sources.list
 apt_proxy=/etc/apt/apt.conf.d/90lab-proxy
+wheels=/var/lib/lab/wheels
 pip_mark='# Written by lab from labs.yaml'
 mkdir -p /var/lib/lab
 
@@ -85,12 +88,21 @@ elif [ -e "$sources.before-lab" ]; then
     mv "$sources.before-lab" "$sources"
 fi
 
-if [ -e "$settings/pip.conf" ]; then
-    { echo "$pip_mark"; cat "$settings/pip.conf"; } >/etc/pip.conf.new
+if [ -e "$settings/pip.conf" ] || [ -e "$settings/offline" ]; then
+    {
+        echo "$pip_mark"
+        if [ -e "$settings/pip.conf" ]; then cat "$settings/pip.conf"; else echo '[global]'; fi
+        [ ! -e "$settings/offline" ] || printf 'no-index = true\nfind-links = %s\n' "$wheels"
+    } >/etc/pip.conf.new
     chmod 0644 /etc/pip.conf.new
     mv /etc/pip.conf.new /etc/pip.conf
 elif [ -e /etc/pip.conf ] && [ "$(head -n 1 /etc/pip.conf)" = "$pip_mark" ]; then
     rm /etc/pip.conf
+fi
+
+# pipenv has an index of its own in mind, and asks it for digests.
+if [ -e "$settings/offline" ]; then
+    printf 'PIPENV_PYPI_MIRROR=file://%s/simple\n' "$wheels" >>"$environment"
 fi
 
 if [ -e "$settings/proxy" ]; then

@@ -3,11 +3,12 @@
 # Sourced; the caller has said `set -euo pipefail` and stands at the top of the checkout.
 
 # What `lab` needs beside Python, by Debian's names. vagrant-lxc goes through sudo even where root runs it.
-# Pango and a font are for handouts as PDF.
+# Pango and a font are for handouts as PDF; from qemu-utils on, what makes boxes of full machines.
 # shellcheck disable=SC2034 # used by the scripts that source this
 packages=(
-    vagrant vagrant-lxc lxc debootstrap dnsmasq-base iptables iproute2 openssh-client sudo ca-certificates
+    vagrant vagrant-lxc lxc debootstrap dnsmasq-base iptables nftables iproute2 openssh-client sudo ca-certificates
     python3-venv gzip tar libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 fonts-dejavu-core
+    qemu-utils grub-common grub-pc-bin e2fsprogs fdisk
 )
 environment=.venv
 

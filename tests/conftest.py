@@ -17,7 +17,10 @@ LXC = """
 attach cgroup checkconfig config console copy create destroy device execute freeze info ls monitor
 net snapshot start stop top unfreeze unshare usernsexec wait
 """
-GUARDED = ("vagrant", "ssh", "sudo", "debootstrap", *(f"lxc-{command}" for command in LXC.split()))
+GUARDED = (
+    *("vagrant", "ssh", "sudo", "debootstrap", "virsh", "VBoxManage", "nft"),
+    *(f"lxc-{command}" for command in LXC.split()),
+)
 STUB = """#!/bin/sh
 echo "$0 $*: tests outside of tests/machines do not run the real one" >&2
 exit 97

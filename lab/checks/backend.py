@@ -64,9 +64,8 @@ class LiveBackend(BaseBackend):  # type: ignore[misc]  # testinfra has no types
         self._transcript.note(command, said, where=self._login)
         if answer.timed_out and not self._login:
             shown = shortened(" ".join(command.split()), _SHOWN_CHARACTERS)
-            raise NotEvaluated(
-                say_in_all("checks.too_slow", seconds=f"{COMMAND_TIMEOUT_S:g}", command=shown)
-            )
+            seconds = f"{COMMAND_TIMEOUT_S * self._shell.patience:g}"
+            raise NotEvaluated(say_in_all("checks.too_slow", seconds=seconds, command=shown))
         return self.result(answer.exit_code, command.encode(), answer.stdout, answer.stderr)
 
     def decode(self, data: bytes) -> str:

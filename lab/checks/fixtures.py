@@ -59,14 +59,22 @@ class Response:
 class LabHost:
     """This computer, on which lab runs: sees the guest as a browser would."""
 
-    def __init__(self, address: str, vhost: str, transcript: Transcript | None = None) -> None:
+    def __init__(
+        self,
+        address: str,
+        vhost: str,
+        transcript: Transcript | None = None,
+        *,
+        patience: float = 1.0,
+    ) -> None:
+        self._patience = patience
         self._address = address
         self._vhost = vhost
         self._transcript = transcript or Transcript()
 
     def get(self, path: str = "/", host: str | None = None, timeout_s: float = 5) -> Response:
         """Ask the guest's web server for a path, by the student's virtual host or another name."""
-        found = self._get(path, host, timeout_s)
+        found = self._get(path, host, timeout_s * self._patience)
         header = f"Host: {host or self._vhost}"
         url = f"http://{self._address}{path}"
         said = f"HTTP {found.status}\n{found.body}" if found.status else found.body
@@ -142,12 +150,22 @@ class MachineFixtures:
     @pytest.fixture
     def from_lab_host(self) -> LabHost:
         """The computer that lab runs on."""
-        return LabHost(self._target.address, self._target.vhost, self.transcript)
+        return LabHost(
+            self._target.address,
+            self._target.vhost,
+            self.transcript,
+            patience=self._shell.patience,
+        )
 
     @pytest.fixture
     def wait_until(self) -> Callable[..., object]:
         """Ask again and again until the answer is true, or time is up."""
-        return wait_until
+        patience = self._shell.patience
+
+        def wait(predicate: Callable[[], T], timeout_s: float = 10, every_s: float = 0.2) -> T:
+            return wait_until(predicate, timeout_s=timeout_s * patience, every_s=every_s)
+
+        return wait
 
     @pytest.fixture
     def expect(self) -> Callable[..., None]:
@@ -174,7 +192,8 @@ def reboot_guest(shell: Shell) -> None:
     """
     before = _boot_mark(shell)
     shell.run("(sleep 0.2; systemctl reboot) >/dev/null 2>&1 &", timeout_s=10)
-    deadline = time.monotonic() + REBOOT_TIMEOUT_S
+    limit_s = REBOOT_TIMEOUT_S * shell.patience
+    deadline = time.monotonic() + limit_s
     while True:
         time.sleep(_RETRY_S)
         shell.close()
@@ -187,7 +206,7 @@ def reboot_guest(shell: Shell) -> None:
         else:
             expect(
                 time.monotonic() <= deadline,
-                expected=say_in_all("checks.reboots", seconds=f"{REBOOT_TIMEOUT_S:g}"),
+                expected=say_in_all("checks.reboots", seconds=f"{limit_s:g}"),
             )
 
 

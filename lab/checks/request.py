@@ -40,6 +40,7 @@ class Request:
         steps: the names of the guide's steps in order.
         targets: the machines.
         jobs: how many machines at a time.
+        patience: how many times longer than in a container everything may take on them.
     """
 
     project: str
@@ -47,6 +48,7 @@ class Request:
     steps: tuple[str, ...]
     targets: tuple[Target, ...]
     jobs: int
+    patience: float = 1.0
 
     def to_json(self) -> str:
         """The request as one line."""

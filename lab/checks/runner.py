@@ -84,13 +84,12 @@ def _ask(request: Request, hear: Callable[[str], None]) -> tuple[Texts, str]:
             stdin=request.to_json().encode(),
             log=None,
             on_line=hear,
-            timeout_s=_TIMEOUT_S,
+            timeout_s=_TIMEOUT_S * request.patience,
             check=False,
         )
     except ProcessError as error:
-        return say_in_all("checks.process_too_long", minutes=f"{_TIMEOUT_S / 60:.0f}"), (
-            error.details
-        )
+        minutes = f"{_TIMEOUT_S * request.patience / 60:.0f}"
+        return say_in_all("checks.process_too_long", minutes=minutes), error.details
     code = completed.returncode
     if code >= 0:
         return say_in_all("checks.process_ended", code=code), completed.stderr

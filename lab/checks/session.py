@@ -125,10 +125,19 @@ class ChecksPlugin:
         own = call.when == "call" or isinstance(error, LabError)
         self._error = error if own else RuntimeError(f"{call.when}: {error}")
 
+    @property
+    def patience(self) -> float:
+        """See `Request.patience`."""
+        return self._request.patience
+
     def check_machine(self, items: Sequence[pytest.Item], target: Target) -> Iterator[CheckRun]:
         """All results of one machine, in order."""
         yield from self._unreadable()
-        shell = Shell(LabFolder(Path(self._request.project)), target.machine)
+        shell = Shell(
+            LabFolder(Path(self._request.project)),
+            target.machine,
+            patience=self._request.patience,
+        )
         self._fixtures.point_at(target, shell)
         # pytest's own way to it, its hook, also writes a diff of both values: of two large ones
         # that takes minutes.
@@ -206,6 +215,7 @@ class _Fork:
         self._closed = False
         self._heard = time.monotonic()
         self._silenced = False
+        self._silence_s = SILENCE_S * plugin.patience
         reader, writer = os.pipe()
         self._pid = os.fork()
         if self._pid == 0:
@@ -226,7 +236,7 @@ class _Fork:
 
     def ended(self) -> bool:
         """Whether the child is through, or has been silent for too long and was ended."""
-        if not self._closed and time.monotonic() - self._heard > SILENCE_S:
+        if not self._closed and time.monotonic() - self._heard > self._silence_s:
             self._silenced = True
             os.kill(self._pid, signal.SIGKILL)
             self._closed = True
@@ -238,7 +248,7 @@ class _Fork:
     def why_it_ended(self) -> Texts:
         """Why some checks have no result."""
         if self._silenced:
-            return say_in_all("checks.silent", seconds=f"{SILENCE_S:.0f}")
+            return say_in_all("checks.silent", seconds=f"{self._silence_s:.0f}")
         return say_in_all("checks.fork_died")
 
 

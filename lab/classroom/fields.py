@@ -88,6 +88,15 @@ def whole_number(value: object) -> int:
     raise refusal("must be a whole number, such as 2")
 
 
+def true_or_false(value: object) -> bool:
+    """What was written as `true` or `false`."""
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str) and value in {"true", "false"}:
+        return value == "true"
+    raise refusal("must be true or false")
+
+
 def megabytes(value: object) -> int:
     """A size such as `512MB` or `1.5GB`, in MB (1 GB = 1024 MB)."""
     match = _SIZE.fullmatch(text(value)) if isinstance(value, str) else None
@@ -274,6 +283,7 @@ OnOff = Annotated[
     BeforeValidator(one_of("on", "off")),
     WithJsonSchema({"enum": ["on", "off"]}),
 ]
+TrueFalse = Annotated[bool, BeforeValidator(true_or_false)]
 Cpus = Annotated[
     int,
     BeforeValidator(whole_number),

@@ -16,6 +16,7 @@ from lab.classroom.fields import (
     Frozen,
     GuideName,
     Text,
+    TrueFalse,
     Variables,
     matching,
     one_of,
@@ -54,6 +55,7 @@ class _StepEntry(Frozen):
     scope: Scope
     title: Titles
     files: tuple[Text, ...] = ()
+    downloads: TrueFalse | None = None
 
 
 class _GuideEntry(Frozen):
@@ -73,13 +75,17 @@ class Profile(Frozen):
 
 
 class Step(Frozen):
-    """One script of a guide, and in `files` what else it reads; all paths are absolute."""
+    """One script of a guide, and in `files` what else it reads; all paths are absolute.
+
+    `downloads` says whether it needs the internet, where nothing of it is there yet.
+    """
 
     name: str
     scope: str
     title: dict[str, str]
     script: Path
     files: tuple[Path, ...] = ()
+    downloads: bool = False
 
 
 class Guide(Frozen):
@@ -100,6 +106,14 @@ class Guide(Frozen):
     def checks(self) -> Path:
         """The folder of the checks; a guide without any has no such folder."""
         return self.folder / "checks"
+
+    @property
+    def wheels(self) -> Path:
+        """The script that gathers the Python packages that students may install offline.
+
+        Most guides have none.
+        """
+        return self.folder / "wheels.sh"
 
     def default_vars(self, box: str) -> dict[str, str]:
         """The variables that the guide defaults to on `box`; none for a box it does not know."""
@@ -167,6 +181,8 @@ def _step(entry: _StepEntry, folder: Path) -> Step:
         title=dict(entry.title),
         script=_script(entry, folder),
         files=tuple(folder / file for file in entry.files),
+        # Class steps install packages, student steps arrange what these have brought.
+        downloads=entry.scope == "class" if entry.downloads is None else entry.downloads,
     )
 
 

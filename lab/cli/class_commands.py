@@ -133,12 +133,15 @@ def up(
         bool, typer.Option("--fit", help="Where not all machines fit, start those that do.")
     ] = False,
     overcommit: Overcommit = False,
+    offline: options.Offline = False,
     boot_timeout: Annotated[
-        str,
+        str | None,
         typer.Option(
-            envvar="LAB_BOOT_TIMEOUT", help="How long a machine may take to boot, such as 5m."
+            envvar="LAB_BOOT_TIMEOUT",
+            help="How long a machine may take to boot; by default 5m, and longer where machines "
+            "are emulated.",
         ),
-    ] = "5m",
+    ] = None,
     yes: options.Yes = False,
     output: options.Output = Format.TABLE,
     wait: options.Wait = "0s",
@@ -162,7 +165,8 @@ def up(
         bake=bake,
         fit=fit,
         overcommit=overcommit,
-        boot_timeout_s=seconds(boot_timeout),
+        offline=offline,
+        boot_timeout_s=seconds(boot_timeout) if boot_timeout else None,
     )
     if dry_run:
         _show_plan(
@@ -196,6 +200,7 @@ def provision(
         list[str] | None, typer.Option(help="Only this step; may be given several times.")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Run steps that are done again.")] = False,
+    offline: options.Offline = False,
     output: options.Output = Format.TABLE,
     wait: options.Wait = "0s",
 ) -> None:
@@ -205,13 +210,14 @@ def provision(
     """
     from lab.workflow.run import UpOptions
 
-    wanted = UpOptions(jobs=jobs, boot=False, force=force, only=tuple(step or ()))
+    wanted = UpOptions(jobs=jobs, boot=False, force=force, only=tuple(step or ()), offline=offline)
     _bring_up(targets, file, wanted, operation="provision", output=output, wait=wait)
 
 
 def bake(
     targets: Targets = None,
     file: options.File = LABS_YAML,
+    offline: options.Offline = False,
     wait: options.Wait = "0s",
 ) -> None:
     """Do the steps that all students share, ahead of `lab up`.
@@ -221,12 +227,16 @@ def bake(
     Example: lab bake
     """
     from lab.workflow.bake import bake_ahead
+    from lab.workflow.offline import refuse_to_download_for_bakes
     from lab.workflow.project import select
 
     select(options.project_of(file).machines, targets or ())
     with options.locked(file, "bake", wait), options.progress() as live:
         project = options.project_of(file, for_boot=True)
-        boxes = bake_ahead(project, select(project.machines, targets or ()), observer=live)
+        machines = select(project.machines, targets or ())
+        if offline:
+            refuse_to_download_for_bakes(project, machines)
+        boxes = bake_ahead(project, machines, observer=live, offline=offline)
     for box in boxes:
         typer.echo(f"{box} is ready.", err=True)
 

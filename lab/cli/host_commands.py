@@ -2,21 +2,41 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from lab.cli import options
+from lab.cli import options, stick_commands
 from lab.cli.options import LABS_YAML, Format
 from lab.errors import HOST
 
 box_app = typer.Typer(no_args_is_help=True, help="The boxes that machines are clones of.")
 
 
+class ProviderName(StrEnum):
+    """What boots machines."""
+
+    LXC = "lxc"
+    LIBVIRT = "libvirt"
+    VIRTUALBOX = "virtualbox"
+
+
+For = Annotated[
+    ProviderName | None,
+    typer.Option(
+        "--provider",
+        envvar="LAB_PROVIDER",
+        help="What shall boot it; by default labs.yaml's provider, else the first that works here.",
+    ),
+]
+
+
 @box_app.command("build")
 def build(
     profile: Annotated[str, typer.Argument(help="debian-12, debian-11 or ubuntu-18.04.")],
+    provider: For = None,
     mirror: Annotated[
         str | None, typer.Option(envvar="LAB_MIRROR", help="The archive to take it from.")
     ] = None,
@@ -31,19 +51,21 @@ def build(
     """Build a box from its distribution's archive.
 
     Example: lab box build debian-12
+
+    Example: lab box build debian-12 --provider libvirt
     """
     from lab.machines.boxes.builder import recipe_for
     from lab.machines.boxes.profiles import profile_named
-    from lab.machines.providers import provider_named
-    from lab.workflow.boxes import build_box
+    from lab.workflow.boxes import box_provider, build_box
 
     log = Path("lab-box-build.log").absolute()
     known = profile_named(profile)
-    provider = provider_named("auto").name
+    chosen = box_provider(LABS_YAML, wanted=provider or "")
     with options.progress() as live:
-        recipe = recipe_for(known, provider=provider, mirror=mirror, keyring=keyring)
+        recipe = recipe_for(known, provider=chosen, mirror=mirror, keyring=keyring)
         changed = build_box(recipe, observer=live, log=log, force=force)
-    typer.echo(f"The box lab/{profile} is {'built' if changed else 'up to date'}.", err=True)
+    state = "built" if changed else "up to date"
+    typer.echo(f"The box lab/{profile} for {chosen} is {state}.", err=True)
     log.unlink(missing_ok=True)
 
 
@@ -87,17 +109,19 @@ def prune() -> None:
 def add(
     name: Annotated[str, typer.Argument(help="What labs.yaml will call it.")],
     source: Annotated[str, typer.Argument(metavar="FILE_OR_URL", help="Where the box is.")],
+    provider: For = None,
 ) -> None:
     """Give Vagrant a box of your own.
 
     Example: lab box add school/base ./base.box
     """
-    from lab.machines.providers import provider_named
-    from lab.workflow.boxes import add_box
+    from lab.workflow.boxes import add_box, box_provider
 
-    add_box(name, source, provider=provider_named("auto").name, on_wait=options.tell)
+    chosen = box_provider(LABS_YAML, wanted=provider or "")
+    add_box(name, source, provider=chosen, on_wait=options.tell)
     typer.echo(
-        f"Vagrant has the box {name} now; name it in labs.yaml with `box: {name}`.", err=True
+        f"Vagrant has the box {name} for {chosen} now; name it in labs.yaml with `box: {name}`.",
+        err=True,
     )
 
 
@@ -137,4 +161,5 @@ def doctor(
 def register(app: typer.Typer) -> None:
     """Add these commands to `lab`."""
     app.command()(doctor)
+    stick_commands.register(box_app)
     app.add_typer(box_app, name="box")

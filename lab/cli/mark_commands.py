@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lab.classroom.choices import Audience, Hints, Take
-from lab.cli import marking, options
+from lab.cli import isolation_proof, marking, options
 from lab.cli.options import DEFAULT_JOBS, LABS_YAML
 from lab.cli.result_output import (
     RESULT_SUFFIXES,
@@ -56,6 +56,14 @@ AudienceWanted = Annotated[
         help="Who reads it; a student sees of a hidden check only whether it passed.",
     ),
 ]
+Isolation = Annotated[
+    bool,
+    typer.Option(
+        "--isolation",
+        envvar="LAB_ISOLATION",
+        help="Prove that the machines are kept apart, by trying; as a table or json.",
+    ),
+]
 # One student or lab.
 _ONE = re.compile(r"[\w.-]+(/[\w.-]+)?")
 
@@ -70,18 +78,28 @@ def verify(
     form: Form = None,
     output: OutputFile = None,
     wait: options.Wait = "0s",
+    isolation: Isolation = False,
 ) -> None:
     """Run the guide's checks, and say what works on whose machine.
 
     Checks that stop, kill or reboot something leave the machine as it was. Each run is kept: see
     `lab history`, `lab grades` and `lab report`.
 
+    With --isolation no checks are run, and nothing is kept: the machines try to reach each other.
+
     Example: lab verify
 
     Example: lab verify ana --lang es --format json
 
     Example: lab verify ana --audience student --output ana.html
+
+    Example: lab verify --isolation
     """
+    if isolation:
+        isolation_proof.show(
+            targets or (), file=file, jobs=jobs, form=form, output=output, wait=wait
+        )
+        return
     from lab.classroom.view import View
     from lab.workflow.project import select
     from lab.workflow.verify import exit_code_of

@@ -73,6 +73,14 @@ Wait = Annotated[
         help="How long to wait for another lab on this project, such as 60s or 5m.",
     ),
 ]
+Offline = Annotated[
+    bool,
+    typer.Option(
+        "--offline",
+        envvar="LAB_OFFLINE",
+        help="Download nothing: refuse beforehand, with all that would have to be.",
+    ),
+]
 Yes = Annotated[bool, typer.Option("--yes", "-y", envvar="LAB_YES", help="Do not ask.")]
 
 LABS_YAML = Path("labs.yaml")

@@ -179,6 +179,7 @@ def reset(
     yes: options.Yes = False,
     file: options.File = LABS_YAML,
     jobs: options.Jobs = DEFAULT_STEP_JOBS,
+    offline: options.Offline = False,
     output: options.Output = Format.TABLE,
     wait: options.Wait = "0s",
 ) -> None:
@@ -210,7 +211,11 @@ def reset(
     def work(project: Project, machines: tuple[Machine, ...]) -> list[MachineOutcome]:
         with options.progress() as live:
             return workflow.reset(
-                project, machines, keep_as=keep_as, observer=live, options=UpOptions(jobs=jobs)
+                project,
+                machines,
+                keep_as=keep_as,
+                observer=live,
+                options=UpOptions(jobs=jobs, offline=offline),
             )
 
     _put_back(file, targets, work, operation="reset", wait=wait, output=output)

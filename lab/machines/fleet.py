@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from lab.classroom.classes import Lab, Student
 from lab.classroom.guide import Guide, variables
 from lab.machines.boxes.names import box_name
+from lab.machines.boxes.profiles import PROFILES
 from lab.machines.keys import MachineKeys
-from lab.machines.providers.base import Wanted
+from lab.machines.providers.base import HTTP, LOOPBACK, SSH, Provider, Wanted
 from lab.machines.steps import PlannedStep, plan_steps
 
 
@@ -25,11 +26,14 @@ class Machine:
         box: the name of the Vagrant box it is a clone of.
         address: its address and the prefix length of its network, `10.0.3.7/24`, where lab gives it
             one before it boots; "" where it comes with the boot.
+        ports: the ports of this computer that lead to its own, by its own; empty where it is
+            reached at its address.
         class_variables: environment of the class steps. A student's own `vars` are among them: a
             student with another `python` than the class has class steps of their own, and so other
             digests, and a bake of their own.
         student_variables: what the student steps get besides.
         steps: the guide's steps in order, each with its digest.
+        patience: how many times longer than in a container things take on it (`Provider.patience`).
     """
 
     name: str
@@ -44,11 +48,24 @@ class Machine:
     student_variables: Mapping[str, str]
     steps: tuple[PlannedStep, ...]
     address: str = ""
+    ports: Mapping[int, int] = field(default_factory=dict)
+    patience: float = 1.0
 
     @property
     def url(self) -> str:
         """Where the student's site answers, for a browser that can resolve the name."""
-        return f"http://{self.student.vhost}/"
+        port = f":{self.ports[HTTP]}" if HTTP in self.ports else ""
+        return f"http://{self.student.vhost}{port}/"
+
+    @property
+    def known_at(self) -> str:
+        """The address that it answers at, where that is known before it boots; else ""."""
+        return LOOPBACK if self.ports else self.address.partition("/")[0]
+
+    @property
+    def ssh_port(self) -> int:
+        """The port at that address that leads to its SSH server."""
+        return self.ports.get(SSH, SSH)
 
     @property
     def wanted(self) -> Wanted:
@@ -61,6 +78,7 @@ class Machine:
             keys=self.keys.folder,
             isolated=self.lab.isolated,
             internet=self.lab.internet,
+            ports=self.ports,
         )
 
     def environment_of(self, step: PlannedStep) -> Mapping[str, str]:
@@ -75,6 +93,11 @@ def container_prefix(project_id: str) -> str:
     return f"lab-{project_id}-"
 
 
+def takes_address(machine: Machine, provider: Provider) -> bool:
+    """Whether a machine that is to be made takes an address that it is given."""
+    return provider.addresses_any_box or machine.lab.box in PROFILES
+
+
 def assignments(environment: Mapping[str, str]) -> str:
     """Variables as words that a POSIX shell reads back as they are: `A=1 B='two words'`."""
     return " ".join(f"{name}={shlex.quote(value)}" for name, value in environment.items())
@@ -86,7 +109,7 @@ def build_machine(  # noqa: PLR0913 (what comes together here)
     guide: Guide,
     *,
     project_id: str,
-    provider: str,
+    provider: Provider,
     keys: MachineKeys,
     contents: Mapping[str, str],
 ) -> Machine:
@@ -97,7 +120,7 @@ def build_machine(  # noqa: PLR0913 (what comes together here)
         student: whose it is.
         guide: what is done on it.
         project_id: this project's mark in the provider's names.
-        provider: the provider's name.
+        provider: what boots it.
         keys: the machine's SSH keys.
         contents: the guide's, from `read_contents`.
     """
@@ -115,7 +138,7 @@ def build_machine(  # noqa: PLR0913 (what comes together here)
         name=student.machine_name,
         container=container_prefix(project_id) + student.machine_name,
         box=box_name(lab.box),
-        provider=provider,
+        provider=provider.name,
         lab=lab,
         student=student,
         guide=guide,
@@ -123,5 +146,7 @@ def build_machine(  # noqa: PLR0913 (what comes together here)
         class_variables=class_variables,
         student_variables=student_variables,
         address=keys.address,
+        ports=keys.ports,
+        patience=provider.patience,
         steps=plan_steps(guide, contents, class_variables, student_variables),
     )

@@ -17,6 +17,10 @@ from lab.system import process
 from lab.system.files import remove, write_if_changed
 
 HOST = "host"
+# In a settings folder: the guests take Python packages from their wheelhouse alone.
+OFFLINE = "offline"
+# The one setting that is no secret: who may read it is told nothing of the host.
+CERTIFICATES = "ca-certificates.crt"
 _SYSTEM_BUNDLES = (
     Path("/etc/ssl/certs/ca-certificates.crt"),
     Path("/etc/pki/tls/certs/ca-bundle.crt"),
@@ -25,7 +29,9 @@ _SYSTEM_BUNDLES = (
 _PROXY_VARIABLES = ("https_proxy", "HTTPS_PROXY", "http_proxy", "HTTP_PROXY")
 
 
-def write_settings(folder: Path, guest: GuestSettings, *, distribution: str) -> None:
+def write_settings(
+    folder: Path, guest: GuestSettings, *, distribution: str, offline: bool = False
+) -> None:
     """Write the settings that a lab asks for, one file each.
 
     `provision/settings.sh` applies them in the guests.
@@ -35,11 +41,14 @@ def write_settings(folder: Path, guest: GuestSettings, *, distribution: str) -> 
         guest: what labs.yaml says.
         distribution: the guests' (`debian`, `ubuntu`): a mirror of another one is of no use to
             them.
+        offline: whether they are to do without the internet.
 
     Raises:
         HostError: labs.yaml says `host`, and this computer has no such thing.
     """
     texts = settings_files(guest, distribution=distribution, environment=os.environ)
+    if offline:
+        texts[OFFLINE] = ""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     for stale in folder.iterdir():
         if stale.name not in texts:
@@ -60,7 +69,7 @@ def settings_files(
     if guest.ca_certificates is not None:
         named = guest.ca_certificates
         bundle = named if isinstance(named, Path) else ca_bundle(environment)
-        files["ca-certificates.crt"] = bundle.read_text(encoding="utf-8", errors="replace")
+        files[CERTIFICATES] = bundle.read_text(encoding="utf-8", errors="replace")
     if guest.apt_mirror is not None:
         mirror = host_mirror(distribution) if guest.apt_mirror == HOST else guest.apt_mirror
         if mirror is not None:

@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from dataclasses import dataclass
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from lab.system import crash, process
 from lab.system.files import remove, temporary_beside, write_if_changed
 
 _KINDS = ("admin", "host", "student")
+_A_PORT = re.compile(r"^([0-9]+) ([0-9]+)$", re.MULTILINE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,13 +26,15 @@ class MachineKeys:
     """Where a machine's keys are.
 
     `folder` holds `admin`, `host`, `student`, each with its `.pub`, and `hostname`; and where lab
-    gives the machine its address, that as `address` and the name server as `resolv.conf`.
+    gives the machine its address, that as `address` and the name server as `resolv.conf`; and where
+    ports of this computer lead to its own, those as `ports`.
     """
 
     folder: Path
     student_public: str
     host_public: str
     address: str = ""
+    ports: Mapping[int, int] = field(default_factory=dict)
 
     @property
     def admin(self) -> Path:
@@ -78,6 +83,7 @@ def read_keys(folder: Path) -> MachineKeys:
         student_public=_text_of(folder / "student.pub"),
         host_public=_text_of(folder / "host.pub"),
         address=_text_of(folder / "address"),
+        ports=_ports_in(_text_of(folder / "ports")),
     )
 
 
@@ -88,13 +94,31 @@ def fingerprint(public: str) -> str:
 
 
 def write_address(folder: Path, address: str, *, name_server: str) -> None:
-    """Note a machine's address (`10.0.3.7/24`) beside its keys; "" for one that asks by DHCP."""
+    """Note a machine's address (`10.0.3.7/24`) beside its keys, and its name server.
+
+    "" for what it asks for by DHCP.
+    """
     if address:
         write_if_changed(folder / "address", f"{address}\n")
+    else:
+        remove(folder / "address")
+    if address and name_server:
         write_if_changed(folder / "resolv.conf", f"nameserver {name_server}\n")
     else:
-        for name in ("address", "resolv.conf"):
-            remove(folder / name)
+        remove(folder / "resolv.conf")
+
+
+def write_ports(folder: Path, ports: Mapping[int, int]) -> None:
+    """Note the ports of this computer that lead to a machine's own, by its own; {} for none."""
+    if ports:
+        lines = (f"{own} {port}\n" for own, port in sorted(ports.items()))
+        write_if_changed(folder / "ports", "".join(lines))
+    else:
+        remove(folder / "ports")
+
+
+def _ports_in(text: str) -> dict[int, int]:
+    return {int(own): int(port) for own, port in _A_PORT.findall(text)}
 
 
 def _text_of(path: Path) -> str:

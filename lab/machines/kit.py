@@ -129,7 +129,7 @@ def run_steps(
     script = f"digest={hashlib.sha256(kit).hexdigest()}\n{_INSTALL}" + "\n".join(
         _commands(machine, steps, {"LAB_FORCE": "1"} if force else {}, "$kit/run-steps")
     )
-    deadline = time.monotonic() + PATIENCE_S
+    deadline = time.monotonic() + PATIENCE_S * machine.patience
     while True:
         try:
             completed = ssh.run_as_root(

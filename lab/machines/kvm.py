@@ -11,17 +11,20 @@ import shutil
 import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
 
 from lab.errors import LabError, ProcessError
+from lab.machines.boxes.catalog import vagrant_home
 from lab.system import process
+from lab.system.files import read_json, write_json
 
 DEVICE = Path("/dev/kvm")
 QEMU = "qemu-system-x86_64"
 _BOOT = Path("/boot")
 _BOOT_S = 15.0
+_VERDICT_NAME = "lab-kvm.json"
 _SIGN_OF_LIFE = "Linux version"
 
 
@@ -41,6 +44,40 @@ class KvmTrial:
     kvm: Kvm
     why: str
     fix: str = ""
+
+
+def remembered_trial() -> KvmTrial:
+    """How trying KVM ended on this computer, tried once for as long as it runs.
+
+    Where KVM is of no use, to see that takes a quarter of a minute.
+
+    Raises:
+        Interrupted: somebody stopped lab.
+    """
+    path = vagrant_home() / _VERDICT_NAME
+    now = _circumstances()
+    with suppress(OSError, ValueError, KeyError, TypeError, LabError):
+        noted = read_json(path)
+        if noted["circumstances"] == now:
+            return KvmTrial(kvm=Kvm(noted["kvm"]), why=str(noted["why"]), fix=str(noted["fix"]))
+    trial = try_kvm()
+    # Whoever cannot note it tries again.
+    with suppress(LabError):
+        write_json(path, {"circumstances": now, **asdict(trial)})
+    return trial
+
+
+def _circumstances() -> list[str]:
+    """What a verdict holds for: this run of the kernel, the device, and what it is tried with."""
+    boot = Path("/proc/sys/kernel/random/boot_id")
+    device = DEVICE.stat() if DEVICE.exists() else None
+    kernel = _kernel([_BOOT])
+    return [
+        boot.read_text().strip() if boot.exists() else "",
+        f"{device.st_rdev} {device.st_ctime_ns}" if device else "",
+        shutil.which(QEMU) or "",
+        kernel.name if kernel else "",
+    ]
 
 
 def try_kvm(*, roots: Sequence[Path] = (), timeout_s: float = _BOOT_S) -> KvmTrial:

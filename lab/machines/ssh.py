@@ -16,16 +16,21 @@ from pathlib import Path
 
 from lab.errors import ConnectionLost
 from lab.machines.fleet import Machine
+from lab.machines.providers.base import SSH
 from lab.system import process
 from lab.system.conversation import Conversation
 from lab.system.files import LabFolder, write_if_changed
 
 CONNECTION_FAILED = 255
 _CONNECT_S = 60.0
+# To the end of the exchange of keys.
+_HANDSHAKE_S = 5
+# A machine that is killed says nothing more: so long after that its connection is lost.
+_SILENCE_S = 30
+_ALIVE_EVERY_S = 5
 # What the loop below keeps of each stream is 1 MB: so long is its line.
 _LINE_BYTES = 1_333_336
 _HEAD_BYTES = 100
-_PORT = 22
 # By their paths: a PATH in /etc/environment that lacks them is an everyday mistake of students, and
 # not to leave their machine unknown.
 _AS_ROOT = ("/usr/bin/sudo", "-n", "/bin/bash", "-c")
@@ -91,11 +96,13 @@ def write_config(
         blocks += [
             f"Host {alias}\n"
             f"  HostName {address}\n"
+            f"{_port_line(machine.ssh_port)}"
             f"  User {user}\n"
             f"  IdentityFile {_quoted(key)}\n"
             f"  HostKeyAlias {machine.name}\n"
             for alias, user, key in accounts
         ]
+    patience = max((machine.patience for machine in machines), default=1.0)
     common = (
         "Host *\n"
         "  IdentitiesOnly yes\n"
@@ -105,10 +112,9 @@ def write_config(
         "  GlobalKnownHostsFile none\n"
         "  StrictHostKeyChecking yes\n"
         "  PasswordAuthentication no\n"
-        "  ConnectTimeout 5\n"
-        # A machine that is killed says nothing more: half a minute later its connection is lost.
-        "  ServerAliveInterval 5\n"
-        "  ServerAliveCountMax 6\n"
+        f"  ConnectTimeout {math.ceil(_HANDSHAKE_S * patience)}\n"
+        f"  ServerAliveInterval {_ALIVE_EVERY_S}\n"
+        f"  ServerAliveCountMax {math.ceil(_SILENCE_S * patience / _ALIVE_EVERY_S)}\n"
         "  ForwardAgent no\n"
         "  ControlPath none\n"
         "  LogLevel ERROR\n"
@@ -149,6 +155,8 @@ def run_as_root(  # noqa: PLR0913 (what `process.run` takes, on a machine)
 ) -> process.Completed:
     """Run a shell script as root in a guest.
 
+    Its time-out is multiplied by the machine's patience.
+
     Raises:
         ConnectionLost: there is no connection, or it broke.
         ProcessError: it took too long.
@@ -163,7 +171,7 @@ def run_as_root(  # noqa: PLR0913 (what `process.run` takes, on a machine)
         stdin=stdin,
         log=log,
         on_line=on_line,
-        timeout_s=timeout_s,
+        timeout_s=timeout_s * machine.patience,
         check=False,
     )
     if completed.returncode == CONNECTION_FAILED:
@@ -173,10 +181,10 @@ def run_as_root(  # noqa: PLR0913 (what `process.run` takes, on a machine)
     return completed
 
 
-def listens(address: str) -> bool:
+def listens(address: str, port: int = SSH) -> bool:
     """Whether an SSH server answers there by now; at most a second goes by."""
     try:
-        with socket.create_connection((address, _PORT), timeout=1.0) as connection:
+        with socket.create_connection((address, port), timeout=1.0) as connection:
             return connection.recv(4) == b"SSH-"
     except OSError:
         return False
@@ -196,9 +204,15 @@ class Answer:
 
 
 class Shell:
-    """A root shell in a guest over one connection: commands in turns, a few milliseconds each."""
+    """A root shell in a guest over one connection: commands in turns, a few milliseconds each.
 
-    def __init__(self, folder: LabFolder, machine: str) -> None:
+    Attributes:
+        patience: how many times longer than in a container everything may take; each time-out is
+            multiplied by it.
+    """
+
+    def __init__(self, folder: LabFolder, machine: str, *, patience: float = 1.0) -> None:
+        self.patience = patience
         self._argv = [
             *command_line(folder, machine),
             "-o",
@@ -218,14 +232,15 @@ class Shell:
         # No shell takes a NUL.
         data = command.replace("\0", "").encode()
         # `timeout` in the guest takes 0 for no limit at all.
-        limit_s = max(1, math.ceil(timeout_s))
+        limit_s = max(1, math.ceil(timeout_s * self.patience))
         try:
             conversation.send(f"{limit_s} {len(data)}\n".encode() + data)
-            head = conversation.read_line(timeout_s=limit_s + 10, limit=_HEAD_BYTES)
+            head = conversation.read_line(timeout_s=limit_s + 10 * self.patience, limit=_HEAD_BYTES)
             exit_code, late = (int(word) for word in head.split())
             stdout, stderr = (
                 base64.b64decode(
-                    conversation.read_line(timeout_s=30, limit=_LINE_BYTES), validate=True
+                    conversation.read_line(timeout_s=30 * self.patience, limit=_LINE_BYTES),
+                    validate=True,
                 )
                 for _ in range(2)
             )
@@ -250,7 +265,9 @@ class Shell:
         if self._conversation is None:
             conversation = Conversation(self._argv)
             try:
-                greeting = conversation.read_line(timeout_s=_CONNECT_S, limit=_HEAD_BYTES)
+                greeting = conversation.read_line(
+                    timeout_s=_CONNECT_S * self.patience, limit=_HEAD_BYTES
+                )
                 if greeting != b"ready":
                     raise ValueError(greeting)
             except (EOFError, TimeoutError, ValueError) as error:
@@ -266,6 +283,10 @@ class Shell:
         elif isinstance(error, ValueError):
             why = "something else than lab's shell answered"
         return ConnectionLost(f"No SSH connection to {self._machine}", details=why)
+
+
+def _port_line(port: int) -> str:
+    return f"  Port {port}\n" if port != SSH else ""
 
 
 def _quoted(path: Path) -> str:

@@ -27,12 +27,14 @@ class PlannedStep:
     """A step for one machine.
 
     `digest` names all that went into it: script, files, variables, and every step before it. So an
-    edited step is run again, and so is what follows it.
+    edited step is run again, and so is what follows it. `downloads` says whether it needs the
+    internet.
     """
 
     name: str
     scope: str
     digest: str
+    downloads: bool = False
 
     @property
     def argument(self) -> str:
@@ -79,7 +81,10 @@ def plan_steps(
             before.update(f"{name}={value}\0".encode())
         planned.append(
             PlannedStep(
-                name=step.name, scope=step.scope, digest=before.hexdigest()[:_DIGEST_LENGTH]
+                name=step.name,
+                scope=step.scope,
+                digest=before.hexdigest()[:_DIGEST_LENGTH],
+                downloads=step.downloads,
             )
         )
     return tuple(planned)

@@ -139,13 +139,15 @@ class Vagrant:
             return dict.fromkeys(names, error.in_words())
         return {}
 
-    def halt(self, names: Sequence[str]) -> None:
-        """Stop machines.
+    def halt(self, names: Sequence[str], *, patience: float) -> None:
+        """Stop machines, each of which takes `patience` times as long as a container.
 
         Raises:
             LabError: Vagrant could not.
         """
-        self._binding._run_vagrant_command(["halt", *names], timeout_s=QUICK_S + 15 * len(names))
+        self._binding._run_vagrant_command(
+            ["halt", *names], timeout_s=(QUICK_S + 15 * len(names)) * patience
+        )
 
     def destroy(self, names: Sequence[str]) -> None:
         """Remove machines for good; those that do not exist are no error.

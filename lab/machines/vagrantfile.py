@@ -5,6 +5,8 @@ Readable, the same bytes for the same class, and closed to what names may hold.
 
 from __future__ import annotations
 
+import ipaddress
+import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,7 +17,7 @@ import jinja2
 from lab.classroom.shipped import shipped
 from lab.machines.fleet import Machine, assignments
 from lab.machines.kit import shared_files
-from lab.machines.providers.base import Provider
+from lab.machines.providers.base import BOOT_TIMEOUT_S, HALT_TIMEOUT_S, Provider
 
 
 def ruby(value: str) -> str:
@@ -43,6 +45,8 @@ def render_vagrantfile(machines: Sequence[Machine], *, project: Path, provider: 
     return (
         template.render(
             provider=provider.name,
+            boot_timeout_s=str(math.ceil(BOOT_TIMEOUT_S * provider.patience)),
+            halt_timeout_s=math.ceil(HALT_TIMEOUT_S * provider.patience),
             shared_files=[_from(project, path) for path in shared_files()],
             machines=[_view(machine, project, provider) for machine in machines],
         )
@@ -56,6 +60,9 @@ def _view(machine: Machine, project: Path, provider: Provider) -> dict[str, Any]
         "container": machine.container,
         "box": machine.box,
         "address": machine.address.partition("/")[0],
+        "netmask": str(ipaddress.ip_interface(machine.address).netmask) if machine.address else "",
+        "ports": machine.ports,
+        "seed": provider.seed_disc(machine.container),
         "settings_of_provider": provider.settings(machine.wanted),
         "key_folder": _from(project, machine.keys.folder),
         "settings": f".lab/guest/{machine.lab.name}",

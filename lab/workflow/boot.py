@@ -27,7 +27,7 @@ _LOOK_AGAIN_S = 0.2
 # What Vagrant has seen booting has let it in by SSH already.
 _SSH_TIMEOUT_S = 30.0
 # What Vagrant says when the provider has started a guest, and when it has let Vagrant in.
-_STARTED = "Waiting for machine to boot"
+_STARTED = ("Waiting for machine to boot", "Waiting for domain to get an IP address")
 _LET_IN = "Machine booted and ready"
 # A guest that boots for longer than this is looked at, whether it still runs.
 _LOOK_AFTER_S = 5.0
@@ -65,7 +65,7 @@ class Boot:
         self._timeout_s = timeout_s
         self.waiting = not_running(machines, guests)
         self.addresses = addresses_of(project, guests) | {
-            it.name: it.address.partition("/")[0] for it in self.waiting if it.address
+            it.name: it.known_at for it in self.waiting if it.known_at
         }
         # What became of each machine that nothing more is done for: why it failed, "" for well.
         self._verdicts: dict[str, str] = {}
@@ -85,16 +85,13 @@ class Boot:
         left = list(self.waiting)
         try:
             while left and not any(wave.error for wave in self._waves):
-                machines = left[: self._pace.next(len(left))]
+                machines = left[: self._next(len(left))]
                 left = left[len(machines) :]
                 wave = _Wave(machines, self._boot)
                 self._waves.append(wave)
-                while not wave.ended and not self._only_laggards_are_left(machines):
+                while not wave.ended and not self._may_go_on(machines):
                     process.pause(_LOOK_AGAIN_S)
-                self._pace.report(
-                    slowest_s=max((self._took_s.get(it.name, 0.0) for it in machines), default=0.0),
-                    late=sum(it.name in self._started and self._failed(it) for it in machines),
-                )
+                self._report(machines)
         finally:
             # After an interruption too: their programs are being ended just now.
             for wave in self._waves:
@@ -127,8 +124,8 @@ class Boot:
                     raise MachineError(why)
                 if not address:
                     raise MachineError("it is running, without an address")
-                deadline = min(deadline, time.monotonic() + _SSH_TIMEOUT_S)
-            if address and ssh.listens(address):
+                deadline = min(deadline, time.monotonic() + _SSH_TIMEOUT_S * machine.patience)
+            if address and ssh.listens(address, machine.ssh_port):
                 began = self._started.get(machine.name, time.monotonic())
                 self._took_s[machine.name] = time.monotonic() - began
                 return
@@ -183,7 +180,7 @@ class Boot:
             if name in names:
                 self._log(name, said)
                 if said.startswith(_STARTED):
-                    self._started[name] = time.monotonic()
+                    self._started.setdefault(name, time.monotonic())
                 if said.startswith(_LET_IN):
                     self._let_in.add(name)
                     self._stop_waves_of_the_dead()
@@ -195,7 +192,7 @@ class Boot:
             boot_timeout_s=self._timeout_s,
             stop=stop,
         )
-        if any(not machine.address for machine in machines):
+        if any(not machine.known_at for machine in machines):
             self._find_addresses()
         return failures if not stop.is_set() else {}
 
@@ -211,18 +208,39 @@ class Boot:
     def _failed(self, machine: Machine) -> bool:
         return bool(self._verdicts.get(machine.name))
 
+    def _report(self, machines: Sequence[Machine]) -> None:
+        """Have the pace learn from a wave, where all of it has booted by now."""
+        if not self._project.provider.one_by_one:
+            self._pace.report(
+                slowest_s=max((self._took_s.get(it.name, 0.0) for it in machines), default=0.0),
+                late=sum(it.name in self._started and self._failed(it) for it in machines),
+            )
+
+    def _next(self, waiting: int) -> int:
+        """How many machines the next Vagrant boots."""
+        return 1 if self._project.provider.one_by_one else self._pace.next(waiting)
+
+    def _may_go_on(self, machines: Sequence[Machine]) -> bool:
+        """Whether another Vagrant may begin beside the one that is at work on these."""
+        if not self._project.provider.one_by_one:
+            return self._only_laggards_are_left(machines)
+        # What has started is made: it only boots, as many at a time as the host can take.
+        booting = sum(not wave.ended for wave in self._waves)
+        started = all(it.name in self._started for it in machines)
+        return started and booting < self._pace.next(len(self.waiting))
+
     def _only_laggards_are_left(self, machines: Sequence[Machine]) -> bool:
         now = time.monotonic()
         return all(
             it.name in self._verdicts
             or it.name in self._let_in
-            or now - self._started.get(it.name, now) > _LAGGARD_S
+            or now - self._started.get(it.name, now) > _LAGGARD_S * it.patience
             for it in machines
         )
 
     def _wait_for_start(self, machine: Machine) -> None:
         """Wait until a machine may be asked: a question that nobody is there for takes longer."""
-        while machine.name not in self._started or not machine.address:
+        while machine.name not in self._started or not machine.known_at:
             if self.through_with(machine):
                 return
             process.pause(_LOOK_AGAIN_S)

@@ -10,16 +10,20 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+from lab.classroom.config import load_classroom
 from lab.classroom.results import BoxStatus
 from lab.errors import HostError
 from lab.machines.bakes import PREFIX as BAKE_PREFIX
 from lab.machines.boxes import builder, catalog
 from lab.machines.boxes.names import box_name, is_own_file
 from lab.machines.boxes.profiles import PROFILES, profile_named
-from lab.machines.providers import provider_named
+from lab.machines.providers import AUTO, PROVIDERS, trouble_with, untried
+from lab.machines.providers.base import Provider
 from lab.machines.vagrant import Vagrant
 from lab.system import lock, parallel
+from lab.system.files import LabFolder
 from lab.workflow.observer import Observer
+from lab.workflow.provider_choice import provider_beside
 
 LOCK_NAME = "lab-boxes.lock"
 IN_USE_NAME = "lab-boxes-in-use.lock"
@@ -64,6 +68,25 @@ def boxes_in_use(*, on_wait: Callable[[str], None]) -> Iterator[None]:
     path = catalog.vagrant_home() / IN_USE_NAME
     with lock.share(path, wait_s=_WAIT_S, on_wait=on_wait, what="a `lab box prune`"):
         yield
+
+
+def box_provider(labs_yaml: Path, *, wanted: str = "") -> str:
+    """Whose boxes are meant: who is wanted, else labs.yaml's provider, else the first that works.
+
+    A provider that is named need not work here: its boxes can be for another computer.
+
+    Raises:
+        ConfigError: labs.yaml is there, and wrong.
+        HostError: nobody is named, and none works.
+    """
+    if wanted:
+        return wanted
+    labs = load_classroom(labs_yaml).labs if labs_yaml.exists() else ()
+    named = {lab.provider for lab in labs}
+    name = named.pop() if len(named) == 1 else AUTO
+    return (
+        provider_beside(LabFolder(labs_yaml.absolute().parent), AUTO).name if name == AUTO else name
+    )
 
 
 def build_box(
@@ -173,7 +196,12 @@ def prune(*, on_wait: Callable[[str], None], log: Path | None = None) -> list[st
         lock.share(path, alone=True, wait_s=_WAIT_S, on_wait=on_wait, what=using),
         boxes_locked("box prune", on_wait=on_wait),
     ):
-        return _prune(log)
+        removed: list[str] = []
+        for provider in map(untried, PROVIDERS):
+            # Of one that does not work here nobody knows what machines use.
+            if trouble_with(provider) is None:
+                removed += _prune(provider, log)
+        return removed
 
 
 def _build(recipe: builder.Recipe, *, observer: Observer, log: Path) -> None:
@@ -195,25 +223,29 @@ def _is_there(box: str, provider: str) -> bool:
     return catalog.find(box_name(box), provider=provider) is not None
 
 
-def _prune(log: Path | None) -> list[str]:
-    provider = provider_named("auto")
+def _prune(provider: Provider, log: Path | None) -> list[str]:
+    """Prune one provider's boxes and roots."""
     vagrant = Vagrant(Path.cwd(), log=log)
     roots = provider.roots()
     used = {root for root, in_use in roots.items() if in_use}
     removed = []
-    kept = set(used)
+    kept, let_go = set(used), set()
     for box in catalog.boxes():
-        if box.name.startswith(BAKE_PREFIX) and box.root_id not in used:
+        if box.provider != provider.name:
+            continue
+        root = provider.root_of(box)
+        if box.name.startswith(BAKE_PREFIX) and root not in used:
             vagrant.remove_box(box.name, provider=box.provider)
             removed.append(box.name)
+            let_go.add(root)
         else:
-            kept.add(box.root_id)
+            kept.add(root)
     for root in roots:
         # `.part` is a root that somebody is making at this moment.
         if root not in kept and not root.endswith(".part"):
             provider.remove_root(root)
             # A bake and its root are one thing to the teacher.
-            if not root.startswith(BAKE_PREFIX.replace("/", "-")):
+            if root not in let_go and not root.startswith(BAKE_PREFIX.replace("/", "-")):
                 removed.append(f"the unpacked root {root}")
     return removed
 

@@ -24,7 +24,7 @@ def write_ssh_config(project: Project, guests: Mapping[str, Guest]) -> None:
 
     One that boots just now, for another lab, is where it was told to be.
     """
-    told = {it.name: it.address.partition("/")[0] for it in project.machines if it.address}
+    told = {it.name: it.known_at for it in project.machines if it.known_at}
     ssh.write_config(project.folder, project.machines, told | addresses_of(project, guests))
 
 

@@ -61,6 +61,7 @@ class Bench:
                 ),
             ),
             jobs=1,
+            patience=machine.patience,
         )
 
         def hear(_: str, check: CheckRun | None) -> None:

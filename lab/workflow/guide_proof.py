@@ -27,7 +27,6 @@ from lab.machines.boxes.profiles import PROFILES
 from lab.machines.fleet import Machine, build_machine
 from lab.machines.guest_settings import write_settings
 from lab.machines.keys import MachineKeys, read_keys
-from lab.machines.providers import provider_named
 from lab.machines.providers.base import Provider
 from lab.machines.steps import read_contents
 from lab.system import parallel
@@ -36,6 +35,7 @@ from lab.workflow.boxes import ensure_boxes
 from lab.workflow.guide_bench import Bench
 from lab.workflow.guide_findings import Round, findings_of, told_of
 from lab.workflow.observer import Observer
+from lab.workflow.provider_choice import provider_beside
 from lab.workflow.scratch import (
     DEFAULT_BOX,
     USUAL_SETTINGS,
@@ -87,7 +87,7 @@ def prove_guide(
     labs_yaml = labs_yaml.absolute()
     guide = load_guide(name, project=labs_yaml.parent)
     lab = _lab_for(guide, labs_yaml, box)
-    provider = provider_named(lab.provider)
+    provider = provider_beside(LabFolder(labs_yaml.parent), lab.provider)
     lab = lab.model_copy(update={"provider": provider.name})
     with guarded():
         remove_dead_ones(provider, PREFIX)
@@ -229,7 +229,7 @@ def _machine(subject: _Subject, keys: MachineKeys) -> Machine:
         subject.lab.students[0],
         subject.guide,
         project_id="",
-        provider=subject.provider.name,
+        provider=subject.provider,
         keys=keys,
         contents=read_contents(subject.guide),
     )

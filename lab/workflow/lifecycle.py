@@ -69,6 +69,8 @@ def destroy(project: Project, machines: Sequence[Machine], *, observer: Observer
     if there:
         write_vagrantfile(project)
         _destroy_through_vagrant(project, there)
+    # Of what was never made, too: the host may have been told of it.
+    project.provider.clear([machine.container for machine in machines])
     note_holders(project.folder)
     for machine in machines:
         _forget(project, machine.name)
@@ -114,7 +116,9 @@ def _halt_through_vagrant(project: Project, machines: Sequence[Machine]) -> dict
     """
     # A Vagrant that cannot be used at all is told instead: its own words say what mends it.
     with suppress(ProcessError):
-        _vagrant(project).halt([machine.name for machine in machines])
+        _vagrant(project).halt(
+            [machine.name for machine in machines], patience=project.provider.patience
+        )
     failures: dict[str, LabError] = {}
     guests = project.provider.guests(project.prefix)
     for machine in machines:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from lab.classroom.results import Label, PlannedMachine
 from lab.errors import LabError
 from lab.machines import kit
 from lab.machines.fleet import Machine
+from lab.machines.providers.base import Guest
 from lab.machines.steps import StepReport
 from lab.system import parallel
 from lab.workflow.connect import write_ssh_config
@@ -42,11 +43,7 @@ def plan(
     """
     guests = project.provider.guests("" if strangers else project.prefix)
     found = find(project, machines, guests)
-    askable = [it.machine for it in found.values() if _askable(it)]
-    reports: dict[str, Sequence[StepReport]] = {}
-    if askable:
-        write_ssh_config(project, guests)
-        reports = _ask(project, askable, observer=observer, jobs=jobs)
+    reports = reports_of(project, found.values(), guests, observer=observer, jobs=jobs)
     rows = [
         _row(it, standing(it, reports.get(name)), recreate=recreate) for name, it in found.items()
     ]
@@ -59,6 +56,30 @@ def plan(
 
 _NEVER = "nothing, ever"
 _REMOVES_ORPHANS = "nothing; lab destroy --orphans removes it"
+
+
+def reports_of(
+    project: Project,
+    found: Iterable[Found],
+    guests: Mapping[str, Guest],
+    *,
+    observer: Observer,
+    jobs: int,
+) -> dict[str, Sequence[StepReport]]:
+    """What machines that run say of their steps, by machine; those that say nothing are left out.
+
+    Args:
+        project: whose machines.
+        found: what there is of each.
+        guests: what the provider has.
+        observer: told of the machines that are asked.
+        jobs: how many are asked at a time.
+    """
+    askable = [it.machine for it in found if _askable(it)]
+    if not askable:
+        return {}
+    write_ssh_config(project, guests)
+    return _ask(project, askable, observer=observer, jobs=jobs)
 
 
 def _askable(found: Found) -> bool:

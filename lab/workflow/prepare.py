@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from lab.errors import UsageError
 from lab.machines.boxes.names import box_name
-from lab.machines.boxes.profiles import PROFILES
-from lab.machines.fleet import Machine
-from lab.machines.keys import write_address
+from lab.machines.fleet import Machine, takes_address
+from lab.machines.keys import write_address, write_ports
 from lab.machines.providers.base import Guest
 from lab.system.files import write_atomically
 from lab.workflow.bake import WORTH_FROM, bakes_of
 from lab.workflow.observer import Observer
 from lab.workflow.project import Project
-from lab.workflow.reconcile import Found, vagrants_note
+from lab.workflow.reconcile import Found, vagrants_name_of, vagrants_note
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +81,8 @@ def clear_the_way(
             project.provider.remove(it.machine.container)
             del left[it.machine.container]
         elif it.guest is not None and not it.in_vagrant:
-            write_atomically(vagrants_note(project, it.machine.name), it.machine.container)
+            note = vagrants_note(project, it.machine.name)
+            write_atomically(note, vagrants_name_of(it.guest))
     return left
 
 
@@ -92,6 +93,7 @@ def with_boxes(
     *,
     observer: Observer,
     worth_from: int | None,
+    offline: bool,
 ) -> tuple[Project, dict[str, str]]:
     """Decide what machines that are to be made are clones of; makes bakes where that pays.
 
@@ -101,6 +103,7 @@ def with_boxes(
         guests: what the provider has.
         observer: told of the baking.
         worth_from: from how many machines on a missing bake is made; None for no bakes at all.
+        offline: whether the students will be without the internet.
 
     Returns:
         The project with its machines' boxes, and why some cannot be made, by machine.
@@ -114,7 +117,9 @@ def with_boxes(
     boxes = {machine.name: machine.box for machine in new}
     failures: dict[str, str] = {}
     if worth_from is not None:
-        baked, failures = bakes_of(project, new, observer=observer, worth_from=worth_from)
+        baked, failures = bakes_of(
+            project, new, observer=observer, worth_from=worth_from, offline=offline
+        )
         boxes |= baked
     changed = (replace(it, box=boxes.get(it.name, it.box)) for it in project.machines)
     return replace(project, machines=tuple(changed)), failures
@@ -123,27 +128,57 @@ def with_boxes(
 def with_addresses(
     project: Project, machines: Sequence[Machine], guests: Mapping[str, Guest]
 ) -> Project:
-    """Give machines that are there or are to be made their addresses, noted where their seed is.
+    """Give machines that are there or are to be made their addresses and ports.
+
+    They are noted where their seed is.
 
     Raises:
         HostError: the network has not so many left.
     """
+    provider = project.provider
     wanted = {machine.name for machine in machines}
     ours = [
         machine
         for machine in project.machines
-        # The guests of other boxes than lab's own may insist on asking by DHCP.
-        if machine.container in guests or (machine.name in wanted and machine.lab.box in PROFILES)
+        if machine.container in guests
+        or (machine.name in wanted and takes_address(machine, provider))
     ]
-    allotted = project.provider.allot_addresses([machine.container for machine in ours])
+    allotted = provider.allot_addresses([machine.wanted for machine in ours])
     for machine in project.machines:
         write_address(
             machine.keys.folder,
             allotted.of.get(machine.container, ""),
             name_server=allotted.gateway,
         )
-    changed = (replace(it, address=allotted.of.get(it.container, "")) for it in project.machines)
+        write_ports(machine.keys.folder, allotted.ports.get(machine.container, {}))
+    changed = (
+        replace(
+            it,
+            address=allotted.of.get(it.container, ""),
+            ports=allotted.ports.get(it.container, {}),
+        )
+        for it in project.machines
+    )
     return replace(project, machines=tuple(changed))
+
+
+def require_bakes(machines: Sequence[Machine]) -> None:
+    """See that machines that are to be made without bakes can run their class steps themselves.
+
+    Raises:
+        UsageError: some reach no internet, and class steps download.
+    """
+    labs = {
+        machine.lab.name
+        for machine in machines
+        if not machine.lab.internet and any(step.scope == "class" for step in machine.steps)
+    }
+    if labs:
+        raise UsageError(
+            f"Machines of {', '.join(sorted(labs))} reach no internet (`internet: off`), and cannot "
+            "download in class steps of their own",
+            hint="lab up, without --no-bake: the class steps are run once, on a machine that may.",
+        )
 
 
 def worth_baking_from(machines: int, *, bake: bool, provision: bool) -> int | None:

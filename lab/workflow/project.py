@@ -15,14 +15,14 @@ from typing import Protocol, TypeVar
 from lab.classroom.classes import Classroom, Lab, Student
 from lab.classroom.config import load_classroom
 from lab.classroom.guide import load_guide
-from lab.errors import ConfigError, LabError, UsageError
+from lab.errors import LabError, UsageError
 from lab.machines.fleet import Machine, build_machine, container_prefix
 from lab.machines.keys import MachineKeys, ensure_keys, read_keys
-from lab.machines.providers import provider_named
 from lab.machines.providers.base import Provider
 from lab.machines.steps import read_contents
 from lab.system.files import LabFolder, read_json, write_json
 from lab.workflow.holders import all_holders
+from lab.workflow.provider_choice import choose_provider
 from lab.workflow.records import all_records
 
 PROJECT_FILE = "project.json"
@@ -82,13 +82,14 @@ def open_project(labs_yaml: Path, *, for_boot: bool = False) -> Project:
 
     Raises:
         ConfigError: labs.yaml, a roster or a guide is wrong.
+        UsageError: machines may be made, and the class has machines with another provider.
         HostError: the provider does not work on this host.
     """
     folder = LabFolder(labs_yaml.absolute().parent)
     classroom = load_classroom(labs_yaml, holders=all_holders(folder))
     guides = {lab.name: load_guide(lab.guide, project=classroom.folder) for lab in classroom.labs}
     contents = {name: read_contents(guide) for name, guide in guides.items()}
-    provider = provider_named(_provider_of(classroom))
+    provider = choose_provider(classroom, folder, for_boot=for_boot)
     if for_boot:
         folder.create()
     project_id, moved_from = _project_id(folder, create=for_boot)
@@ -98,7 +99,7 @@ def open_project(labs_yaml: Path, *, for_boot: bool = False) -> Project:
             student,
             guides[lab.name],
             project_id=project_id,
-            provider=provider.name,
+            provider=provider,
             keys=_keys_of(student, folder, for_boot=for_boot),
             contents=contents[lab.name],
         )
@@ -156,17 +157,6 @@ def _no_such_target(machines: Sequence[Named], target: str) -> UsageError:
         hint="`lab status` lists them; "
         "a target is LAB, LOGIN, LAB/LOGIN or a pattern such as 'a*'.",
     )
-
-
-def _provider_of(classroom: Classroom) -> str:
-    names = {lab.provider for lab in classroom.labs}
-    if len(names) > 1:
-        raise ConfigError(
-            f"The labs want different providers: {', '.join(sorted(names))}",
-            hint="Write one `provider:` under `defaults`, "
-            "or keep each provider's labs in a labs.yaml of their own.",
-        )
-    return names.pop()
 
 
 def _project_id(folder: LabFolder, *, create: bool) -> tuple[str, str]:

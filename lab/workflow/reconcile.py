@@ -86,7 +86,7 @@ def find(
             machine=machine,
             guest=guests.get(machine.container),
             record=records.get(machine.name),
-            in_vagrant=_in_vagrant(project, machine.name, machine.container),
+            in_vagrant=_in_vagrant(project, machine.name, guests.get(machine.container)),
         )
         for machine in machines
     }
@@ -111,7 +111,7 @@ def strays(project: Project, guests: Mapping[str, Guest]) -> tuple[dict[str, str
             continue
         name = guest.name.removeprefix(project.prefix)
         ours = guest.name.startswith(project.prefix) and (
-            guest.started or name in records or _in_vagrant(project, name, guest.name)
+            guest.started or name in records or _in_vagrant(project, name, guest)
         )
         (orphans if ours else foreign)[name] = guest.name
     return orphans, foreign
@@ -150,7 +150,7 @@ def standing(found: Found, reports: Sequence[StepReport] | None) -> Standing:
         )
     if found.running and reports is None:
         return Standing(label=Label.HALF_MADE, why="it runs, and cannot be asked by SSH")
-    steps = _of_steps(found, reports if reports is not None else _noted(found))
+    steps = _of_steps(found, reports if reports is not None else noted(found))
     if steps.label is not Label.OK:
         return steps
     if not found.running:
@@ -165,9 +165,13 @@ def standing(found: Found, reports: Sequence[StepReport] | None) -> Standing:
 
 
 def size_of(machine: Machine) -> str:
-    """A machine's share of the host in words: what a boot gives it."""
+    """A machine's share of the host in words, and what it may reach: what a boot gives it."""
     size: MachineSize = machine.student.machine
-    return f"cpus {size.cpus}, memory {size.memory_mb} MB"
+    words = [f"cpus {size.cpus}", f"memory {size.memory_mb} MB"]
+    # What is usual is not said, as it was not before there was anything else.
+    words += [] if machine.lab.isolated else ["isolation off"]
+    words += [] if machine.lab.internet else ["internet off"]
+    return ", ".join(words)
 
 
 def digests_of_variables(machine: Machine) -> dict[str, str]:
@@ -217,8 +221,8 @@ def _what_changed(found: Found, step: str) -> str:
     return f"the guide's step {step} is another than the one that ran"
 
 
-def _noted(found: Found) -> list[StepReport]:
-    """The reports that lab's notes amount to, of a machine that cannot be asked."""
+def noted(found: Found) -> list[StepReport]:
+    """The reports that lab's notes of a machine's steps amount to, where it cannot be asked."""
     record = found.record
     stood = record.steps if record is not None else {}
     reports = []
@@ -233,9 +237,17 @@ def _noted(found: Found) -> list[StepReport]:
     return reports
 
 
-def _in_vagrant(project: Project, name: str, container: str) -> bool:
+def _in_vagrant(project: Project, name: str, guest: Guest | None) -> bool:
+    """Whether Vagrant's note of a machine is of the guest that is in its place."""
     note = vagrants_note(project, name)
-    return note.exists() and note.read_text(encoding="utf-8", errors="replace") == container
+    if guest is None or not note.exists():
+        return False
+    return note.read_text(encoding="utf-8", errors="replace") == vagrants_name_of(guest)
+
+
+def vagrants_name_of(guest: Guest) -> str:
+    """What Vagrant notes of a machine: which guest it is."""
+    return guest.vagrant_id or guest.name
 
 
 def vagrants_note(project: Project, name: str) -> Path:

@@ -37,9 +37,10 @@ class MachineRecord:
         login: its student.
         machine: what Vagrant calls it.
         container: what the provider calls it.
+        provider: what boots it; earlier versions of lab had lxc only, and did not note it.
         box: the Vagrant box that it is a clone of, which may be a bake.
         made_of: the box that labs.yaml named when it was made.
-        size: its share of the host at its last boot, in words.
+        size: its share of the host and what it may reach, as of its last boot, in words.
         ip: its address.
         stage: how far lab came.
         failed_step: the step that failed, "" where it was not a step that did.
@@ -55,6 +56,7 @@ class MachineRecord:
     login: str
     machine: str
     container: str
+    provider: str = "lxc"
     box: str = ""
     made_of: str = ""
     size: str = ""
@@ -75,6 +77,7 @@ def new_record(machine: Machine) -> MachineRecord:
         login=machine.student.login,
         machine=machine.name,
         container=machine.container,
+        provider=machine.provider,
         box=machine.box,
         made_of=machine.lab.box,
         name=machine.student.name,

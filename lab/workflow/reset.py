@@ -7,13 +7,14 @@ from dataclasses import replace
 
 from lab.classroom.results import MachineOutcome
 from lab.classroom.runs import Run
-from lab.machines.bakes import bake_for
+from lab.machines.bakes import bake_for, imported_bake, portable_bake
 from lab.machines.boxes.names import box_name
 from lab.machines.fleet import Machine
 from lab.workflow.files import write_guest_settings
 from lab.workflow.identity import identities
 from lab.workflow.marks import Book, Place, counting, own
 from lab.workflow.observer import Observer
+from lab.workflow.offline import refuse_to_download_for_reset
 from lab.workflow.project import Project
 from lab.workflow.put_back import Change, put_back
 from lab.workflow.reconcile import find
@@ -44,15 +45,20 @@ def reset(
         One outcome a machine, in their order.
 
     Raises:
-        HostError: they do not fit on the host; nothing has been changed.
+        HostError: they do not fit on the host, or something would have to be downloaded offline;
+            nothing has been changed.
         LabError: Vagrant or a box cannot be used at all.
         Interruption: somebody stopped it.
     """
     found = find(project, machines, project.provider.guests(project.prefix))
-    write_guest_settings(project)
+    write_guest_settings(project, offline=options.offline)
     slow = [
         it for it in machines if not found[it.name].to_be_made and _runs_class_steps(project, it)
     ]
+    if options.offline:
+        refuse_to_download_for_reset(
+            project, [found[it.name] for it in machines], {it.name for it in slow}, options=options
+        )
     if slow:
         names = ", ".join(f"{it.lab.name}/{it.student.login}" for it in slow)
         observer.note(
@@ -87,5 +93,10 @@ def logins_with_attempts(
 
 def _runs_class_steps(project: Project, machine: Machine) -> bool:
     """Whether a fresh clone has class steps before it: of a box without them, or an old bake."""
-    bake = bake_for(replace(machine, box=box_name(machine.lab.box)), project.folder)
-    return bake is not None and bake.box != machine.box
+    plain = replace(machine, box=box_name(machine.lab.box))
+    bake = bake_for(plain, project.folder)
+    if bake is None:
+        return False
+    imported = imported_bake(plain)
+    serving = {bake.box, portable_bake(bake, plain).box, imported.box if imported else ""}
+    return machine.box not in serving

@@ -23,7 +23,7 @@ from lab.workflow.records import MachineRecord, Stage, new_record, write_record
 
 _TAIL_LINES = 12
 _INTERRUPTED = "it was interrupted"
-BOOT_TIMEOUT_S = 300.0
+_OFFLINE = " (with `internet: off` only class steps can download, in a bake)"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +39,9 @@ class UpOptions:
         bake: whether class steps are done once for all new machines, where that pays.
         fit: whether those that fit are started where not all do.
         overcommit: whether machines may be promised more memory than there is.
-        boot_timeout_s: how long a machine may take from its start to its first SSH login.
+        offline: whether nothing may be downloaded, and students are without the internet.
+        boot_timeout_s: how long a machine may take from its start to its first SSH login; None for
+            what is usual with its provider.
     """
 
     jobs: int = 4
@@ -50,7 +52,8 @@ class UpOptions:
     only: tuple[str, ...] = ()
     fit: bool = False
     overcommit: bool = False
-    boot_timeout_s: float = BOOT_TIMEOUT_S
+    offline: bool = False
+    boot_timeout_s: float | None = None
 
 
 class Interruption(KeyboardInterrupt):
@@ -191,7 +194,8 @@ class Run:
             ok=False,
             changed=bool(came_of.ran),
             failed_step=came_of.failed_step,
-            message=f"step {came_of.failed_step} ended with exit code {came_of.exit_code}",
+            message=f"step {came_of.failed_step} ended with exit code {came_of.exit_code}"
+            + ("" if machine.lab.internet else _OFFLINE),
             tail=came_of.tail,
         )
 

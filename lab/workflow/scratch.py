@@ -14,21 +14,19 @@ from pathlib import Path
 from lab.classroom.classes import GuestSettings, MachineSize
 from lab.errors import MachineError
 from lab.machines import kit, ssh
-from lab.machines.boxes.profiles import PROFILES
-from lab.machines.fleet import Machine
-from lab.machines.keys import ensure_keys, write_address
-from lab.machines.providers.base import Provider
+from lab.machines.fleet import Machine, takes_address
+from lab.machines.keys import ensure_keys, write_address, write_ports
+from lab.machines.providers.base import BOOT_TIMEOUT_S, Provider
 from lab.machines.vagrant import Vagrant
 from lab.machines.vagrantfile import render_vagrantfile
 from lab.system import process
 from lab.system.files import LabFolder, remove_tree, write_if_changed
 from lab.system.guardian import runs
-from lab.workflow.files import write_seed
+from lab.workflow.files import write_hooks
 
 # For a folder without a labs.yaml: what `lab init` writes, on a box that every host can build.
 DEFAULT_BOX = "debian-12"
 USUAL_SETTINGS = GuestSettings(ca_certificates="host")
-_BOOT_TIMEOUT_S = 300.0
 _MEMORY_MB = 2048
 
 
@@ -162,21 +160,25 @@ def _started(pid: int) -> str:
 def _equipped(machine: Machine, folder: LabFolder, provider: Provider) -> Machine:
     """The machine with a name, keys, address, and all that the host can spare."""
     machine = replace(machine, name=machine.container)
-    write_seed(folder)
+    write_hooks(folder)
     keys = ensure_keys(folder.ssh / machine.name, hostname=machine.name)
-    addresses = provider.allot_addresses([machine.container] if machine.lab.box in PROFILES else [])
-    address = addresses.of.get(machine.container, "")
-    write_address(keys.folder, address, name_server=addresses.gateway)
     # Somebody waits for this one machine.
     size = MachineSize(cpus=os.cpu_count() or 1, memory_mb=_MEMORY_MB)
-    return replace(
+    machine = replace(
         machine,
         keys=keys,
-        address=address,
         student=machine.student.model_copy(update={"machine": size}),
         # Whatever the class may not, its class steps download.
-        lab=machine.lab.model_copy(update={"internet": True}),
+        lab=machine.lab.model_copy(update={"internet": True, "isolated": True}),
     )
+    addresses = provider.allot_addresses(
+        [machine.wanted] if takes_address(machine, provider) else []
+    )
+    address = addresses.of.get(machine.container, "")
+    write_address(keys.folder, address, name_server=addresses.gateway)
+    ports = addresses.ports.get(machine.container, {})
+    write_ports(keys.folder, ports)
+    return replace(machine, address=address, ports=ports)
 
 
 def _boot(machine: Machine, folder: LabFolder, vagrant: Vagrant, provider: Provider) -> str:
@@ -185,7 +187,7 @@ def _boot(machine: Machine, folder: LabFolder, vagrant: Vagrant, provider: Provi
         [machine.name],
         provider=provider.name,
         on_line=lambda _, __: None,
-        boot_timeout_s=_BOOT_TIMEOUT_S,
+        boot_timeout_s=BOOT_TIMEOUT_S * provider.patience,
     )
     if failures:
         raise MachineError("The scratch machine did not boot", details="\n".join(failures.values()))

@@ -8,13 +8,14 @@ from collections.abc import Collection, Mapping, Sequence
 from lab.classroom.results import Label, MachineOutcome
 from lab.errors import UsageError
 from lab.machines.fleet import Machine
-from lab.machines.providers.base import Guest
+from lab.machines.providers.base import BOOT_TIMEOUT_S, Guest
 from lab.workflow.admission import Admission, admit
 from lab.workflow.boot import Boot, not_running
 from lab.workflow.boxes import boxes_in_use, ensure_boxes
 from lab.workflow.files import write_guest_settings, write_vagrantfile
 from lab.workflow.lifecycle import destroy
 from lab.workflow.observer import Observer
+from lab.workflow.offline import refuse_downloads
 from lab.workflow.pace import pace_for
 from lab.workflow.plan import plan
 from lab.workflow.prepare import (
@@ -22,6 +23,7 @@ from lab.workflow.prepare import (
     clear_the_way,
     refusals,
     refusals_to_work,
+    require_bakes,
     with_addresses,
     with_boxes,
     worth_baking_from,
@@ -55,6 +57,7 @@ def bring_up(
 
     Raises:
         HostError: the host lacks something that all machines need, or they do not fit on it.
+        UsageError: machines without internet are to be made without a bake.
         LabError: Vagrant or a box cannot be used at all.
         Interruption: somebody stopped it.
     """
@@ -68,7 +71,20 @@ def bring_up(
     else:
         refused |= refusals_to_work(found)
     going = [machine for machine in machines if machine.name not in refused]
+    if options.offline:
+        refuse_downloads(
+            project,
+            [found[machine.name] for machine in going],
+            guests,
+            doomed=doomed,
+            options=options,
+            observer=observer,
+        )
     if options.boot:
+        if not options.bake:
+            require_bakes(
+                [it for it in going if it.name in doomed or found[it.name].to_be_made]
+            )
         ensure_boxes(
             [
                 machine.lab.box
@@ -87,14 +103,19 @@ def bring_up(
         machines, going = _same(machines, project), _same(going, project)
         guests = project.provider.guests(project.prefix)
         found = find(project, machines, guests)
-    write_guest_settings(project)
+    write_guest_settings(project, offline=options.offline)
     if options.boot:
         # From finding a bake to having clones of it.
         with boxes_in_use(on_wait=observer.note):
             guests = clear_the_way(project, [found[it.name] for it in going], guests)
             worth = worth_baking_from(len(going), bake=options.bake, provision=options.provision)
             project, failures = with_boxes(
-                project, going, guests, observer=observer, worth_from=worth
+                project,
+                going,
+                guests,
+                observer=observer,
+                worth_from=worth,
+                offline=options.offline,
             )
             project = with_addresses(project, going, guests)
             _prepare(project, _same(going, project), guests, failures)
@@ -120,12 +141,13 @@ def _run(  # noqa: PLR0913 (what a run is made of)
     """The files that Vagrant needs are written then, and it is known what waits for a boot."""
     write_vagrantfile(project)
     left_out = refused.keys() | failures.keys()
+    timeout_s = options.boot_timeout_s or BOOT_TIMEOUT_S * project.provider.patience
     boot = Boot(
         project,
         [machine for machine in machines if machine.name not in left_out],
         guests,
-        pace=pace_for(project.provider, timeout_s=options.boot_timeout_s),
-        timeout_s=options.boot_timeout_s,
+        pace=pace_for(project.provider, timeout_s=timeout_s),
+        timeout_s=timeout_s,
     )
     return Run(project, boot, options, found, refused, failures, started)
 

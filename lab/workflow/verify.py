@@ -65,6 +65,7 @@ def _check(
         steps=tuple(step.name for step in guide.steps),
         targets=tuple(_target(machine, guests.get(machine.container)) for machine in machines),
         jobs=jobs,
+        patience=project.provider.patience,
     )
     tally: dict[str, list[CheckRun]] = {machine.name: [] for machine in machines}
 

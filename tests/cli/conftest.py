@@ -104,8 +104,9 @@ limits = Path(os.environ["LAB_STUB_WORLD"], "limits.json")
 lxc.Lxc.capacity = lambda _: tuple(Limit(**it) for it in json.loads(limits.read_text()))
 pace.look_at_host = lambda: pace.Load(processors=4, load=0, free_mb=1e6)
 lxc.BRIDGE = "lo"
-ssh.listens = lambda _: True
+ssh.listens = lambda *_: True
 boxes.PACK_GUEST = os.environ["LAB_STUB_WORLD"] + "/bin/pack-guest"
+boxes.ISOLATE = os.environ["LAB_STUB_WORLD"] + "/bin/isolate"
 main()
 """
 
@@ -225,6 +226,8 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     write_program(world.root / "bin" / "sudo", 'shift\nexec "$@"')
     write_program(world.root / "bin" / "ssh-keygen", SSH_KEYGEN)
     write_program(world.root / "bin" / "pack-guest", 'mkdir -p "$LAB_STUB_WORLD/lxc/.lab-roots/$2"')
+    write_program(world.root / "bin" / "isolate", "exit 0")
+    write_program(world.root / "bin" / "nft", "exit 0")
     world.fault()
     world.limit()
     box = tmp_path / "vagrant.d" / "boxes" / "lab-VAGRANTSLASH-debian-12" / "0" / "lxc"
@@ -263,8 +266,9 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
         lambda _: tuple(Limit(**it) for it in json.loads(limits.read_text())),
     )
     monkeypatch.setattr(pace, "look_at_host", lambda: pace.Load(processors=4, load=0, free_mb=1e6))
-    monkeypatch.setattr(ssh, "listens", lambda _: True)
+    monkeypatch.setattr(ssh, "listens", lambda *_: True)
     monkeypatch.setattr(boxes, "PACK_GUEST", world.root / "bin" / "pack-guest")
+    monkeypatch.setattr(boxes, "ISOLATE", world.root / "bin" / "isolate")
     return world
 
 

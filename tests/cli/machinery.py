@@ -11,6 +11,7 @@ import shlex
 import shutil
 import signal
 import sys
+import tarfile
 import time
 import uuid
 from pathlib import Path
@@ -129,17 +130,20 @@ def create(machine: str) -> None:
     note.with_name("vagrant_cwd").write_text(str(Path.cwd()))
 
 
-def add_box(name: str) -> None:
+def add_box(name: str, source: str) -> None:
     folder = Path(os.environ["VAGRANT_HOME"], "boxes", name.replace("/", "-VAGRANTSLASH-"), "0/lxc")
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "metadata.json").write_text('{"provider": "lxc"}')
-    if name.startswith("lab-bake/"):
+    if Path(source).exists():
+        with tarfile.open(source) as box:
+            box.extractall(folder)
+    if name.startswith("lab-bake/") and (WORLD / "steps" / "bake").exists():
         (WORLD / "steps" / "bake").rename(WORLD / "steps" / name.replace("/", "-"))
 
 
 def vagrant() -> None:
     if WORDS[:2] == ["box", "add"]:
-        add_box(WORDS[2])
+        add_box(WORDS[2], WORDS[3])
         return
     read_machine_index()
     names = [word for word in WORDS[1:] if not word.startswith("-")]

@@ -37,9 +37,10 @@ from lab.machines.boxes import lxc as boxes
 from lab.machines.providers import lxc
 from lab.workflow import bake, lifecycle, project, up
 lxc.BRIDGE = "lo"
-ssh.listens = lambda _: True
+ssh.listens = lambda *_: True
 project.secrets.token_hex = lambda count: "c0ffee01"[: 2 * count]
 boxes.PACK_GUEST = os.environ["LAB_STUB_WORLD"] + "/bin/pack-guest"
+boxes.ISOLATE = os.environ["LAB_STUB_WORLD"] + "/bin/isolate"
 for line in sys.stdin:
     words, at = json.loads(line)
     child = os.fork()

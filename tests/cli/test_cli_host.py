@@ -68,6 +68,6 @@ def test_a_host_without_debootstrap_is_told_what_installs_it(
     lab: Lab, world: Any, monkeypatch: pytest.MonkeyPatch, profile: str
 ) -> None:
     monkeypatch.setattr("lab.machines.boxes.builder.shutil.which", lambda *_, **__: None)
-    ran = lab("box", "build", profile)
+    ran = lab("box", "build", profile, "--provider", "lxc")
     assert ran.code == HOST
     assert "apt-get install --no-install-recommends debootstrap" in ran.said

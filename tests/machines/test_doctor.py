@@ -19,8 +19,14 @@ from lab.machines.boxes.catalog import vagrant_home
 from tests.machines.conftest import BOX, REPOSITORY, ClassFolder
 
 INOTIFY = Path("/proc/sys/fs/inotify/max_user_instances")
-# Of what is only noted, or may be: KVM, for which LXC has no use, and how this bridge lends addresses.
-NO_MATTER = {"kvm", "bridge.addresses", "clock.archive"}
+# Of what is only noted, or may be: KVM and other providers, for which LXC has no use, and how this bridge lends addresses.
+NO_MATTER = {
+    "kvm",
+    "bridge.addresses",
+    "clock.archive",
+    "providers.libvirt",
+    "providers.virtualbox",
+}
 
 
 def labs(students: list[str], *, guest: str = "{ca_certificates: host}") -> str:

@@ -53,10 +53,14 @@ class FakeProvider:
     removed: list[str] = field(default_factory=list)
     stubborn: set[str] = field(default_factory=set)
     limits: tuple[Limit, ...] = ()
+    one_by_one: bool = False
+    addresses_any_box: bool = False
+    before_pack: str = ""
     boot_weight: int = 8
     boot_memory_mb: int = 128
     patience: float = 1.0
     addresses: dict[str, str] = field(default_factory=dict)
+    ports: dict[str, dict[int, int]] = field(default_factory=dict)
 
     def require(self) -> None:
         """It always works."""
@@ -74,15 +78,26 @@ class FakeProvider:
     def prepare(self, wanted: Sequence[Wanted], *, new: Collection[str], log: Path) -> None:
         """Nothing is asked of the host."""
 
-    def allot_addresses(self, guests: Sequence[str]) -> Addresses:
-        given = {it: self.addresses[it] for it in guests if it in self.addresses}
-        return Addresses(gateway="10.0.3.1", of=given)
+    def allot_addresses(self, guests: Sequence[Wanted]) -> Addresses:
+        names = [it.name for it in guests]
+        given = {it: self.addresses[it] for it in names if it in self.addresses}
+        ports = {it: self.ports[it] for it in names if it in self.ports}
+        return Addresses(gateway="10.0.3.1", of=given, ports=ports)
 
     def remove(self, guest: str) -> None:
         if guest in self.stubborn:
             raise ProcessError(f"{guest} could not be removed")
         self.removed.append(guest)
         self.found.pop(guest, None)
+
+    def clear(self, guests: Collection[str]) -> None:
+        """Nothing is kept for those that are no more."""
+
+    def seed_disc(self, guest: str) -> str:
+        return ""
+
+    def root_of(self, box: object) -> str:
+        return ""
 
     def halt(self, guest: str) -> None:
         if guest in self.stubborn:
@@ -236,7 +251,7 @@ def classroom(tmp_path: Path, provider: FakeProvider) -> Callable[..., Project]:
                         student,
                         guide,
                         project_id="c0ffee",
-                        provider=provider.name,
+                        provider=provider,
                         keys=read_keys(keys),
                         contents=read_contents(guide),
                     )

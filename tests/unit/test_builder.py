@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shlex
 import tarfile
@@ -17,25 +18,9 @@ from lab.machines.boxes import builder, lxc
 from lab.machines.boxes.builder import Recipe, build, built, recipe_for
 from lab.machines.boxes.profiles import PROFILES, Profile
 from lab.machines.vagrant import Vagrant
+from tests.unit.pretend_root import DEBOOTSTRAP
 
 Program = Callable[[str, str], Path]
-
-# A root as debootstrap leaves it, as far as lab's scripts look at it.
-DEBOOTSTRAP = """
-printf '%s\\n' "$@" >{here}/asked
-for root; do case $root in /*) break ;; esac; done
-echo 'I: Retrieving Release'; echo 'I: Retrieving Packages'; echo 'I: Unpacking sed'
-echo 'I: Configuring sed...'; echo I:
-mkdir -p "$root"/etc/apt/apt.conf.d "$root"/etc/ssh "$root"/etc/sudoers.d "$root"/etc/dpkg/dpkg.cfg.d
-mkdir -p "$root"/etc/systemd/system "$root"/home/vagrant "$root"/usr/share/doc/sed "$root"/usr/share/man/man1
-mkdir -p "$root"/lib/systemd/system "$root"/var/lib/apt/lists "$root"/var/log/apt "$root"/tmp "$root"/root
-echo 'deb http://mirror.example.org/archive release main' >"$root/etc/apt/sources.list"
-echo 'Port 22' >"$root/etc/ssh/sshd_config"
-echo key >"$root/etc/ssh/ssh_host_rsa_key"
-echo built >"$root/etc/hostname"
-echo 0123456789abcdef >"$root/etc/machine-id"
-touch "$root/usr/share/doc/sed/copyright" "$root/usr/share/doc/sed/changelog" "$root/var/lib/apt/lists/x"
-"""
 
 
 class Shelf:
@@ -45,6 +30,7 @@ class Shelf:
         self.texts: dict[str, str] = {}
         self.names: list[tuple[str, str]] = []
         self.box: Path | None = None
+        self.checksum = ""
 
     def add_box(self, name: str, url: str, *, provider: str) -> None:
         self.names.append((name, provider))
@@ -53,6 +39,8 @@ class Shelf:
             self._read(archive)
             member = archive.extractfile("./rootfs.tar.gz")
             assert member is not None
+            self.checksum = hashlib.sha256(member.read()).hexdigest()
+            member.seek(0)
             with tarfile.open(fileobj=member) as root:
                 self._read(root)
 
@@ -94,10 +82,11 @@ def test_a_box_is_built(tmp_path: Path) -> None:
         "provider": "lxc",
         "version": "1.0.0",
         "lab_recipe": wanted.digest,
+        "lab_sha256": {"rootfs.tar.gz": shelf.checksum},
     }
     assert shelf.texts["lxc-config"] == lxc.CONFIG.read_text()
     assert shelf.texts["lxc-template"] == lxc.TEMPLATE.read_text()
-    assert shelf.texts["root-id"].startswith("debian-12-")
+    assert shelf.texts["root-id"] == f"debian-12-{shelf.checksum[:16]}\n"
     assert notes == [
         f"box debian-12: {phase}"
         for phase in ("downloading packages", "unpacking", "configuring", "finishing", "packing")
@@ -121,6 +110,7 @@ def test_what_is_one_machine_s_own_is_not_in_the_box(tmp_path: Path) -> None:
         "etc/hostname",
         "etc/ssh/ssh_host_rsa_key",
         "usr/share/doc/sed/changelog",
+        "usr/local/lib/lab",
         "var/lib/apt/lists/x",
     ):
         assert f"rootfs/{absent}" not in texts
@@ -199,7 +189,7 @@ def test_a_recipe_is_what_goes_into_the_box(
 ) -> None:
     script = tmp_path / "finish-root"
     script.write_text("one")
-    monkeypatch.setattr(builder, "_SCRIPTS", (script,))
+    monkeypatch.setattr(builder, "_FINISH", script)
     profile: Profile = PROFILES["debian-12"]
     one = Recipe(provider="lxc", profile=profile).digest
     assert len(one) == 16
@@ -208,10 +198,12 @@ def test_a_recipe_is_what_goes_into_the_box(
         Recipe(provider="lxc", profile=profile, mirror="http://mirror.example.org").digest,
         Recipe(provider="lxc", profile=PROFILES["debian-11"]).digest,
         Recipe(provider="lxc", profile=replace(profile, packages=())).digest,
+        Recipe(provider="libvirt", profile=profile).digest,
+        Recipe(provider="virtualbox", profile=profile).digest,
     ]
     script.write_text("two")
     others.append(Recipe(provider="lxc", profile=profile).digest)
-    assert len({one, *others}) == 5
+    assert len({one, *others}) == 7
 
 
 def test_a_mirror_that_is_named_goes_before_the_host_s(monkeypatch: pytest.MonkeyPatch) -> None:

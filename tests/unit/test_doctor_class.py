@@ -75,7 +75,7 @@ def test_without_a_class_there_is_only_the_computer(tmp_path: Path, provider: Fa
 
 
 def test_a_class_that_is_right(subject: Subject) -> None:
-    verdict = class_state.labs_yaml(subject)
+    verdict = class_state.labs_yaml(subject, LabFolder(subject.labs_yaml.parent))
     assert (verdict.outcome, verdict.found) == (Health.OK, "1 lab, 3 machines")
     assert list(subject.students) == ["hello-ana", "hello-luis", "hello-marta"]
 
@@ -83,7 +83,7 @@ def test_a_class_that_is_right(subject: Subject) -> None:
 def test_a_broken_labs_yaml_is_told_with_its_place(subject: Subject) -> None:
     subject.labs_yaml.write_text("labs: {hello: {studnets: [ana]}}\n")
     broken = subject_of(subject.labs_yaml, subject.provider)
-    verdict = class_state.labs_yaml(broken)
+    verdict = class_state.labs_yaml(broken, LabFolder(subject.labs_yaml.parent))
     assert verdict.outcome is Health.PROBLEM
     assert "did you mean `students`" in verdict.found
     # The rest is looked at all the same.
@@ -91,13 +91,24 @@ def test_a_broken_labs_yaml_is_told_with_its_place(subject: Subject) -> None:
     assert class_state.machines(broken, LabFolder(subject.labs_yaml.parent)).outcome is Health.OK
 
 
-def test_a_provider_that_lab_does_not_have(classroom: Callable[..., Project]) -> None:
-    labs = "labs: {hello: {guide: tiny, box: debian-12, provider: libvirt, domain: e.org, students: [ana]}}"
-    folder = classroom(labs.replace("provider: libvirt, ", "")).path
-    (folder / "labs.yaml").write_text(labs)
-    verdict = class_state.labs_yaml(subject_of(folder / "labs.yaml", FakeProvider()))
+def test_another_provider_than_the_machines_have(
+    subject: Subject, made: Callable[[str], None]
+) -> None:
+    made("ana")
+    labs = subject.labs_yaml
+    labs.write_text(f"defaults: {{provider: libvirt}}\n{labs.read_text()}")
+    verdict = class_state.labs_yaml(subject_of(labs, subject.provider), LabFolder(labs.parent))
     assert verdict.outcome is Health.PROBLEM
-    assert "provider: lxc" in verdict.fix
+    assert verdict.found.endswith("has machines with another\nlxc: hello-ana")
+    assert verdict.fix.startswith("To keep them, write `provider: lxc`.")
+
+
+def test_labs_on_different_providers_boot_nothing(subject: Subject) -> None:
+    labs = subject.labs_yaml
+    text = "labs:\n  a: {guide: tiny, domain: e.org, students: [ana], provider: lxc}\n"
+    labs.write_text(text + text[6:].replace("a: {", "b: {").replace("lxc", "libvirt"))
+    verdict = class_state.labs_yaml(subject_of(labs, subject.provider), LabFolder(labs.parent))
+    assert verdict.found == "The labs want different providers: libvirt, lxc"
 
 
 def test_a_folder_of_its_own(folder: LabFolder) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -56,6 +57,16 @@ def test_a_machine_is_all_that_a_student_is_given(project: Project, luis: Machin
         "LAB_SSH_KEY": "ssh-ed25519 AAAAstudent hello-luis (student)",
     }
     assert [step.name for step in luis.steps] == ["base", "web", "account", "app"]
+
+
+def test_a_machine_is_where_its_address_or_this_computer_s_ports_lead(luis: Machine) -> None:
+    assert (luis.known_at, luis.ssh_port) == ("", 22)
+    at_address = replace(luis, address="10.0.3.7/24")
+    assert (at_address.known_at, at_address.ssh_port) == ("10.0.3.7", 22)
+    behind_ports = replace(luis, ports={22: 22007, 80: 28007})
+    assert (behind_ports.known_at, behind_ports.ssh_port) == ("127.0.0.1", 22007)
+    assert behind_ports.url == luis.url[:-1] + ":28007/"
+    assert behind_ports.wanted.ports == {22: 22007, 80: 28007}
 
 
 def test_a_class_step_is_not_told_whose_machine_it_is(luis: Machine) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from lab.errors import HostError
-from lab.machines.keys import MachineKeys, ensure_keys, fingerprint, read_keys
+from lab.machines.keys import MachineKeys, ensure_keys, fingerprint, read_keys, write_ports
 
 needs_ssh_keygen = pytest.mark.skipif(
     shutil.which("ssh-keygen") is None, reason="there is no ssh-keygen on this host"
@@ -86,6 +86,17 @@ def test_keys_that_are_not_made_yet_are_empty(tmp_path: Path) -> None:
 
 
 @needs_ssh_keygen
+def test_ports_are_noted_beside_the_keys(tmp_path: Path) -> None:
+    assert read_keys(tmp_path).ports == {}
+    write_ports(tmp_path, {80: 28001, 22: 22001})
+    assert (tmp_path / "ports").read_text() == "22 22001\n80 28001\n"
+    assert read_keys(tmp_path).ports == {22: 22001, 80: 28001}
+    (tmp_path / "ports").write_text("22 22001\n80 2x\n")
+    assert read_keys(tmp_path).ports == {22: 22001}
+    write_ports(tmp_path, {})
+    assert not (tmp_path / "ports").exists()
+
+
 def test_a_fingerprint_is_as_ssh_shows_it(tmp_path: Path) -> None:
     keys = ensure_keys(tmp_path / "ana", hostname="ana")
     shown = subprocess.run(

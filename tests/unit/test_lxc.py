@@ -12,11 +12,11 @@ import pytest
 
 from lab.classroom.classes import MachineSize
 from lab.errors import HOST, HostError, ProcessError
-from lab.machines import providers
 from lab.machines.providers import lxc as module
 from lab.machines.providers import provider_named
 from lab.machines.providers.base import Guest, Wanted
 from lab.machines.providers.lxc import Lxc
+from lab.machines.providers.lxc_isolation import port_name
 from lab.system.kernel import Kernel
 
 Program = Callable[[str, str], Path]
@@ -67,7 +67,7 @@ def test_a_program_that_is_missing_is_told_with_its_package(
         module.shutil, "which", lambda name: None if name == missing else which(name)
     )
     with pytest.raises(HostError) as caught:
-        provider_named("auto")
+        provider_named("lxc")
     assert caught.value.exit_code == HOST
     assert caught.value.message == f"`{missing}` is not installed, and the provider lxc needs it"
     assert caught.value.hint == f"sudo apt-get install --no-install-recommends {package}"
@@ -92,12 +92,6 @@ def test_a_bridge_that_is_down_is_told_with_what_starts_it(
         provider_named("lxc")
     assert "no-such-bridge" in caught.value.message
     assert "lxc-net" in caught.value.hint
-
-
-@pytest.mark.parametrize("name", ["libvirt", "virtualbox"])
-def test_a_provider_that_is_not_there_yet_is_told(name: str) -> None:
-    with pytest.raises(HostError, match=f"The provider {name} is not in this version"):
-        providers.provider_named(name)
 
 
 def test_all_guests_in_one_query(program: Program, tmp_path: Path) -> None:
@@ -157,9 +151,11 @@ def test_a_machine_s_share_of_the_host(
         isolated=True,
         internet=True,
     )
-    assert Lxc().settings(wanted) == limits
+    port = ("net.0.veth.pair", port_name(wanted))
+    assert Lxc().settings(wanted) == (*limits, port)
     assert Lxc().settings(replace(wanted, address="10.0.3.7/24")) == (
         *limits,
+        port,
         ("net.0.ipv4.address", "10.0.3.7/24"),
         ("net.0.ipv4.gateway", "auto"),
         ("net.0.hwaddr", "02:00:0a:00:03:07"),

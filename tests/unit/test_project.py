@@ -13,7 +13,7 @@ from lab.errors import USAGE, ConfigError, HostError, LabError, UsageError
 from lab.machines.fleet import Machine
 from lab.machines.providers.base import Provider
 from lab.machines.ssh import write_config
-from lab.workflow import project as module
+from lab.workflow import provider_choice
 from lab.workflow.project import Project, open_project, select
 from lab.workflow.records import new_record, write_record
 
@@ -33,7 +33,7 @@ def labs(classroom: Callable[..., Project], monkeypatch: pytest.MonkeyPatch) -> 
     """A labs.yaml with its guide, and nothing of lab's beside it."""
     made = classroom()
     shutil.rmtree(made.folder.root)
-    monkeypatch.setattr(module, "provider_named", lambda _: made.provider)
+    monkeypatch.setattr(provider_choice, "provider_named", lambda _: made.provider)
     return made.classroom.path
 
 
@@ -167,7 +167,7 @@ def test_what_the_provider_lacks_is_the_project_s_lack(
     def lacking(name: str) -> Provider:
         raise HostError(f"no {name}")
 
-    monkeypatch.setattr(module, "provider_named", lacking)
+    monkeypatch.setattr(provider_choice, "provider_named", lacking)
     with pytest.raises(HostError, match="no auto"):
         open_project(labs)
 

@@ -9,6 +9,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -72,6 +73,16 @@ def test_machines_with_an_address_are_in_the_configuration(
     assert config.stat().st_mode & 0o777 == 0o600
 
 
+def test_a_machine_behind_a_port_of_this_computer_is_reached_there(
+    folder: LabFolder, ana: Machine
+) -> None:
+    ssh.write_config(folder, [replace(ana, ports={22: 22007, 80: 28007})], {ana.name: "127.0.0.1"})
+    text = (folder.ssh / "config").read_text()
+    assert text.count("  HostName 127.0.0.1\n  Port 22007\n") == 2
+    ssh.write_config(folder, [ana], {ana.name: "10.0.3.7"})
+    assert "Port" not in (folder.ssh / "config").read_text()
+
+
 def test_a_percent_sign_in_a_path_is_no_token(tmp_path: Path) -> None:
     folder = LabFolder(tmp_path / "50% of it")
     write_config(folder, [], {})
@@ -131,11 +142,8 @@ def test_a_connection_that_hangs_is_ended(
     ("greeting", "answers"),
     [(b"SSH-2.0-OpenSSH_9\r\n", True), (b"220 mail\r\n", False), (b"", False)],
 )
-def test_an_ssh_server_is_known_by_its_greeting(
-    monkeypatch: pytest.MonkeyPatch, greeting: bytes, answers: bool
-) -> None:
+def test_an_ssh_server_is_known_by_its_greeting(greeting: bytes, answers: bool) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
-        monkeypatch.setattr(ssh, "_PORT", server.getsockname()[1])
 
         def greet() -> None:
             connection, _ = server.accept()
@@ -144,14 +152,14 @@ def test_an_ssh_server_is_known_by_its_greeting(
 
         thread = threading.Thread(target=greet)
         thread.start()
-        assert ssh.listens("127.0.0.1") is answers
+        assert ssh.listens("127.0.0.1", server.getsockname()[1]) is answers
         thread.join()
 
 
-def test_where_nothing_listens_is_no_ssh_server(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_nothing_listens_is_no_ssh_server() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
-        monkeypatch.setattr(ssh, "_PORT", server.getsockname()[1])
-    assert not ssh.listens("127.0.0.1")
+        port = server.getsockname()[1]
+    assert not ssh.listens("127.0.0.1", port)
 
 
 @pytest.fixture

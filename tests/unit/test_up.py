@@ -82,7 +82,7 @@ class World:
             time.sleep(0.3)
         return self.failures
 
-    def listens(self, address: str) -> bool:
+    def listens(self, address: str, port: int = 22) -> bool:
         self.asked.append(address)
         return address not in self.deaf
 
@@ -615,3 +615,66 @@ def test_one_that_hangs_does_not_hold_up_the_next_wave(
     assert world.booted == [["hello-ana"], ["hello-luis"], ["hello-marta"]]
     assert [outcome.ok for outcome in outcomes.values()] == [False, True, True]
     assert outcomes["ana"].message == "Timed out while waiting for the machine to boot."
+
+
+def one_by_one(world: World) -> tuple[list[str], threading.Event]:
+    """Machines behind ports, of a provider that makes one at a time; what happens, in turn.
+
+    Whatever is made while another is, is told as `together`; each Vagrant ends when the event is set.
+    """
+    told: list[str] = []
+    end = threading.Event()
+    making = threading.Lock()
+    world.project.provider.one_by_one = True
+    for number, machine in enumerate(world.project.machines, start=7):
+        world.project.provider.ports[machine.container] = {22: 22000 + number, 80: 28000 + number}
+
+    def boot(
+        names: Sequence[str], *, on_line: Callable[[str, str], None], **_: object
+    ) -> dict[str, str]:
+        [name] = names
+        told.append(name if making.acquire(blocking=False) else "together")
+        time.sleep(0.1)
+        world.project.provider.add(f"lab-c0ffee-{name}", ip="127.0.0.1")
+        making.release()
+        on_line(name, "Waiting for machine to boot.")
+        assert end.wait(10), "nobody let this Vagrant end"
+        told.append(f"{name} booted")
+        return {}
+
+    world.vagrant_up = boot  # type: ignore[method-assign]
+    return told, end
+
+
+def test_what_is_made_one_by_one_boots_side_by_side(world: World, witness: Any) -> None:
+    told, end = one_by_one(world)
+    run_steps = world.run_steps
+
+    def work(machine: Machine, *words: Any, **how: Any) -> StepsOutcome:
+        # While its own Vagrant still waits, and those of the others.
+        if machine.name == "hello-marta":
+            end.set()
+        return run_steps(machine, *words, **how)
+
+    world.run_steps = work  # type: ignore[method-assign]
+    outcomes = up(world, witness)
+    assert told[:3] == ["hello-ana", "hello-luis", "hello-marta"]
+    assert all(outcome.ok for outcome in outcomes.values())
+    assert [outcome.ip for outcome in outcomes.values()] == ["127.0.0.1"] * 3
+    assert outcomes["luis"].url == "http://tiny.luis.example.org:28008/"
+    assert "  Port 22008\n" in (world.project.folder.ssh / "config").read_text()
+
+
+def test_no_more_boot_side_by_side_than_the_host_can_take(
+    world: World, witness: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    weak = Load(processors=1, load=0.0, free_mb=1)
+    monkeypatch.setattr(pace_module, "look_at_host", lambda: weak)
+    told, end = one_by_one(world)
+    threading.Timer(0.5, end.set).start()
+    assert all(outcome.ok for outcome in up(world, witness).values())
+    assert told == [
+        word
+        for name in ("ana", "luis", "marta")
+        for word in (f"hello-{name}", f"hello-{name} booted")
+    ]

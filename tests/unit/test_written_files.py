@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from lab.machines.boxes.lxc import SEED
+from lab.machines.boxes.lxc import ISOLATE, SEED
 from lab.machines.vagrantfile import render_vagrantfile
 from lab.workflow.files import write_guest_settings, write_vagrantfile
 from lab.workflow.project import Project
@@ -34,12 +34,14 @@ def test_the_files_are_written_once(classroom: Callable[..., Project]) -> None:
     written = below(project.path)
     assert sorted(set(written) - set(before)) == [
         ".lab/guest/hello/apt-mirror",
+        ".lab/isolate",
         ".lab/seed",
         "Vagrantfile",
     ]
     assert (project.folder.root / "guest/plain").is_dir()
-    assert (project.folder.root / "seed").read_text() == SEED.read_text()
-    assert (project.folder.root / "seed").stat().st_mode & 0o777 == 0o755
+    for script in (SEED, ISOLATE):
+        assert (project.folder.root / script.name).read_text() == script.read_text()
+        assert (project.folder.root / script.name).stat().st_mode & 0o777 == 0o755
     assert (project.path / "Vagrantfile").read_text() == render_vagrantfile(
         project.machines, project=project.path, provider=project.provider
     )

@@ -8,27 +8,74 @@ from __future__ import annotations
 import hashlib
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from lab.errors import HostError
-from lab.machines.boxes import catalog, lxc
+from lab.machines.boxes import catalog, libvirt, lxc, virtualbox
 from lab.machines.boxes.profiles import Profile
 from lab.machines.host_apt import host_mirror
 from lab.machines.vagrant import Vagrant
 from lab.system import process
 
 _HERE = Path(__file__).parent
-_SCRIPTS = (_HERE / "finish-root", lxc.TEMPLATE, lxc.CONFIG)
+_FINISH = _HERE / "finish-root"
 _PHASES = {
     "Retrieving": "downloading packages",
     "Unpacking": "unpacking",
     "Configuring": "configuring",
 }
 _DEBOOTSTRAP_TIMEOUT_S = 1800.0
-_PACK_TIMEOUT_S = 900.0
-_FREE_GB = 2.0
+_FINISH_TIMEOUT_S = 900.0
+
+
+class Kind(Protocol):
+    """What is different from one provider's boxes to another's.
+
+    Attributes:
+        SCRIPTS: the files that decide what is in such a box.
+        FREE_GB: what building one takes in /var/tmp.
+    """
+
+    @property
+    def SCRIPTS(self) -> tuple[Path, ...]:  # noqa: N802 (modules are kinds; it is a constant there)
+        """See above."""
+
+    @property
+    def FREE_GB(self) -> float:  # noqa: N802 (as above)
+        """See above."""
+
+    def require(self) -> None:
+        """See that this computer has what packing such a box takes.
+
+        Raises:
+            HostError: something is missing; with the command that installs it.
+        """
+
+    def finish(self, root: Path, *, log: Path) -> None:
+        """Finish the root for the provider's machines, after the script `finish-root`.
+
+        Raises:
+            ProcessError: a command failed.
+        """
+
+    def pack(self, root: Path, *, name: str, recipe: str, log: Path) -> Path:
+        """Make a box of the root; returns its file, beside the root.
+
+        Args:
+            root: the finished root.
+            name: the profile's.
+            recipe: the digest of what went in.
+            log: gets the output of all commands.
+
+        Raises:
+            ProcessError: a command failed.
+        """
+
+
+_KINDS: Mapping[str, Kind] = {"lxc": lxc, "libvirt": libvirt, "virtualbox": virtualbox}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,10 +95,15 @@ class Recipe:
     keyring: Path | None = None
 
     @property
+    def kind(self) -> Kind:
+        """What makes boxes for the provider."""
+        return _KINDS[self.provider]
+
+    @property
     def digest(self) -> str:
         """The first 16 hex digits of the SHA-256 of all of it."""
         digest = hashlib.sha256(repr((self.profile, self.provider, self.mirror)).encode())
-        for script in _SCRIPTS:
+        for script in (_FINISH, *self.kind.SCRIPTS):
             digest.update(script.read_bytes())
         return digest.hexdigest()[:16]
 
@@ -100,12 +152,11 @@ def build(recipe: Recipe, *, vagrant: Vagrant, log: Path, note: Callable[[str], 
         note(f"box {name}: finishing")
         _add_suites(recipe, root, log=log)
         process.run(
-            process.as_root([str(_HERE / "finish-root"), str(root)]),
-            log=log,
-            timeout_s=_PACK_TIMEOUT_S,
+            process.as_root([str(_FINISH), str(root)]), log=log, timeout_s=_FINISH_TIMEOUT_S
         )
+        recipe.kind.finish(root, log=log)
         note(f"box {name}: packing")
-        box = _pack(recipe, work, log=log)
+        box = recipe.kind.pack(root, name=name, recipe=recipe.digest, log=log)
         vagrant.add_box(recipe.profile.box, str(box), provider=recipe.provider)
     finally:
         # One file system only: should something still be mounted in there, it is not followed.
@@ -126,6 +177,7 @@ def _require(recipe: Recipe) -> Path | None:
             "`vagrant`, which the box is for, is not installed",
             hint="sudo apt-get install --no-install-recommends vagrant vagrant-lxc",
         )
+    recipe.kind.require()
     if not process.run(process.as_root(["true"]), check=False).ok:
         raise HostError(
             "A box can only be built as root, and sudo asks for a password",
@@ -141,9 +193,10 @@ def _require(recipe: Recipe) -> Path | None:
             f"lab box build {profile.name} --keyring FILE. To go on without: --box debian-12.",
         )
     free_gb = shutil.disk_usage("/var/tmp").free / 1e9  # noqa: S108 (asks for its room, and opens nothing there)
-    if free_gb < _FREE_GB:
+    needed_gb = recipe.kind.FREE_GB
+    if free_gb < needed_gb:
         raise HostError(
-            f"Building a box needs {_FREE_GB:.0f} GB in /var/tmp, and {free_gb:.1f} GB are free",
+            f"Building a box needs {needed_gb:.0f} GB in /var/tmp, and {free_gb:.1f} GB are free",
             hint="Free some space and run the same command again.",
         )
     return keyring
@@ -167,7 +220,7 @@ def _debootstrap(
         "debootstrap",
         "--variant=minbase",
         f"--components={','.join(profile.components)}",
-        f"--include={','.join(profile.packages)}",
+        f"--include={','.join(profile.packages_for(recipe.provider))}",
         *([f"--keyring={keyring}"] if keyring else []),
         profile.suite,
         str(root),
@@ -191,23 +244,3 @@ def _add_suites(recipe: Recipe, root: Path, *, log: Path) -> None:
         f"deb {archive} {suite} {' '.join(recipe.profile.components)}\n" for suite in suites
     )
     process.run(process.as_root(["tee", str(sources)]), stdin=text.encode(), log=log)
-
-
-def _pack(recipe: Recipe, work: Path, *, log: Path) -> Path:
-    """The box file, with the folder `root` in it as a tar archive."""
-    tarball = work / "rootfs.tar.gz"
-    process.run(
-        process.as_root(
-            [
-                "tar", "--create", "--file", str(tarball), "--use-compress-program", "gzip -1 -n",
-                "--numeric-owner", "--sort=name", "--xattrs", "--xattrs-include=*",
-                "--transform", "s,^root,rootfs,", "--directory", str(work), "root",
-            ]
-        ),
-        log=log,
-        timeout_s=_PACK_TIMEOUT_S,
-    )  # fmt: skip
-    with tarball.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()[:16]
-    root_id = f"{recipe.profile.name}-{digest}"
-    return lxc.write_box(work, root_id=root_id, recipe=recipe.digest, tarball=tarball, log=log)

@@ -5,16 +5,25 @@ from __future__ import annotations
 import json
 import os
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+# What the disk of a guest is called in a box, by its end.
+_ROOTS = ("rootfs.tar.gz", ".img", ".qcow2", ".vmdk")
+# Beside what Vagrant wants of a box's metadata.json: the SHA-256 of each of its images.
+CHECKSUMS_KEY = "lab_sha256"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Box:
     """A box that Vagrant has.
 
-    `recipe` is the digest of what went into a box that lab built, "" for any other.
+    Attributes:
+        recipe: the digest of what went into a box that lab built, "" for any other.
+        checksums: the SHA-256 of its images, in hex, by file name; nothing where its maker noted
+            none.
     """
 
     name: str
@@ -22,12 +31,29 @@ class Box:
     version: str
     folder: Path
     recipe: str = ""
+    checksums: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def root_id(self) -> str:
         """What the unpacked root of the box is called on this host, "" for a box without one."""
         path = self.folder / "root-id"
         return path.read_text(encoding="utf-8").strip() if path.is_file() else ""
+
+    @property
+    def identity(self) -> str:
+        """What the box holds.
+
+        Its root's name or its images' checksums where lab made it, else its version and its age.
+        """
+        images = " ".join(self.checksums.values())
+        return self.root_id or images or f"{self.version} {self.created}"
+
+    @property
+    def holds_root(self) -> bool:
+        """Whether the root is in the box itself, and not only unpacked on this host."""
+        return any(
+            path.name.endswith(_ROOTS) and path.stat().st_size for path in self.folder.iterdir()
+        )
 
     @property
     def size_mb(self) -> float:
@@ -65,6 +91,7 @@ def boxes(home: Path | None = None) -> list[Box]:
                 provider=str(data.get("provider", relative[-1])),
                 folder=metadata.parent,
                 recipe=str(data.get("lab_recipe", "")),
+                checksums=_checksums_in(data),
             )
         )
     return found
@@ -83,6 +110,11 @@ def _by_version(box: Box) -> list[tuple[int, int, str]]:
         for word in re.findall(r"[0-9]+|[^0-9.]+", box.version)
     ]
     return [*parts, (1, -1, "")]
+
+
+def _checksums_in(metadata: Mapping[str, Any]) -> dict[str, str]:
+    noted = metadata.get(CHECKSUMS_KEY)
+    return {str(name): str(it) for name, it in noted.items()} if isinstance(noted, dict) else {}
 
 
 def _read(metadata: Path) -> dict[str, Any] | None:

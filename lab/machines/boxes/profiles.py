@@ -21,6 +21,11 @@ _BASE = (
 )
 
 
+# fdisk has sfdisk, with which a machine's partition grows to its disk.
+_MACHINE = ("e2fsprogs", "fdisk", "initramfs-tools")
+_DEBIAN_MACHINE = (*_MACHINE, "systemd-timesyncd", "zstd")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Profile:
     """A distribution's release as a box.
@@ -31,6 +36,9 @@ class Profile:
         suite: the release's code name, as debootstrap knows it.
         components: of the archive.
         packages: beyond debootstrap's minimal base.
+        machine_packages: those that only a full machine needs.
+        kernel: the package of the kernel that has the drivers of libvirt's devices, and few others.
+        full_kernel: the package of the kernel that has all drivers.
         more_suites: suffixes of further suites of the same archive to install from.
         keyring: where the archive's keyring usually is, "" where debootstrap's own choice will do.
         keyring_package: the package that brings it.
@@ -41,6 +49,9 @@ class Profile:
     suite: str
     components: tuple[str, ...] = ("main",)
     packages: tuple[str, ...] = ()
+    machine_packages: tuple[str, ...] = ()
+    kernel: str = ""
+    full_kernel: str = ""
     more_suites: tuple[str, ...] = ()
     keyring: str = ""
     keyring_package: str = ""
@@ -49,6 +60,13 @@ class Profile:
     def box(self) -> str:
         """What Vagrant calls the box."""
         return f"lab/{self.name}"
+
+    def packages_for(self, provider: str) -> tuple[str, ...]:
+        """What a provider's box has beyond debootstrap's minimal base: its kernel too."""
+        if provider == "lxc":
+            return self.packages
+        kernel = self.kernel if provider == "libvirt" else self.full_kernel
+        return (*self.packages, *self.machine_packages, kernel)
 
 
 PROFILES = {
@@ -60,6 +78,9 @@ PROFILES = {
             suite="bionic",
             components=("main", "universe"),
             packages=_BASE,
+            machine_packages=_MACHINE,
+            kernel="linux-image-virtual",
+            full_kernel="linux-image-generic",
             more_suites=("-updates", "-security"),
             keyring="/usr/share/keyrings/ubuntu-archive-keyring.gpg",
             keyring_package="ubuntu-keyring (or ubuntu-archive-keyring)",
@@ -70,6 +91,9 @@ PROFILES = {
             distribution="debian",
             suite="bookworm",
             packages=(*_BASE, "systemd-resolved"),
+            machine_packages=_DEBIAN_MACHINE,
+            kernel="linux-image-cloud-amd64",
+            full_kernel="linux-image-amd64",
             keyring="/usr/share/keyrings/debian-archive-keyring.gpg",
             keyring_package="debian-archive-keyring",
         ),
@@ -78,6 +102,9 @@ PROFILES = {
             distribution="debian",
             suite="bullseye",
             packages=_BASE,
+            machine_packages=_DEBIAN_MACHINE,
+            kernel="linux-image-cloud-amd64",
+            full_kernel="linux-image-amd64",
             keyring="/usr/share/keyrings/debian-archive-keyring.gpg",
             keyring_package="debian-archive-keyring",
         ),

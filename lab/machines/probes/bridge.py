@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from lab.machines.health import Command, Verdict, note, ok, problem, unknown
-from lab.machines.providers import lxc
+from lab.machines.providers import lxc, lxc_isolation
 from lab.system import process
 
 _INTERFACES = Path("/sys/class/net")
@@ -110,6 +110,20 @@ def room_beside_dhcp(machines: int) -> Verdict:
         f"need {machines}: one of them may be lent while its machine is halted",
         fix=f'LXC_DHCP_RANGE="{last - smaller + 1},{last}" and LXC_DHCP_MAX="{smaller}" '
         "in /etc/default/lxc-net, for when lxc-net starts next",
+    )
+
+
+def isolation() -> Verdict:
+    """Whether the kernel would take the rules that keep machines apart on the bridge."""
+    if _address() is None:
+        return unknown(f"{lxc.BRIDGE} has no address to keep machines to: see bridge.up")
+    said = lxc_isolation.trouble(lxc.BRIDGE)
+    if not said:
+        return ok(f"the kernel takes nftables' rules for {lxc.BRIDGE}")
+    return problem(
+        f"Machines cannot be kept apart on {lxc.BRIDGE}: {said.splitlines()[0]}",
+        why="Without that no machine of a lab starts, but for those with `isolation: off`.",
+        fix="sudo apt-get install --no-install-recommends nftables",
     )
 
 

@@ -1,4 +1,4 @@
-"""Whether KVM works, as a finding: it is no hindrance to LXC, which needs none."""
+"""Whether KVM works, as a finding: no provider depends on it."""
 
 from __future__ import annotations
 
@@ -8,12 +8,22 @@ from pathlib import Path
 from lab.machines.health import Verdict, note, ok, unknown
 from lab.machines.kvm import Kvm, try_kvm
 
+_WITHOUT = {
+    "lxc": "the provider lxc does without",
+    "libvirt": "the provider libvirt emulates the machines then, several times slower",
+    "virtualbox": "the provider virtualbox does without",
+}
 
-def kvm(*, roots: Sequence[Path]) -> Verdict:
-    """Whether a kernel boots under KVM; the provider lxc does without."""
+
+def kvm(*, roots: Sequence[Path], provider: str) -> Verdict:
+    """Whether a kernel boots under KVM; every provider has a way without.
+
+    Args:
+        roots: see `try_kvm`.
+        provider: what boots the machines.
+    """
     trial = try_kvm(roots=roots)
     if trial.kvm is Kvm.WORKS:
         return ok(trial.why)
-    if trial.kvm is Kvm.UNTRIED:
-        return unknown(f"{trial.why}; the provider lxc does without", fix=trial.fix)
-    return note(f"{trial.why}; the provider lxc does without", fix=trial.fix)
+    told = f"{trial.why}; {_WITHOUT[provider]}"
+    return (unknown if trial.kvm is Kvm.UNTRIED else note)(told, fix=trial.fix)

@@ -9,8 +9,15 @@ from pathlib import Path
 from typing import Protocol
 
 from lab.classroom.classes import MachineSize
+from lab.machines.boxes.catalog import Box
 
+# How long a machine may take to boot, and to stop; a provider's patience multiplies them.
+BOOT_TIMEOUT_S = 300.0
+HALT_TIMEOUT_S = 60.0
 _LEAST_TOTAL = 1024
+# Where guests listen, and where this computer's own ports do that lead there.
+SSH, HTTP = 22, 80
+LOOPBACK = "127.0.0.1"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +33,7 @@ class Guest:
         identity: tells it from any other that has had its name, and from itself before it was put
             back to fresh; "" while it was never started. The host knows it: nobody in the guest
             can change it.
+        vagrant_id: what Vagrant's note of it says, "" where that is its name.
     """
 
     name: str
@@ -33,6 +41,7 @@ class Guest:
     ip: str = ""
     started: bool = False
     identity: str = ""
+    vagrant_id: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +57,8 @@ class Wanted:
         keys: the folder with what is its own: keys, name and address (`lab.machines.keys`).
         isolated: whether it is kept from all other guests.
         internet: whether it reaches further than the host.
+        ports: the ports of this computer that lead to its own, by its own; empty where it is
+            reached at its address.
     """
 
     name: str
@@ -57,6 +68,7 @@ class Wanted:
     keys: Path
     isolated: bool
     internet: bool
+    ports: Mapping[int, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,11 +90,14 @@ class Snapshot:
 class Addresses:
     """Addresses with their prefix length (`10.0.3.7/24`), by guest, and their network's gateway.
 
-    None at all where a provider's guests get theirs as they boot.
+    None at all where a provider's guests get theirs as they boot. `ports` are the ports of this
+    computer that lead to a guest's own, by guest and by its own; empty where guests are reached at
+    their addresses.
     """
 
     gateway: str = ""
     of: Mapping[str, str] = field(default_factory=dict)
+    ports: Mapping[str, Mapping[int, int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,13 +134,24 @@ class Provider(Protocol):
 
     Attributes:
         name: as labs.yaml has it.
-        boot_weight: how many machines a processor can boot at a time.
         boot_memory_mb: what a machine really uses when it has booted.
+        one_by_one: whether Vagrant must have made and started a machine before another Vagrant may
+            begin with the next; they boot side by side all the same.
+        addresses_any_box: whether guests of any box take an address that was allotted to them, and
+            not only those of lab's own profiles.
+        before_pack: a script that root runs in a guest before it is stopped to be packed; "" where
+            `pack` itself takes out what is the guest's own.
     """
 
     name: str
-    boot_weight: int
+    one_by_one: bool
     boot_memory_mb: int
+    addresses_any_box: bool
+    before_pack: str
+
+    @property
+    def boot_weight(self) -> int:
+        """How many machines a processor can boot at a time."""
 
     @property
     def patience(self) -> float:
@@ -151,6 +177,9 @@ class Provider(Protocol):
     def settings(self, wanted: Wanted) -> tuple[tuple[str, str], ...]:
         """A guest's share of the host and its network, as Vagrant's provider has them."""
 
+    def seed_disc(self, guest: str) -> str:
+        """The file of the disc from which a guest takes what is its own, "" where it needs none."""
+
     def prepare(self, wanted: Sequence[Wanted], *, new: Collection[str], log: Path) -> None:
         """See that the host has what guests need before Vagrant starts them.
 
@@ -164,10 +193,11 @@ class Provider(Protocol):
             ProcessError: a command failed.
         """
 
-    def allot_addresses(self, guests: Sequence[str]) -> Addresses:
+    def allot_addresses(self, guests: Sequence[Wanted]) -> Addresses:
         """Give guests addresses of their own, before they boot, that no other guest will have.
 
-        One that was allotted before stays; a guest that exists without one gets none.
+        One that was allotted before stays; a guest that exists without one gets none. Whatever
+        address the guests are wanted to have does not count.
 
         Raises:
             HostError: the network has not so many left.
@@ -176,6 +206,15 @@ class Provider(Protocol):
 
     def remove(self, guest: str) -> None:
         """Remove a guest that Vagrant has lost track of; nothing happens when there is none.
+
+        Raises:
+            ProcessError: it could not be removed.
+        """
+
+    def clear(self, guests: Collection[str]) -> None:
+        """Remove what the host keeps for guests that are no more: addresses, discs, identities.
+
+        A guest that is still there keeps all of it.
 
         Raises:
             ProcessError: it could not be removed.
@@ -246,6 +285,24 @@ class Provider(Protocol):
             root_id: what the box's root is called on this host.
             recipe: the digest of what went into it.
             work: an empty folder for what is made on the way.
+            log: gets the output of the commands.
+
+        Returns:
+            The box file, in `work`.
+
+        Raises:
+            ProcessError: a command failed.
+        """
+
+    def root_of(self, box: Box) -> str:
+        """What the unpacked root of a box is, or would be, called on this host; "" for none."""
+
+    def export_box(self, box: Box, *, work: Path, log: Path) -> Path:
+        """A box that Vagrant has as a file that is all of it, on any other host too.
+
+        Args:
+            box: the box.
+            work: an empty folder for what is made.
             log: gets the output of the commands.
 
         Returns:

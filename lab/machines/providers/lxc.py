@@ -13,7 +13,15 @@ from types import ModuleType
 from lab.classroom.classes import MachineSize
 from lab.errors import HostError, ProcessError
 from lab.machines.boxes import lxc as boxes_lxc
-from lab.machines.providers import inotify_use, lxc_addresses, lxc_capacity, lxc_snapshots
+from lab.machines.boxes.catalog import Box
+from lab.machines.boxes.repack import pack_folder
+from lab.machines.providers import (
+    inotify_use,
+    lxc_addresses,
+    lxc_capacity,
+    lxc_isolation,
+    lxc_snapshots,
+)
 from lab.machines.providers.base import Addresses, Guest, Limit, Snapshot, Wanted
 from lab.system import crash, process
 from lab.system.kernel import Kernel
@@ -46,8 +54,12 @@ class Lxc:
     """The provider `lxc`."""
 
     name = "lxc"
+    one_by_one = False
     boot_weight = 8
     boot_memory_mb = lxc_capacity.MEMORY_IN_USE_MB
+    # Guests of other boxes may insist on asking by DHCP.
+    addresses_any_box = False
+    before_pack = ""
 
     def require(self) -> None:
         """See `Provider.require`."""
@@ -104,14 +116,20 @@ class Lxc:
         """See `Provider.remarks`."""
         return ()
 
+    def seed_disc(self, guest: str) -> str:  # noqa: ARG002 (a clone's seed writes into its root)
+        """See `Provider.seed_disc`."""
+        return ""
+
     def prepare(self, wanted: Sequence[Wanted], *, new: Collection[str], log: Path) -> None:
-        """See `Provider.prepare`; the box's own scripts do the rest as LXC starts a guest."""
+        """See `Provider.prepare`; LXC's hooks do the rest as it starts a guest."""
+        lxc_isolation.install(wanted, bridge=BRIDGE, log=log)
         lxc_snapshots.mend([it.name for it in wanted if it.name not in new], log=log)
 
     def settings(self, wanted: Wanted) -> tuple[tuple[str, str], ...]:
         """See `Provider.settings`; an overlay has no size of its own, so `disk` is not enforced."""
         size, address = wanted.size, wanted.address
         memory, quota = f"{size.memory_mb}M", size.cpus * _CPU_PERIOD_US
+        share: tuple[tuple[str, str], ...]
         if Path("/sys/fs/cgroup/cgroup.controllers").exists():
             share = (
                 ("cgroup2.memory.max", memory),
@@ -122,6 +140,7 @@ class Lxc:
                 ("cgroup.memory.limit_in_bytes", memory),
                 ("cgroup.cpu.cfs_quota_us", str(quota)),
             )
+        share = (*share, ("net.0.veth.pair", lxc_isolation.port_name(wanted)))
         if not address:
             return share
         # The hardware address goes with the address, and not with the machine: who had it before is
@@ -134,14 +153,17 @@ class Lxc:
             ("net.0.hwaddr", "02:00:" + ":".join(f"{octet:02x}" for octet in octets)),
         )
 
-    def allot_addresses(self, guests: Sequence[str]) -> Addresses:
+    def allot_addresses(self, guests: Sequence[Wanted]) -> Addresses:
         """See `Provider.allot_addresses`."""
         bridge = self._bridge_address()
         if not bridge:
             return Addresses()
         program = [sys.executable, "-I", str(lxc_addresses.__file__)]
         said = process.run(
-            process.as_root([*program, self._lxcpath(), _LEASES, bridge, *guests]), timeout_s=60
+            process.as_root(
+                [*program, self._lxcpath(), _LEASES, bridge, *(guest.name for guest in guests)]
+            ),
+            timeout_s=60,
         )
         answer = json.loads(said.stdout)
         if answer["left_out"]:
@@ -175,6 +197,9 @@ class Lxc:
                 f"The container {guest} could not be removed", details=completed.tail()
             )
 
+    def clear(self, guests: Collection[str]) -> None:
+        """See `Provider.clear`; all of it is in the guest's own folder, and goes with that."""
+
     def halt(self, guest: str) -> None:
         """See `Provider.halt`."""
         process.run(process.as_root(["lxc-stop", "--name", guest, "--timeout", "20"]), timeout_s=60)
@@ -205,6 +230,21 @@ class Lxc:
             process.as_root([str(boxes_lxc.PACK_GUEST), guest, root_id]), log=log, timeout_s=600
         )
         return boxes_lxc.write_box(work, root_id=root_id, recipe=recipe, tarball=None, log=log)
+
+    def root_of(self, box: Box) -> str:
+        """See `Provider.root_of`."""
+        return box.root_id
+
+    def export_box(self, box: Box, *, work: Path, log: Path) -> Path:
+        """See `Provider.export_box`; the root of a bake is this host's, and packed with it."""
+        if box.holds_root or not box.root_id:
+            return pack_folder(box.folder, work=work, log=log)
+        tarball = work / boxes_lxc.IMAGE
+        root = Path(self._lxcpath(), ".lab-roots", box.root_id)
+        boxes_lxc.pack_root(root, tarball=tarball, log=log)
+        return boxes_lxc.write_box(
+            work, root_id=box.root_id, recipe=box.recipe, tarball=tarball, log=log
+        )
 
     def roots(self) -> dict[str, bool]:
         """See `Provider.roots`; the guests of every project on this host count."""

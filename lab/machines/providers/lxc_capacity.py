@@ -14,20 +14,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lab.classroom.classes import MachineSize
+from lab.machines.providers import host_capacity
 from lab.machines.providers.base import Limit
-from lab.system.kernel import Kernel, disk_gb
+from lab.system.kernel import Kernel
 
 # What a guest that has booted uses: 96 MB less of what the host has available.
 MEMORY_IN_USE_MB = 128
 # A clone of a bake: 7 MB. The rest is the student's own room.
 _DISK_GB = 0.25
-# Half of it for a box and a bake that may have to be made first; the rest is the host's own.
-_DISK_RESERVE_GB = 4.0
 _INSTANCES = 8  # 7
 _WATCHES = 64  # 26
 _PROCESSES = 32  # 11, and what students start
 _NEIGHBOURS = 3
-_BRIDGE_PORTS = 1023
 _MB = 1 << 20
 
 LARGER_NETWORK = (
@@ -73,11 +71,11 @@ def limits(
     """
     return (
         *_memory(kernel),
-        *_disk(lxcpath),
+        *host_capacity.disk(lxcpath),
         *_of_network(kernel, network),
         *_inotify(kernel, inotify),
         *_processes(kernel),
-        *_neighbours(kernel),
+        *host_capacity.neighbours(kernel),
     )
 
 
@@ -107,19 +105,6 @@ def _memory(kernel: Kernel) -> Iterator[Limit]:
     yield Limit(name="memory really used", unit="MB", free=free, of=total)
 
 
-def _disk(lxcpath: Path) -> Iterator[Limit]:
-    space = disk_gb(lxcpath)
-    if space is not None:
-        free, total = space
-        yield Limit(
-            name="disk",
-            unit="GB",
-            free=free - _DISK_RESERVE_GB,
-            of=total,
-            hint="lab box prune   (removes the bakes that no machine is a clone of)",
-        )
-
-
 def _of_network(kernel: Kernel, network: Network | None) -> Iterator[Limit]:
     if network is None:
         return
@@ -132,7 +117,12 @@ def _of_network(kernel: Kernel, network: Network | None) -> Iterator[Limit]:
     )
     ports = kernel.ports_of(network.bridge)
     if ports is not None:
-        yield Limit(name="bridge ports", unit="", free=_BRIDGE_PORTS - ports, of=_BRIDGE_PORTS)
+        yield Limit(
+            name="bridge ports",
+            unit="",
+            free=host_capacity.BRIDGE_PORTS - ports,
+            of=host_capacity.BRIDGE_PORTS,
+        )
 
 
 def _inotify(kernel: Kernel, counted: Mapping[str, int]) -> Iterator[Limit]:
@@ -144,14 +134,14 @@ def _inotify(kernel: Kernel, counted: Mapping[str, int]) -> Iterator[Limit]:
         if most is not None:
             # Where not all could be counted, guests have at least what guests have.
             used = max(counted.get(name, 0), running * each)
-            yield _counted(f"inotify {name}", used=used, most=most, setting=setting)
+            yield host_capacity.counted(f"inotify {name}", used=used, most=most, setting=setting)
 
 
 def _processes(kernel: Kernel) -> Iterator[Limit]:
     """The kernel's limits of all processes, or a control group's around the guests."""
     tasks = kernel.tasks()
     known = [
-        _counted("processes", used=tasks, most=most, setting=setting)
+        host_capacity.counted("processes", used=tasks, most=most, setting=setting)
         for setting in ("kernel.pid_max", "kernel.threads-max")
         if tasks is not None and (most := kernel.sysctl(setting)) is not None
     ]
@@ -167,24 +157,6 @@ def _processes(kernel: Kernel) -> Iterator[Limit]:
         if group.limit < math.inf
     ]
     yield from _least(known)
-
-
-def _neighbours(kernel: Kernel) -> Iterator[Limit]:
-    setting = "net.ipv4.neigh.default.gc_thresh3"
-    used, most = kernel.neighbours(), kernel.sysctl(setting)
-    if used is not None and most is not None:
-        yield _counted("neighbours", used=used, most=most, setting=setting)
-
-
-def _counted(name: str, *, used: int, most: int, setting: str) -> Limit:
-    return Limit(
-        name=name,
-        unit="",
-        free=most - used,
-        of=most,
-        hint=f"sudo sysctl -w {setting}={{total}}   (to keep it: "
-        f"echo {setting}={{total}} | sudo tee -a /etc/sysctl.d/90-lab.conf)",
-    )
 
 
 def _least(limits: Iterable[Limit]) -> Iterator[Limit]:

@@ -5,14 +5,19 @@ from __future__ import annotations
 import shlex
 from pathlib import Path
 
-from lab.errors import HostError, LabError
+from lab.errors import LabError
 from lab.machines.health import Command, Verdict, from_error, note, ok, problem
-from lab.machines.providers import provider_named
+from lab.machines.providers import AUTO
 from lab.report.layout import amount, listing
 from lab.system.files import LabFolder, read_json
 from lab.workflow.doctor.subject import Subject
 from lab.workflow.holders import LOGINS_FILE, all_holders
 from lab.workflow.project import PROJECT_FILE
+from lab.workflow.provider_choice import (
+    machines_by_provider,
+    refuse_other_machines,
+    wanted_provider,
+)
 from lab.workflow.records import Stage, all_records, read_record
 
 _KEYS = ("admin", "host", "student")
@@ -20,17 +25,18 @@ _OTHERS_MAY = 0o077
 _CLOSED = "600"
 
 
-def labs_yaml(subject: Subject) -> Verdict:
-    """Whether labs.yaml, its roster and its guides are right, and ask for a provider of lab's."""
+def labs_yaml(subject: Subject, folder: LabFolder) -> Verdict:
+    """Whether labs.yaml, its roster and its guides are right, and the provider is the machines'."""
     if subject.trouble is not None:
         return from_error(subject.trouble, why="No command on machines works until it is right.")
     assert subject.classroom is not None
     labs = subject.classroom.labs
-    for name in {lab.provider for lab in labs} - {"auto", subject.provider.name}:
-        try:
-            provider_named(name)
-        except HostError as error:
-            return from_error(error, why="`lab up` boots nothing with it.")
+    try:
+        wanted = wanted_provider(subject.classroom)
+        if wanted != AUTO:
+            refuse_other_machines(wanted, machines_by_provider(folder))
+    except LabError as error:
+        return from_error(error, why="`lab up` boots nothing.")
     return ok(f"{amount(len(labs), 'lab')}, {amount(len(subject.students), 'machine')}")
 
 

@@ -14,10 +14,12 @@ from lab.machines.boxes import catalog
 from lab.machines.boxes.profiles import PROFILES, Profile
 from lab.machines.health import Check, Command, Finding, Health, Verdict, examine, finding_of
 from lab.machines.probes import bridge, disk, kernel, programs, surroundings, vagrant_index
+from lab.machines.providers import PROVIDERS
 from lab.machines.providers.lxc import Lxc
 from lab.system import lock, parallel, process
 from lab.workflow.doctor import class_state, leftovers, limits
 from lab.workflow.doctor.machine import BOOTS, NO_MACHINE, TITLES, try_machine
+from lab.workflow.doctor.provider_state import provider_works
 from lab.workflow.doctor.subject import Subject, subject_of
 from lab.workflow.observer import Observer
 from lab.workflow.scratch import DEFAULT_BOX, guarded
@@ -51,7 +53,7 @@ def diagnose(labs_yaml: Path, *, fix: bool, observer: Observer) -> list[Finding]
     Raises:
         Interrupted: somebody stopped lab; what was booted is gone.
     """
-    subject = subject_of(labs_yaml, Lxc())
+    subject = subject_of(labs_yaml)
     checks = [*_of_host(subject), *_of_class(subject)]
     found = {check.id: _look(check, lambda _: None) for check in checks if not check.slow}
     # What is slow depends on what is quick: a bridge that is up by now carries a machine.
@@ -187,24 +189,14 @@ def _slow(id_: str, title: str, look: Callable[[], Verdict]) -> Check:
 
 def _of_host(subject: Subject) -> list[Check]:
     """What has to do with this computer."""
-    machines = len(subject.students) or limits.USUAL_CLASS
     return [
+        *_of_providers(subject),
         _quick("programs.root", "root's rights", programs.root_rights),
         _slow("programs.vagrant", "Vagrant", programs.vagrant),
-        _slow("programs.vagrant-lxc", "Vagrant's plugin for LXC", programs.vagrant_lxc),
-        _quick("programs.lxc", "LXC", programs.container),
         _quick("programs.ssh", "SSH", programs.ssh),
         _quick("programs.ssh-keygen", "SSH keys", programs.ssh_keygen),
         _quick("programs.debootstrap", "building boxes", partial(_debootstrap, subject)),
-        _quick("programs.dnsmasq", "dnsmasq", programs.dnsmasq),
-        _quick("bridge.up", "LXC's bridge", bridge.up),
-        _quick("bridge.forwarding", "the way out of the bridge", bridge.forwarding),
-        _quick("bridge.dns", "the bridge's name server", bridge.name_server),
-        _quick(
-            "bridge.addresses",
-            "addresses beside the DHCP server's",
-            lambda: bridge.room_beside_dhcp(machines),
-        ),
+        *(_of_lxc(subject) if subject.provider.name == Lxc.name else ()),
         _quick(
             "vagrant.index",
             "Vagrant's list of machines",
@@ -212,12 +204,9 @@ def _of_host(subject: Subject) -> list[Check]:
         ),
         _quick("limits.kernel", "the kernel's limits", lambda: limits.kernel_limits(subject)),
         _quick("limits.class", "the whole class fits", lambda: limits.class_fits(subject)),
-        _slow("kvm", "KVM", lambda: kernel.kvm(roots=_roots())),
+        _slow("kvm", "KVM", lambda: kernel.kvm(roots=_roots(), provider=subject.provider.name)),
         _quick("clock.archive", "this computer's clock", surroundings.clock),
         *_of_disks(subject),
-        _quick(
-            "leftovers.roots", "half-unpacked boxes", lambda: leftovers.half_unpacked(_lxcpath())
-        ),
         _quick("leftovers.builds", "builds of boxes that were killed", leftovers.box_builds),
         _quick(
             "leftovers.proofs",
@@ -232,6 +221,47 @@ def _of_host(subject: Subject) -> list[Check]:
     ]
 
 
+def _of_providers(subject: Subject) -> list[Check]:
+    """Why the class's provider, and not another; each may have a service to ask."""
+    return [
+        _slow(
+            f"providers.{name}",
+            f"the provider {name}",
+            partial(provider_works, name, used=subject.provider.name),
+        )
+        for name in PROVIDERS
+    ]
+
+
+def _of_lxc(subject: Subject) -> list[Check]:
+    """What only LXC's machines need."""
+    machines = len(subject.students) or limits.USUAL_CLASS
+    return [
+        _slow("programs.vagrant-lxc", "Vagrant's plugin for LXC", programs.vagrant_lxc),
+        _quick("programs.lxc", "LXC", programs.container),
+        _quick("programs.dnsmasq", "dnsmasq", programs.dnsmasq),
+        _quick("bridge.up", "LXC's bridge", bridge.up),
+        _quick("bridge.forwarding", "the way out of the bridge", bridge.forwarding),
+        _quick("bridge.dns", "the bridge's name server", bridge.name_server),
+        _quick("bridge.isolation", "keeping machines apart", bridge.isolation),
+        _quick(
+            "bridge.addresses",
+            "addresses beside the DHCP server's",
+            lambda: bridge.room_beside_dhcp(machines),
+        ),
+        _quick(
+            "disk.machines",
+            "LXC's folder",
+            lambda: disk.writable_by_root(
+                _lxcpath(), needed_gb=_LXC_GB, why="The machines are there."
+            ),
+        ),
+        _quick(
+            "leftovers.roots", "half-unpacked boxes", lambda: leftovers.half_unpacked(_lxcpath())
+        ),
+    ]
+
+
 def _of_disks(subject: Subject) -> list[Check]:
     project = subject.folder.root if subject.folder else Path.cwd()
     return [
@@ -240,13 +270,6 @@ def _of_disks(subject: Subject) -> list[Check]:
             "the class's folder",
             lambda: disk.writable(
                 project, needed_gb=_PROJECT_GB, why="lab keeps its notes, keys and logs there."
-            ),
-        ),
-        _quick(
-            "disk.machines",
-            "LXC's folder",
-            lambda: disk.writable_by_root(
-                _lxcpath(), needed_gb=_LXC_GB, why="The machines are there."
             ),
         ),
         _quick(
@@ -275,7 +298,7 @@ def _of_class(subject: Subject) -> list[Check]:
     if folder is None:
         return []
     return [
-        _quick("class.labs-yaml", "labs.yaml", lambda: class_state.labs_yaml(subject)),
+        _quick("class.labs-yaml", "labs.yaml", lambda: class_state.labs_yaml(subject, folder)),
         _quick("class.copy", "a folder of its own", lambda: class_state.copied(folder)),
         _quick("class.state", "lab's notes", lambda: class_state.state_files(folder)),
         _quick("class.machines", "the machines", lambda: class_state.machines(subject, folder)),

@@ -178,6 +178,7 @@ def _machine(wanted: _Wanted, place: Path, provider: Provider) -> Machine:
         class_variables={},
         student_variables={},
         steps=(),
+        patience=provider.patience,
     )
 
 
@@ -185,7 +186,7 @@ def _examined(scratch: Scratch, wanted: _Wanted, tell: Callable[[str], None]) ->
     machine, folder = scratch.machine, scratch.folder
     tell("handing it its settings")
     kit.run_steps(machine, folder, kit.pack_kit(machine, folder), tell=tell)
-    shell = ssh.Shell(folder, machine.name)
+    shell = ssh.Shell(folder, machine.name, patience=machine.patience)
     try:
         handed = shell.run(_SETTINGS, timeout_s=120)
         if handed.exit_code:

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from lab.classroom.classes import Classroom, Student
 from lab.classroom.config import load_classroom
 from lab.classroom.guide import load_guide
-from lab.errors import LabError
+from lab.errors import ConfigError, HostError, LabError
 from lab.machines.fleet import container_prefix
+from lab.machines.providers import AUTO, nearest, provider_named, untried
 from lab.machines.providers.base import Guest, Provider
 from lab.system.files import LabFolder, read_json
 from lab.workflow.holders import all_holders
 from lab.workflow.project import PROJECT_FILE
+from lab.workflow.provider_choice import (
+    machines_by_provider,
+    provider_name,
+    wanted_provider,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,8 +66,13 @@ class Subject:
         return {name.removeprefix(self.prefix): guest for name, guest in found.items()}
 
 
-def subject_of(labs_yaml: Path, provider: Provider) -> Subject:
-    """Read what there is of a class, and change nothing; what is wrong with it is no error here."""
+def subject_of(labs_yaml: Path, provider: Provider | None = None) -> Subject:
+    """Read what there is of a class, and change nothing; what is wrong with it is no error here.
+
+    Args:
+        labs_yaml: the class.
+        provider: what boots its machines; found out unless told.
+    """
     labs_yaml = labs_yaml.absolute()
     folder = LabFolder(labs_yaml.parent)
     # A class without its labs.yaml has its machines all the same.
@@ -71,7 +83,7 @@ def subject_of(labs_yaml: Path, provider: Provider) -> Subject:
             classroom=None,
             trouble=None,
             project_id="",
-            provider=provider,
+            provider=provider or _provider_of(None, folder),
         )
     classroom, trouble = None, None
     try:
@@ -86,8 +98,21 @@ def subject_of(labs_yaml: Path, provider: Provider) -> Subject:
         classroom=classroom,
         trouble=trouble,
         project_id=_id_of(folder),
-        provider=provider,
+        provider=provider or _provider_of(classroom, folder),
     )
+
+
+def _provider_of(classroom: Classroom | None, folder: LabFolder) -> Provider:
+    """The class's provider, whether it works or not; where none does, the nearest."""
+    wanted = AUTO
+    # Labs that want different ones are a finding of their own.
+    with suppress(ConfigError):
+        wanted = wanted_provider(classroom) if classroom is not None else AUTO
+    name = provider_name(wanted, machines_by_provider(folder))
+    try:
+        return provider_named(name) if name == AUTO else untried(name)
+    except HostError:
+        return nearest()
 
 
 def _id_of(folder: LabFolder) -> str:

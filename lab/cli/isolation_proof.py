@@ -1,0 +1,66 @@
+"""`lab verify --isolation`: who reaches whom, instead of what works."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import typer
+
+from lab.cli import options
+from lab.cli.result_output import (
+    RESULT_SUFFIXES,
+    ResultFormat,
+    format_for,
+    require_place,
+    table_console,
+    write,
+)
+from lab.errors import OK, UsageError
+
+_FORMATS = (ResultFormat.TABLE, ResultFormat.JSON)
+
+
+def show(  # noqa: PLR0913 (the command's options)
+    targets: Sequence[str],
+    *,
+    file: Path,
+    jobs: int,
+    form: ResultFormat | None,
+    output: Path | None,
+    wait: str,
+) -> None:
+    """Prove that machines are kept apart, and show what was found.
+
+    Raises:
+        UsageError: the format is none that this is written in.
+        LabError: the machines cannot be asked at all, or the file cannot be written.
+    """
+    from lab.workflow.isolation import exit_code_of, prove_isolation
+    from lab.workflow.project import select
+
+    shape = format_for(form, output, RESULT_SUFFIXES, ResultFormat.TABLE)
+    if shape not in _FORMATS:
+        raise UsageError(
+            f"What --isolation finds is not written as {shape.value}",
+            hint="Take --format table or --format json.",
+        )
+    require_place(output, labs_yaml=file)
+    select(options.project_of(file).machines, targets)
+    with options.locked(file, "verify", wait), options.progress() as live:
+        # Read again: whoever held the lock may have made the machines.
+        project = options.project_of(file)
+        machines = select(project.machines, targets)
+        rows = prove_isolation(project, machines, observer=live, jobs=jobs)
+    if shape is ResultFormat.JSON:
+        from lab.report.isolation_json import isolation_json
+
+        write(isolation_json(rows), output)
+    else:
+        from lab.report.isolation_table import isolation_table
+
+        with table_console(output) as console:
+            isolation_table(rows, console=console)
+    code = exit_code_of(rows)
+    if code != OK:
+        raise typer.Exit(code)

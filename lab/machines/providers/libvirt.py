@@ -1,0 +1,278 @@
+"""libvirt through vagrant-libvirt: full virtual machines, under KVM or emulated."""
+
+from __future__ import annotations
+
+import ipaddress
+import shutil
+import time
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+
+from lab.classroom.classes import MachineSize
+from lab.errors import HostError, ProcessError
+from lab.machines import kvm
+from lab.machines.boxes import catalog
+from lab.machines.boxes import libvirt as boxes_libvirt
+from lab.machines.providers import libvirt_capacity, libvirt_network, libvirt_storage
+from lab.machines.providers import libvirt_virsh as virsh
+from lab.machines.providers.base import Addresses, Guest, Limit, Wanted
+from lab.system import crash, process
+from lab.system.kernel import Kernel
+
+KERNEL = Kernel()
+# A boot, the guide's steps and its checks, emulated, against the same in a container.
+_EMULATED = 8.0
+# Where Debian's packages, and `vagrant plugin install`, keep plugins.
+_GEMS = (
+    "/usr/share/rubygems-integration/*/gems",
+    "/usr/share/rubygems-integration/gems",
+    "/var/lib/gems/*/gems",
+)
+_PLUGIN = "vagrant-libvirt-*"
+_HALT_S = 30.0
+_LOOK_AGAIN_S = 0.5
+# What of a machine is its own, and goes before others are made of it. What it keeps for its next
+# boot is told to keep nothing any more, first.
+_BEFORE_PACK = """
+set -eu
+systemctl stop systemd-random-seed.service 2>/dev/null || true
+journalctl --rotate --quiet 2>/dev/null || true
+rm -rf /etc/ssh/ssh_host_* /home/vagrant/.ssh /home/vagrant/kit /var/lib/lab/seeded \
+    /var/lib/systemd/random-seed /var/lib/dbus/machine-id /var/log/journal \
+    /var/lib/dhcp/* /var/lib/systemd/network/* /run/systemd/netif/leases/* \
+    /var/lib/apt/lists/* /var/cache/apt/*.bin /var/cache/apt/archives/*.deb \
+    /root/.cache /root/.bash_history
+find /tmp /var/tmp -mindepth 1 -maxdepth 1 ! -name 'systemd-private-*' -exec rm -rf {} +
+find /var/log -type f -exec truncate -s 0 {} +
+: >/etc/machine-id
+: >/etc/hostname
+printf '127.0.0.1 localhost\\n::1 localhost ip6-localhost ip6-loopback\\n' >/etc/hosts
+sync
+fstrim / 2>/dev/null || true
+"""
+
+
+class Libvirt:
+    """The provider `libvirt`."""
+
+    name = "libvirt"
+    one_by_one = False
+    addresses_any_box = True
+    before_pack = _BEFORE_PACK
+    boot_memory_mb = libvirt_capacity.MEMORY_IN_USE_MB
+
+    def require(self) -> None:
+        """See `Provider.require`."""
+        for program, package in (
+            ("vagrant", "vagrant vagrant-libvirt"),
+            ("virsh", "libvirt-clients libvirt-daemon-system"),
+            (kvm.QEMU, "qemu-system-x86"),
+            ("qemu-img", "qemu-utils"),
+            ("ssh", "openssh-client"),
+        ):
+            if shutil.which(program) is None:
+                raise _not_installed(f"`{program}`", package)
+        if not _has_plugin():
+            raise _not_installed("Vagrant's plugin for libvirt", "vagrant-libvirt")
+        if not process.run(process.as_root(["true"]), check=False).ok:
+            raise HostError(
+                "lab must run libvirt's commands as root, and sudo asks for a password",
+                hint="Run lab as root, or let your user run sudo without a password (visudo).",
+            )
+        answered = virsh.run("uri", check=False)
+        if not answered.ok:
+            raise HostError(
+                f"libvirt does not answer at {virsh.URI}",
+                details=answered.tail(3),
+                hint="sudo systemctl start libvirtd   "
+                "(without systemd: sudo virtlogd -d; sudo libvirtd -d)",
+            )
+
+    @property
+    def boot_weight(self) -> int:
+        """See `Provider.boot_weight`: an emulated machine has a processor for itself."""
+        return 4 if self._by_kvm else 1
+
+    @property
+    def patience(self) -> float:
+        """See `Provider.patience`."""
+        return 1.0 if self._by_kvm else _EMULATED
+
+    def remarks(self) -> tuple[str, ...]:
+        """See `Provider.remarks`."""
+        trial = kvm.remembered_trial()
+        if trial.kvm is kvm.Kvm.WORKS:
+            return ()
+        fix = f" {trial.fix}" if trial.fix else ""
+        return (
+            f"Machines are emulated here, as KVM does not work ({trial.why}): a boot takes a "
+            f"minute, and each step several times as long.{fix}",
+        )
+
+    @property
+    def _by_kvm(self) -> bool:
+        return kvm.remembered_trial().kvm is kvm.Kvm.WORKS
+
+    def guests(self, prefix: str) -> dict[str, Guest]:
+        """See `Provider.guests`."""
+        answers = virsh.ask(
+            *virsh.DOMAINS, *(f"net-dumpxml {it}" for it in libvirt_network.NAMES.values())
+        )
+        domains = virsh.parse_domains(*answers[:3])
+        networks = [it for xml in answers[3:] if (it := virsh.parse_network(xml)) is not None]
+        addresses = virsh.guests_with_address(networks)
+        listed = process.run(
+            process.as_root(
+                ["sh", "-c", libvirt_storage.LIST, "sh", str(libvirt_storage.ROOT), prefix]
+            ),
+            timeout_s=60,
+        ).stdout.splitlines()
+        own = {name: (int(size), it) for name, size, it in (line.split() for line in listed)}
+        found = {}
+        for name, domain in domains.items():
+            if not name.startswith(prefix):
+                continue
+            size, identity = own.get(name, (0, ""))
+            running = domain.state == "running"
+            # What never wrote to its disk holds nobody's work, whatever made it.
+            started = bool(identity) and (running or size > libvirt_storage.FRESH_BYTES)
+            found[name] = Guest(
+                name=name,
+                state=domain.state,
+                ip=addresses.get(name, "") if running else "",
+                started=started,
+                identity=f"{self.name}:{domain.uuid}:{identity}" if started else "",
+                vagrant_id=domain.uuid,
+            )
+        return found
+
+    def settings(self, wanted: Wanted) -> tuple[tuple[str, str], ...]:
+        """See `Provider.settings`."""
+        size = wanted.size
+        found = (
+            ("driver", "kvm" if self._by_kvm else "qemu"),
+            ("cpu_mode", "host-passthrough" if self._by_kvm else "maximum"),
+            ("cpus", str(size.cpus)),
+            ("memory", str(size.memory_mb)),
+            ("machine_virtual_size", str(size.disk_gb)),
+            ("storage_pool_name", libvirt_storage.POOL),
+            ("management_network_name", libvirt_network.name_for(wanted)),
+        )
+        if not wanted.address:
+            return found
+        return (
+            *found,
+            ("management_network_address", str(ipaddress.ip_interface(wanted.address).network)),
+            ("management_network_mac", libvirt_network.mac_of(wanted.address)),
+        )
+
+    def seed_disc(self, guest: str) -> str:
+        """See `Provider.seed_disc`."""
+        return str(libvirt_storage.GUESTS / guest / libvirt_storage.SEED_NAME)
+
+    def prepare(self, wanted: Sequence[Wanted], *, new: Collection[str], log: Path) -> None:
+        """See `Provider.prepare`."""
+        libvirt_storage.ensure_pool(log=log)
+        libvirt_network.ensure((libvirt_network.name_for(it) for it in wanted), log=log)
+        to_make = [it for it in wanted if it.name in new]
+        boxes = {it.box: catalog.find(it.box, provider=self.name) for it in to_make}
+        there = [box for box in boxes.values() if box is not None]
+        libvirt_storage.place(there, log=log)
+        # A volume of its name, of a making that was cut off, would hinder the next.
+        libvirt_storage.clear([it.name for it in to_make])
+        libvirt_storage.refresh([libvirt_storage.image_name(box) for box in there], log=log)
+        libvirt_storage.seed(wanted, new=new, log=log)
+
+    def allot_addresses(self, guests: Sequence[Wanted]) -> Addresses:
+        """See `Provider.allot_addresses`."""
+        if not guests:
+            return Addresses()
+        domains = virsh.parse_domains(*virsh.ask(*virsh.DOMAINS))
+        libvirt_storage.keep_names([it.name for it in guests])
+        given = libvirt_network.give_addresses(
+            guests,
+            existing=domains.keys(),
+            running={it.name for it in domains.values() if it.state != "stopped"},
+            forgotten=libvirt_storage.forgotten(domains.keys()),
+        )
+        # DHCP tells guests their name server.
+        return Addresses(of=given)
+
+    def remove(self, guest: str) -> None:
+        """See `Provider.remove`."""
+        crash.point(f"before {guest} is removed")
+        virsh.ask(
+            f"destroy {guest}",
+            f"undefine {guest} --managed-save --snapshots-metadata --checkpoints-metadata --nvram",
+        )
+        if guest in virsh.parse_domains(*virsh.ask(*virsh.DOMAINS)):
+            raise ProcessError(
+                f"libvirt's machine {guest} could not be removed",
+                hint=f"sudo virsh undefine {guest}   (says why)",
+            )
+        self.clear([guest])
+
+    def clear(self, guests: Collection[str]) -> None:
+        """See `Provider.clear`."""
+        there = virsh.parse_domains(*virsh.ask(*virsh.DOMAINS))
+        gone = [guest for guest in guests if guest not in there]
+        libvirt_storage.clear(gone)
+        libvirt_network.release(gone)
+
+    def halt(self, guest: str) -> None:
+        """See `Provider.halt`."""
+        virsh.run("shutdown", guest, check=False)
+        deadline = time.monotonic() + _HALT_S * self.patience
+        while time.monotonic() < deadline:
+            found = virsh.parse_domains(*virsh.ask(*virsh.DOMAINS)).get(guest)
+            if found is None or found.state == "stopped":
+                return
+            process.pause(_LOOK_AGAIN_S)
+        virsh.run("destroy", guest)
+
+    def pack(self, guest: str, *, root_id: str, recipe: str, work: Path, log: Path) -> Path:  # noqa: ARG002 (the box holds its root itself)
+        """See `Provider.pack`."""
+        folder = work / "box"
+        folder.mkdir()
+        size_gb = libvirt_storage.copy_whole(guest, folder / boxes_libvirt.IMAGE, log=log)
+        return boxes_libvirt.write_box(folder, recipe=recipe, virtual_size_gb=size_gb, log=log)
+
+    def root_of(self, box: catalog.Box) -> str:
+        """See `Provider.root_of`."""
+        return libvirt_storage.image_name(box)
+
+    def roots(self) -> dict[str, bool]:
+        """See `Provider.roots`; the guests of every project on this host count."""
+        return libvirt_storage.roots()
+
+    def remove_root(self, root: str) -> None:
+        """See `Provider.remove_root`."""
+        libvirt_storage.remove_root(root)
+
+    def capacity(self) -> tuple[Limit, ...]:
+        """See `Provider.capacity`."""
+        return libvirt_capacity.limits(
+            KERNEL,
+            root=libvirt_storage.ROOT,
+            networks=libvirt_network.known().values(),
+            promised_mb=virsh.parse_untouched_mb(
+                *virsh.ask(virsh.MEMORY), beside_mb=libvirt_capacity.QEMU_MB
+            ),
+        )
+
+    def needs(self, size: MachineSize, *, new: bool) -> Mapping[str, float]:
+        """See `Provider.needs`."""
+        return libvirt_capacity.needs(size, new=new)
+
+
+def _has_plugin() -> bool:
+    """Whether Vagrant has its plugin for libvirt, without a second of Ruby to ask it."""
+    folders = [*_GEMS, str(catalog.vagrant_home() / "gems/*/gems")]
+    return any(any(Path("/").glob(f"{folder.lstrip('/')}/{_PLUGIN}")) for folder in folders)
+
+
+def _not_installed(what: str, package: str) -> HostError:
+    return HostError(
+        f"{what} is not installed, and the provider libvirt needs it",
+        hint=f"sudo apt-get install --no-install-recommends {package}",
+    )

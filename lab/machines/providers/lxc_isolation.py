@@ -1,0 +1,65 @@
+"""Keeps LXC guests apart on their bridge; see `boxes/lxc/isolate`, which LXC runs, for the rules."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from lab.errors import HostError
+from lab.machines.boxes import lxc as boxes_lxc
+from lab.machines.providers.base import Wanted
+from lab.system import process
+
+# An interface's name has at most 15 characters.
+_HASH_LENGTH = 10
+
+
+def port_name(wanted: Wanted) -> str:
+    """What the guest's port on the bridge is called: what it may, and whose it is.
+
+    `i` is isolated and `o` open to neighbours, `w` the world and `h` the host only.
+    """
+    may = ("i" if wanted.isolated else "o") + ("w" if wanted.internet else "h")
+    whose = hashlib.sha256(wanted.name.encode()).hexdigest()[:_HASH_LENGTH]
+    return f"lab{may}{whose}"
+
+
+def install(wanted: Sequence[Wanted], *, bridge: str, log: Path | None = None) -> None:
+    """See that the host keeps those guests apart that are to be; LXC sees to it again as it starts.
+
+    Raises:
+        HostError: it cannot, and LXC would not start them.
+    """
+    if all(not it.isolated and it.internet for it in wanted):
+        return
+    if shutil.which("nft", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin") is None:
+        raise HostError(
+            "`nft` is not installed, and keeps the students' machines apart",
+            hint="sudo apt-get install --no-install-recommends nftables   "
+            "(or, for machines that may reach each other, `isolation: off` in labs.yaml)",
+        )
+    ran = process.run(
+        process.as_root([str(boxes_lxc.ISOLATE), "--install", bridge]),
+        log=log,
+        timeout_s=60,
+        check=False,
+    )
+    if not ran.ok:
+        raise HostError(
+            f"The machines cannot be kept apart on the bridge {bridge}",
+            details=ran.tail(),
+            hint="lab doctor says more; machines that may reach each other start all the same with "
+            "`isolation: off` in labs.yaml",
+            log=log,
+        )
+
+
+def trouble(bridge: str) -> str:
+    """Why machines could not be kept apart on the bridge, "" where they can; nothing is changed."""
+    ran = process.run(
+        process.as_root([str(boxes_lxc.ISOLATE), "--check", bridge]), timeout_s=60, check=False
+    )
+    return "" if ran.ok else ran.tail()

@@ -1,0 +1,110 @@
+"""VBoxManage, VirtualBox's own command: run, and what it prints of virtual machines read.
+
+Nothing of it needs root: each user has virtual machines of their own.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from lab.system import process
+
+PROGRAM = "VBoxManage"
+# Stands in the description of each machine that lab has started.
+MARK = "Made and started by lab."
+_TIMEOUT_S = 120.0
+# Since version 7 it speaks other languages too.
+_ENGLISH = {"LC_ALL": "C", "LANG": "C", "LANGUAGE": "C"}
+_VERSION = re.compile(r"^(\d+)\.(\d+)\.\d+", re.MULTILINE)
+# A shared folder's line begins with `Name:` too, and a single space.
+_NAME = re.compile(r"^Name: {2,}(.*)$", re.MULTILINE)
+_UUID = re.compile(r"^UUID: +([0-9a-f-]{36})$", re.MULTILINE)
+_STATE = re.compile(r"^State: +([a-z][a-z -]*?)(?: \(since .*\))?$", re.MULTILINE)
+_RULE = re.compile(
+    r"^NIC \d+ Rule\(\d+\): .*protocol = (?:tcp|TCP), .*host port = (\d+), .*guest port = (\d+)$",
+    re.MULTILINE,
+)
+_STATES = {
+    "running": "running",
+    "powered off": "stopped",
+    "aborted": "stopped",
+    "saved": "stopped",
+    "aborted-saved": "stopped",
+}
+_MACHINE_FOLDER = re.compile(r"^Default machine folder: +(.*)$", re.MULTILINE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class VirtualMachine:
+    """A virtual machine as VirtualBox lists it.
+
+    Attributes:
+        name: its name.
+        uuid: what VirtualBox and Vagrant know it by; no other machine has ever had it.
+        state: `running`, `stopped` or `unknown`.
+        marked: whether lab has started it.
+        ports: the ports of this computer that lead to its own, by its own.
+    """
+
+    name: str
+    uuid: str
+    state: str
+    marked: bool
+    ports: Mapping[int, int]
+
+
+def run(
+    *words: str, log: Path | None = None, timeout_s: float = _TIMEOUT_S, check: bool = True
+) -> process.Completed:
+    """Run VBoxManage.
+
+    Raises:
+        HostError: it is not installed.
+        ProcessError: it failed and `check` is set, or it took too long.
+    """
+    return process.run([PROGRAM, *words], env=_ENGLISH, log=log, timeout_s=timeout_s, check=check)
+
+
+def version_in(text: str) -> tuple[int, int]:
+    """The first two numbers of the version in what `VBoxManage --version` prints; (0, 0) for none.
+
+    Its warnings stand before it.
+    """
+    found = _VERSION.search(text)
+    return (int(found[1]), int(found[2])) if found else (0, 0)
+
+
+def virtual_machines() -> dict[str, VirtualMachine]:
+    """All of this user's virtual machines by name, whoever made them, in one query.
+
+    Raises:
+        ProcessError: VirtualBox did not answer.
+    """
+    return parse_machines(run("list", "vms", "--long").stdout)
+
+
+def parse_machines(text: str) -> dict[str, VirtualMachine]:
+    """The virtual machines in what `VBoxManage list vms --long` prints."""
+    _, *parts = _NAME.split(text)
+    names = (name.strip() for name in parts[::2])
+    return {name: _parsed(name, block) for name, block in zip(names, parts[1::2], strict=True)}
+
+
+def _parsed(name: str, block: str) -> VirtualMachine:
+    uuid, state = _UUID.search(block), _STATE.search(block)
+    return VirtualMachine(
+        name=name,
+        uuid=uuid[1] if uuid else "",
+        state=_STATES.get(state[1], "unknown") if state else "unknown",
+        marked=MARK in block.splitlines(),
+        ports={int(own): int(port) for port, own in _RULE.findall(block)},
+    )
+
+
+def machine_folder() -> Path | None:
+    """Where VirtualBox keeps virtual machines, None where it does not say."""
+    found = _MACHINE_FOLDER.search(run("list", "systemproperties", check=False).stdout)
+    return Path(found[1].strip()) if found else None

@@ -1,0 +1,331 @@
+"""The stick: boxes and bakes as files in a folder, with a list of what is what and checksums.
+
+Everything on it fits FAT32: names of one case and plain letters, no links, no file of 4 GB. The
+checksums are written last and taken away first: a stick without them is one that is not finished.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from lab.errors import LabError
+from lab.machines.bakes import Need
+from lab.system import crash
+from lab.system.files import remove, sweep, temporary_beside, write_atomically
+
+VERSION = 1
+MANIFEST = "manifest.json"
+SUMS = "SHA256SUMS"
+BOXES = "boxes"
+# FAT32 ends at 4 GiB less one byte.
+PART_BYTES = 3 * 1024**3
+_CHUNK = 1024 * 1024
+_PATH = re.compile(r"(?:[a-z0-9][-a-z0-9._]*/)?[A-Za-z0-9][-A-Za-z0-9._]*")
+_SUM = re.compile(r"([0-9a-f]{64}) [ *](.+)")
+_BOX_NAME = re.compile(r"[A-Za-z0-9_][^\x00-\x1f\x7f]{0,199}")
+_PROVIDER = re.compile(r"[a-z][a-z0-9_]{0,39}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class StickFile:
+    """A file on a stick: its path in the folder, its size in bytes and its SHA-256."""
+
+    path: str
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """A box on a stick.
+
+    Attributes:
+        name: what Vagrant calls it.
+        provider: what boots it.
+        identity: what it holds, see `catalog.Box.identity`.
+        recipe: the digest of what went into it, "" for a box that lab did not make.
+        files: its parts in order, one where it is small enough.
+        needed_by: the labs that it is for, each as `CLASS/LAB`.
+        serves: for a bake, which machines can be clones of it.
+        wheels: the Python packages in it for students.
+    """
+
+    name: str
+    provider: str
+    identity: str
+    recipe: str
+    files: tuple[StickFile, ...]
+    needed_by: tuple[str, ...]
+    serves: tuple[Need, ...] = ()
+    wheels: tuple[str, ...] = ()
+
+    @property
+    def size(self) -> int:
+        """What its files take, in bytes."""
+        return sum(file.size for file in self.files)
+
+    @property
+    def origin(self) -> str:
+        """What tells it from any other: a digest of its parts' digests."""
+        return hashlib.sha256("".join(file.sha256 for file in self.files).encode()).hexdigest()
+
+
+def file_names(name: str, provider: str, identity: str, *, parts: int) -> list[str]:
+    """Where the parts of a box are on a stick: paths that any file system can hold."""
+    readable = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:60] or "box"
+    digest = hashlib.sha256(f"{name}\0{provider}\0{identity}".encode()).hexdigest()[:12]
+    path = f"{BOXES}/{readable}-{provider}-{digest}.box"
+    return [path] if parts == 1 else [f"{path}.{part:03d}" for part in range(1, parts + 1)]
+
+
+def begun(folder: Path) -> dict[tuple[str, str], Entry]:
+    """What a stick that is to be written says that it holds, by name and provider.
+
+    Nothing for a folder that is no stick, or whose list cannot be read: it is written anew.
+    """
+    try:
+        entries = _parsed((folder / MANIFEST).read_bytes())
+    except (OSError, LabError):
+        return {}
+    return {(entry.name, entry.provider): entry for entry in entries}
+
+
+def holds(folder: Path, entry: Entry) -> bool:
+    """Whether the files of an entry are on the stick, and whole."""
+    return not any(_problem(folder, file.path, file.sha256) for file in entry.files)
+
+
+def has_file(folder: Path, file: StickFile) -> bool:
+    """Whether exactly this file is on the stick."""
+    path = folder / file.path
+    try:
+        return path.stat().st_size == file.size and not _problem(folder, file.path, file.sha256)
+    except OSError:
+        return False
+
+
+def parts_of(source: Path, *, name: str, provider: str, identity: str) -> tuple[StickFile, ...]:
+    """The files that a box file is to be on a stick.
+
+    Raises:
+        LabError: it cannot be read.
+    """
+    size = source.stat().st_size
+    count = max(1, -(-size // PART_BYTES))
+    paths = file_names(name, provider, identity, parts=count)
+    found = []
+    with _told("read", source), source.open("rb") as file:
+        for number, path in enumerate(paths):
+            length = min(PART_BYTES, size - number * PART_BYTES)
+            digest = hashlib.sha256()
+            for chunk in _chunks(file, length):
+                digest.update(chunk)
+            found.append(StickFile(path=path, size=length, sha256=digest.hexdigest()))
+    return tuple(found)
+
+
+def open_for_writing(folder: Path) -> None:
+    """Make the folder a stick that is not finished: without checksums, and without leftovers.
+
+    Raises:
+        LabError: it cannot be written.
+    """
+    with _told("written", folder):
+        (folder / BOXES).mkdir(parents=True, exist_ok=True)
+    remove(folder / SUMS)
+    sweep(folder)
+    sweep(folder / BOXES)
+
+
+def clear(folder: Path, kept: Iterable[str]) -> None:
+    """Remove the boxes from a stick that nothing on it needs.
+
+    Raises:
+        LabError: one cannot be removed.
+    """
+    wanted = set(kept)
+    for path in sorted((folder / BOXES).iterdir()):
+        # What somebody else has put there is theirs.
+        ours = re.fullmatch(r"[a-z0-9-]+-[0-9a-f]{12}\.box(\.[0-9]{3})?", path.name)
+        if ours and f"{BOXES}/{path.name}" not in wanted:
+            remove(path)
+
+
+def copy_parts(source: Path, folder: Path, files: Sequence[StickFile]) -> None:
+    """Put a box file on a stick, in its parts, each whole or not at all.
+
+    Raises:
+        LabError: it could not be read or written, or is another than it was.
+    """
+    with _told("read", source), source.open("rb") as file:
+        for part in files:
+            target = folder / part.path
+            temporary = temporary_beside(target)
+            digest = hashlib.sha256()
+            try:
+                with _told("written", target), temporary.open("xb") as copy:
+                    for chunk in _chunks(file, part.size):
+                        digest.update(chunk)
+                        copy.write(chunk)
+                    copy.flush()
+                    os.fsync(copy.fileno())
+                if digest.hexdigest() != part.sha256:
+                    raise LabError(f"{source} has changed while it was copied")
+                crash.point(f"{target} is written under another name")
+                with _told("written", target):
+                    temporary.replace(target)
+            finally:
+                temporary.unlink(missing_ok=True)
+
+
+def finish(folder: Path, entries: Sequence[Entry], *, lab_version: str) -> None:
+    """Write what is on the stick, and the checksums of all of it, last.
+
+    Raises:
+        LabError: they cannot be written.
+    """
+    document = {
+        "version": VERSION,
+        "lab": lab_version,
+        "boxes": [asdict(entry) for entry in entries],
+    }
+    text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+    write_atomically(folder / MANIFEST, text)
+    sums = {file.path: file.sha256 for entry in entries for file in entry.files}
+    sums[MANIFEST] = hashlib.sha256(text.encode()).hexdigest()
+    write_atomically(folder / SUMS, "".join(f"{sums[path]}  {path}\n" for path in sorted(sums)))
+
+
+def read(folder: Path) -> tuple[Entry, ...]:
+    """What a stick holds; every file on it has been read, and is as it was written.
+
+    Raises:
+        LabError: it is no stick, is not finished, or is damaged; with each file that is.
+    """
+    again = "Copy it anew, where it was made: lab box export FOLDER"
+    if not (folder / SUMS).is_file():
+        half = (folder / BOXES).is_dir() or (folder / MANIFEST).exists()
+        raise LabError(
+            f"{folder} is no finished stick: it has no {SUMS}",
+            details="Copying to it was interrupted." if half else "",
+            hint=again if half else "Name the folder that was given to `lab box export`.",
+        )
+    with _told("read", folder / SUMS):
+        text = (folder / SUMS).read_text(encoding="utf-8", errors="replace")
+    sums, problems = _sums(text)
+    problems += [why for path, digest in sums.items() if (why := _problem(folder, path, digest))]
+    if MANIFEST not in sums:
+        problems.append(f"{MANIFEST}: it is not in {SUMS}")
+    if problems:
+        raise LabError(
+            f"What is in {folder} is damaged; nothing was taken from it",
+            details="\n".join(problems),
+            hint=again,
+        )
+    with _told("read", folder / MANIFEST):
+        entries = _parsed((folder / MANIFEST).read_bytes())
+    for entry in entries:
+        for file in entry.files:
+            if sums.get(file.path) != file.sha256:
+                raise LabError(
+                    f"What is in {folder} is damaged; nothing was taken from it",
+                    details=f"{file.path}: {SUMS} and {MANIFEST} do not agree on it",
+                    hint=again,
+                )
+    return entries
+
+
+def _sums(text: str) -> tuple[dict[str, str], list[str]]:
+    found: dict[str, str] = {}
+    problems = []
+    for number, line in enumerate(text.splitlines(), 1):
+        match = _SUM.fullmatch(line)
+        if match is None:
+            problems.append(f"{SUMS}: line {number} is no checksum")
+        else:
+            found[match[2]] = match[1]
+    return found, problems
+
+
+def _problem(folder: Path, path: str, digest: str) -> str:
+    """What is wrong with a file on the stick, "" for one that is as it was written."""
+    if not _PATH.fullmatch(path):
+        return f"{path!r}: a path that is none of lab's, or leads out of the folder"
+    file = folder / path
+    if any(part.is_symlink() for part in (file, file.parent) if part != folder):
+        return f"{path}: it is a link, and may lead out of the folder"
+    if not file.is_file():
+        return f"{path}: it is not there"
+    try:
+        with file.open("rb") as stream:
+            said = hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        return f"{path}: it cannot be read: {error.strerror}"
+    return "" if said == digest else f"{path}: it is not what was written (its checksum differs)"
+
+
+def _parsed(data: bytes) -> tuple[Entry, ...]:
+    try:
+        document = json.loads(data)
+        version = document["version"]
+        if version == VERSION:
+            return tuple(_entry(it) for it in document["boxes"])
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise LabError(
+            f"{MANIFEST} on the stick is damaged",
+            details=f"{type(error).__name__}: {error}",
+            hint="Copy it anew, where it was made: lab box export FOLDER",
+        ) from error
+    raise LabError(
+        f"This version of lab does not read such sticks (version {version!r})",
+        hint="Use the same version of lab on both computers.",
+    )
+
+
+def _entry(data: Mapping[str, Any]) -> Entry:
+    entry = Entry(
+        name=str(data["name"]),
+        provider=str(data["provider"]),
+        identity=str(data["identity"]),
+        recipe=str(data["recipe"]),
+        files=tuple(
+            StickFile(path=str(it["path"]), size=int(it["size"]), sha256=str(it["sha256"]))
+            for it in data["files"]
+        ),
+        needed_by=tuple(map(str, data["needed_by"])),
+        serves=tuple(Need(**it) for it in data["serves"]),
+        wheels=tuple(map(str, data["wheels"])),
+    )
+    if not (_BOX_NAME.fullmatch(entry.name) and _PROVIDER.fullmatch(entry.provider)):
+        raise ValueError(f"{entry.name!r} for {entry.provider!r} is no name of a box")
+    if not entry.files:
+        raise ValueError(f"{entry.name} has no files")
+    return entry
+
+
+def _chunks(file: IO[bytes], length: int) -> Iterator[bytes]:
+    """The next bytes of a file, in pieces."""
+    while length > 0 and (chunk := file.read(min(_CHUNK, length))):
+        length -= len(chunk)
+        yield chunk
+
+
+@contextmanager
+def _told(what: str, path: Path) -> Iterator[None]:
+    """Makes a failure of the disk one that can be told."""
+    try:
+        yield
+    except OSError as error:
+        raise LabError(
+            f"{path} could not be {what}: {error.strerror}",
+            hint="See that the stick is mounted, may be written and has room; "
+            "then run the same command again.",
+        ) from error

@@ -1,0 +1,203 @@
+"""`--offline`: what would have to be downloaded is known, and told, before anything is begun."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+
+from lab.errors import HostError
+from lab.machines.bakes import class_steps
+from lab.machines.boxes import catalog
+from lab.machines.boxes.names import box_name, is_own_file
+from lab.machines.boxes.profiles import PROFILES
+from lab.machines.fleet import Machine
+from lab.machines.providers.base import Guest
+from lab.machines.steps import PlannedStep, StepReport
+from lab.workflow.bake import bake_at_hand
+from lab.workflow.files import write_guest_settings
+from lab.workflow.observer import Observer
+from lab.workflow.plan import reports_of
+from lab.workflow.project import Project
+from lab.workflow.reconcile import Found, noted
+from lab.workflow.run import UpOptions
+
+_NAMED = 3
+
+
+def refuse_downloads(
+    project: Project,
+    found: Sequence[Found],
+    guests: Mapping[str, Guest],
+    *,
+    doomed: Collection[str] = (),
+    options: UpOptions,
+    observer: Observer,
+) -> None:
+    """See that machines can be brought up without the internet; their guest settings are written.
+
+    Machines that run are asked what became of their steps; of others lab's notes have to do.
+
+    Args:
+        project: whose machines.
+        found: what there is of each that is to be brought up.
+        guests: what the provider has.
+        doomed: the names of those that are made anew.
+        options: how they are brought up.
+        observer: told of the machines that are asked.
+
+    Raises:
+        HostError: something would have to be downloaded; with all of it.
+    """
+    write_guest_settings(project, offline=True)
+    there = [it for it in found if not (it.to_be_made or it.machine.name in doomed)]
+    gone = {it.machine.name for it in there}
+    new = [it.machine for it in found if it.machine.name not in gone] if options.boot else []
+    lacks = _boxes(project, new)
+    if options.provision:
+        unbaked = _without_bake(project, new) if options.bake else {it.name for it in new}
+        lacks += _fresh(new, unbaked, options)
+        reports = reports_of(project, there, guests, observer=observer, jobs=options.jobs)
+        lacks += _old_ones(there, reports, options)
+    _refuse(lacks)
+
+
+def refuse_to_download_for_reset(
+    project: Project, found: Sequence[Found], slow: Collection[str], *, options: UpOptions
+) -> None:
+    """See that machines can be put back to fresh without the internet.
+
+    Args:
+        project: whose machines; their guest settings have been written.
+        found: what there is of each.
+        slow: the names of those that are clones of no bake of today's class steps.
+        options: how they are brought up.
+
+    Raises:
+        HostError: something would have to be downloaded; with all of it.
+    """
+    new = [it.machine for it in found if it.to_be_made]
+    unbaked = _without_bake(project, new) | set(slow)
+    _refuse(_boxes(project, new) + _fresh([it.machine for it in found], unbaked, options))
+
+
+def refuse_to_download_for_bakes(project: Project, machines: Sequence[Machine]) -> None:
+    """See that the bakes of machines are there, or can be made, without the internet.
+
+    Raises:
+        HostError: something would have to be downloaded; with all of it.
+    """
+    write_guest_settings(project, offline=True)
+    lacks = _boxes(project, machines)
+    unbaked = _without_bake(project, machines)
+    _refuse(lacks + _told_of_class_steps(machines, unbaked))
+
+
+def _refuse(lacks: Sequence[str]) -> None:
+    if lacks:
+        raise HostError(
+            "Offline this cannot be done: something would have to be downloaded",
+            details="\n".join(f"- {lack}" for lack in lacks),
+            hint="lab box import FOLDER   (a stick from `lab box export FOLDER`), "
+            "or the same command with internet and without --offline",
+        )
+
+
+def _boxes(project: Project, machines: Sequence[Machine]) -> list[str]:
+    """The boxes that are missing, each with what provides it."""
+    name = project.provider.name
+    lacks = []
+    for box in dict.fromkeys(machine.lab.box for machine in machines):
+        if catalog.find(box_name(box), provider=name) is not None:
+            continue
+        if box in PROFILES:
+            lacks.append(f"the box {box} for {name}: `lab box build {box}` builds it")
+        elif not is_own_file(box):
+            lacks.append(f"the box {box} for {name}: `lab box add {box} FILE_OR_URL` brings it")
+        elif "://" in box and not box.startswith("file://"):
+            lacks.append(f"the box {box} for {name}: it comes from there")
+    return lacks
+
+
+def _without_bake(project: Project, machines: Sequence[Machine]) -> set[str]:
+    """The names of those machines for whom no bake is there."""
+    roots = project.provider.roots()
+    of: dict[tuple[str, str], bool] = {}
+    missing = set()
+    for machine in machines:
+        steps = class_steps(machine)
+        if not steps:
+            continue
+        # A bake's name covers what its lab hands to guests, and the class steps.
+        key = (machine.lab.name, steps[-1].digest)
+        if key not in of:
+            plain = replace(machine, box=box_name(machine.lab.box))
+            of[key] = bake_at_hand(project, plain, roots, offline=True) is None
+        if of[key]:
+            missing.add(machine.name)
+    return missing
+
+
+def _fresh(machines: Sequence[Machine], unbaked: Collection[str], options: UpOptions) -> list[str]:
+    """What the steps of machines would download that have done none, or a bake's."""
+    lacks = _told_of_class_steps(machines, unbaked)
+    own: dict[str, list[str]] = {}
+    for machine in machines:
+        for step in machine.steps[len(class_steps(machine)) :]:
+            if step.downloads and _is_meant(step, options):
+                own.setdefault(f"{machine.guide.name}'s step {step.name}", []).append(machine.name)
+    return lacks + [f"what {step} brings, on {_amount(names)}" for step, names in own.items()]
+
+
+def _told_of_class_steps(machines: Sequence[Machine], unbaked: Collection[str]) -> list[str]:
+    """What the class steps of machines without a bake would download, a line a guide."""
+    groups: dict[tuple[str, str], list[str]] = {}
+    for machine in machines:
+        names = [step.name for step in class_steps(machine) if step.downloads]
+        if names and machine.name in unbaked:
+            key = (machine.guide.name, ", ".join(names))
+            groups.setdefault(key, []).append(machine.name)
+    return [
+        f"a bake of {guide} for {_amount(names)}, or what its class steps install: {steps}"
+        for (guide, steps), names in groups.items()
+    ]
+
+
+def _old_ones(
+    found: Sequence[Found], reports: Mapping[str, Sequence[StepReport]], options: UpOptions
+) -> list[str]:
+    """What the steps would download that are to be run on machines that are there."""
+    groups: dict[tuple[str, str], list[str]] = {}
+    for it in found:
+        said = {
+            report.step: report.reason
+            for report in reports.get(it.machine.name) or noted(it)
+            if report.word == "todo"
+        }
+        for step in it.machine.steps:
+            reason = "forced" if options.force else said.get(step.name)
+            if reason and step.downloads and _is_meant(step, options):
+                key = (f"{it.machine.guide.name}'s step {step.name}", reason)
+                groups.setdefault(key, []).append(it.machine.name)
+    return [
+        f"what {step} brings, on {_amount(names)}: {_WHY[reason]}"
+        for (step, reason), names in groups.items()
+    ]
+
+
+_WHY = {
+    "new": "it has not run there",
+    "cut-off": "it was cut off there",
+    "failed": "it failed there",
+    "changed": "it is another than the one that ran there",
+    "broken": "what it owns was changed there",
+    "forced": "--force runs it again",
+}
+
+
+def _is_meant(step: PlannedStep, options: UpOptions) -> bool:
+    return not options.only or step.name in options.only
+
+
+def _amount(names: Sequence[str]) -> str:
+    more = len(names) - _NAMED
+    return ", ".join(names[:_NAMED]) + (f" and {more} more" if more > 0 else "")

@@ -1,0 +1,244 @@
+"""`lab box export`, `lab box import` and `--offline`, between two computers of stub programs."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lab.errors import HOST, NOT_ALL_WELL, OK, USAGE
+from lab.machines import stick as stick_files
+from lab.workflow import stick
+
+Lab = Callable[..., Any]
+
+
+@pytest.fixture
+def usb(tmp_path: Path) -> Path:
+    return tmp_path / "my stick"
+
+
+def on(usb: Path) -> dict[str, Any]:
+    """What is on the stick, by the name of each box without its digest."""
+    boxes = json.loads((usb / "manifest.json").read_text())["boxes"]
+    return {box["name"].rpartition("-")[0] if box["serves"] else box["name"]: box for box in boxes}
+
+
+def inodes(usb: Path) -> dict[str, int]:
+    return {path.name: path.stat().st_ino for path in (usb / "boxes").iterdir()}
+
+
+def another_computer(world: Any, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """From now on this is one that has never seen the class: no boxes, no roots, other certificates."""
+    shutil.rmtree(world.root / "lxc" / ".lab-roots", ignore_errors=True)
+    shutil.rmtree(world.project / ".lab")
+    home = world.root.parent / "other-vagrant.d"
+    monkeypatch.setenv("VAGRANT_HOME", str(home))
+    bundle = world.root.parent / "other.crt"
+    bundle.write_text("another school's\n")
+    monkeypatch.setenv("SSL_CERT_FILE", str(bundle))
+    return home
+
+
+@pytest.fixture
+def certified(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.edit("    domain:", "    guest: {ca_certificates: host}\n    domain:")
+    bundle = world.root.parent / "ca.crt"
+    bundle.write_text("this school's\n")
+    monkeypatch.setenv("SSL_CERT_FILE", str(bundle))
+
+
+@pytest.mark.usefixtures("certified")
+def test_a_class_goes_to_a_computer_without_internet(
+    lab: Lab, world: Any, usb: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran = lab("box", "export", str(usb))
+    assert ran.code == OK, ran.err
+    assert "The stick is whole." in ran.err
+    boxes = on(usb)
+    assert list(boxes) == ["lab/debian-12", "lab-bake/tiny"]
+    assert boxes["lab-bake/tiny"]["serves"][0]["guide"] == "tiny"
+
+    home = another_computer(world, monkeypatch)
+    refused = lab("up", "--offline")
+    assert refused.code == HOST
+    assert "the box debian-12 for lxc: `lab box build debian-12` builds it" in refused.said
+    assert "a bake of tiny for hello-ana, hello-luis, hello-marta" in refused.said
+    assert "lab box import FOLDER" in refused.said
+    assert world.guests == {}
+
+    imported = lab("box", "import", str(usb))
+    assert imported.code == OK, imported.err
+    assert imported.err.count("Imported ") == 2
+    names = [path.name.replace("-VAGRANTSLASH-", "/") for path in (home / "boxes").iterdir()]
+    assert sorted(name.rpartition("-")[0] for name in names) == ["lab-bake/tiny", "lab/debian"]
+    before = len(world.calls("vagrant"))
+    again = lab("box", "import", str(usb))
+    assert again.err.count(": there already.") == 2
+    assert len(world.calls("vagrant")) == before
+
+    up = lab("up", "--offline")
+    assert up.code == OK, up.err
+    # Machines are clones of the bake, and none was baked on.
+    assert [words for words in world.calls("vagrant")[before:] if words[:2] == ["box", "add"]] == []
+    assert (world.project / "Vagrantfile").read_text().count("box: 'lab-bake/tiny-") == 3
+    assert (world.project / ".lab/guest/hello/offline").exists()
+    # With internet again they are the same machines, and their packages come from there.
+    assert lab("up").code == OK
+    assert not (world.project / ".lab/guest/hello/offline").exists()
+
+
+def test_a_second_copy_copies_only_what_has_changed(lab: Lab, world: Any, usb: Path) -> None:
+    assert lab("box", "export", str(usb)).code == OK
+    first = inodes(usb)
+    again = lab("box", "export", str(usb))
+    assert (again.code, again.err.count(": there already.")) == (OK, 2)
+    assert inodes(usb) == first
+
+    (world.project / "provision/tiny/steps/web.sh").write_text("echo other\n")
+    changed = lab("box", "export", str(usb))
+    assert changed.err.count(": there already.") == 1
+    assert changed.err.count("Copied ") == 1
+    # The bake of the old steps is gone from the stick.
+    assert len(inodes(usb)) == 2
+    assert len(inodes(usb).items() & first.items()) == 1
+    assert stick_files.read(usb)
+
+
+def test_what_is_damaged_there_is_copied_again(lab: Lab, world: Any, usb: Path) -> None:
+    assert lab("box", "export", str(usb)).code == OK
+    (bake,) = (usb / "boxes").glob("lab-bake-*")
+    os.truncate(bake, 100)
+    ran = lab("box", "export", str(usb))
+    assert (ran.code, ran.err.count("Copied ")) == (OK, 1)
+    assert stick_files.read(usb)
+
+
+def test_what_other_classes_need_stays(lab: Lab, world: Any, usb: Path) -> None:
+    assert lab("box", "export", str(usb)).code == OK
+    (bake,) = (usb / "boxes").glob("lab-bake-*")
+    shutil.rmtree(world.project / ".lab")
+    (world.project / "provision/tiny/steps/web.sh").write_text("echo another class\n")
+    assert lab("box", "export", str(usb)).code == OK
+    assert bake.exists()
+    assert len(inodes(usb)) == 3
+    both = on(usb)["lab/debian-12"]["needed_by"]
+    assert len({it.partition("/")[0] for it in both}) == 2
+    assert {it.partition("/")[2] for it in both} == {"hello"}
+
+
+def test_a_damaged_stick_gives_nothing(
+    lab: Lab, world: Any, usb: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert lab("box", "export", str(usb)).code == OK
+    (bake,) = (usb / "boxes").glob("lab-bake-*")
+    os.truncate(bake, 100)
+    another_computer(world, monkeypatch)
+    before = len(world.calls("vagrant"))
+    ran = lab("box", "import", str(usb))
+    assert ran.code == NOT_ALL_WELL
+    assert bake.name in ran.said.replace(" ", "")
+    assert "nothing was taken from it" in ran.said
+    assert len(world.calls("vagrant")) == before
+
+
+def test_a_full_stick_is_told_before_it_is_touched(
+    lab: Lab, world: Any, usb: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert lab("box", "export", str(usb)).code == OK
+    (world.project / "provision/tiny/steps/web.sh").write_text("echo other\n")
+    usage = shutil._ntuple_diskusage(1, 1, 0)  # type: ignore[attr-defined]
+    monkeypatch.setattr(stick.shutil, "disk_usage", lambda _: usage)
+    before = inodes(usb)
+    ran = lab("box", "export", str(usb))
+    assert ran.code == HOST
+    assert "The stick has too little room" in ran.said
+    assert inodes(usb) == before
+    assert stick_files.read(usb)
+
+    ran = lab("box", "import", str(usb))
+    assert ran.code == HOST
+    assert "too little room" in ran.said
+
+
+def test_a_stick_that_is_not_mounted_is_not_made(lab: Lab, world: Any, tmp_path: Path) -> None:
+    ran = lab("box", "export", str(tmp_path / "media" / "usb"))
+    assert ran.code == USAGE
+    assert "Is the stick mounted?" in ran.said
+    assert not (tmp_path / "media").exists()
+
+
+def test_a_class_that_is_up_goes_on_offline_until_a_class_step_is_edited(
+    lab: Lab, world: Any
+) -> None:
+    assert lab("up").code == OK
+    assert lab("up", "--offline").code == OK
+    (world.project / "provision/tiny/steps/app.sh").write_text("echo other\n")
+    assert lab("up", "--offline").code == OK
+
+    (world.project / "provision/tiny/steps/web.sh").write_text("echo other\n")
+    ran = lab("up", "--offline")
+    assert ran.code == HOST
+    assert (
+        "what tiny's step web brings, on hello-ana, hello-luis, hello-marta: "
+        "it is another than the one that ran there" in ran.said
+    )
+    # Of machines that do not run, lab's notes tell it.
+    assert lab("halt").code == OK
+    boots = len(world.boots)
+    assert "step web" in lab("up", "--offline").said
+    assert lab("provision", "--offline", "--step", "app").code != HOST
+    assert len(world.boots) == boots
+    assert lab("up", "--offline", "--no-provision").code == OK
+
+
+def test_all_that_is_missing_is_told_at_once(
+    lab: Lab, world: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert lab("up", "ana").code == OK
+    (world.project / "provision/tiny/steps/web.sh").write_text("echo other\n")
+    world.edit("labs:", "labs:\n  far: {guide: tiny, box: 'https://example.org/x.box', domain: x.org, students: [eva]}\n"
+               "  own: {guide: tiny, box: school/base, domain: x.org, students: [eva]}")  # fmt: skip
+    monkeypatch.setenv("LAB_OFFLINE", "1")
+    ran = lab("up")
+    assert ran.code == HOST
+    lines = [line.strip() for line in ran.err.splitlines() if line.strip().startswith("- ")]
+    assert [line.split(":")[0] for line in lines] == [
+        "- the box https",
+        "- the box school/base for lxc",
+        "- a bake of tiny for far-eva, own-eva, hello-luis and 1 more, or what its class steps install",
+        "- what tiny's step web brings, on hello-ana",
+    ]
+
+
+def test_student_steps_are_taken_not_to_download_unless_the_guide_says_so(
+    lab: Lab, world: Any
+) -> None:
+    assert lab("bake").code == OK
+    assert lab("bake", "--offline").code == OK
+    path = world.project / "provision/tiny/guide.yaml"
+    path.write_text(path.read_text().replace("name: app,", "name: app, downloads: true,"))
+    ran = lab("up", "--offline")
+    assert ran.code == HOST
+    assert "what tiny's step app brings, on hello-ana, hello-luis, hello-marta" in ran.said
+    path.write_text(
+        path.read_text()
+        .replace("downloads: true", "downloads: false")
+        .replace("name: web,", "name: web, downloads: false,")
+    )
+    # What downloads nothing may be baked, and done, without internet.
+    (world.project / "provision/tiny/steps/web.sh").write_text("echo other\n")
+    assert lab("bake", "--offline").code == OK
+    assert lab("up", "--offline", "--no-bake").code == OK
+
+
+def test_no_bake_is_made_offline(lab: Lab, world: Any) -> None:
+    ran = lab("bake", "--offline")
+    assert ran.code == HOST
+    assert "a bake of tiny for hello-ana, hello-luis, hello-marta" in ran.said
+    assert world.calls("vagrant") == []

@@ -1,0 +1,136 @@
+"""What is run in guests to see who reaches whom, and what is asked at their doors."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lab.errors import MachineError
+from lab.machines import logins, neighbours
+from lab.machines.logins import INSECURE_KEYS, Door
+from lab.machines.neighbours import Heard, Listener, Place, Tries
+from lab.system import process
+from lab.workflow.project import Project
+from tests.unit.conftest import Program
+
+MINE = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIPr2bsDBhmJZ5E5wfDL/54NxOaKiToRhLpbVvy1QXE5j"
+
+
+@pytest.fixture
+def guest(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """A guest that answers `says`; what it was sent is noted as `script` and `stdin`."""
+    noted: dict[str, Any] = {"says": "", "code": 0}
+
+    def run(_: Any, __: Any, script: str, *, stdin: bytes, **___: Any) -> process.Completed:
+        noted.update(script=script, stdin=stdin.decode())
+        return process.Completed(
+            argv=(), returncode=noted["code"], stdout=noted["says"], stderr="no raw socket\n", seconds=0
+        )
+
+    monkeypatch.setattr(neighbours.ssh, "run_as_root", run)
+    return noted
+
+
+def test_a_guest_listens(project: Project, guest: dict[str, Any]) -> None:
+    guest["says"] = f"hardware 02:00:0a:00:03:07 fd42::7\nkey ana {MINE}\n"
+    told = neighbours.listen(
+        project.folder, project.machines[0], mark="c0ffee", address="10.0.3.7", lasts_s=60, patience=1.0
+    )
+    assert told == Listener(hardware="02:00:0a:00:03:07", ipv6="fd42::7", keys=(("ana", MINE),))
+    assert guest["script"] == "exec perl - listen c0ffee 10.0.3.7 60"
+
+
+def test_a_guest_tries_the_others(
+    project: Project, guest: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(neighbours, "_gateway_of", lambda _: "10.0.3.1")
+    guest["says"] = "gateway 00163e000000\ntcp 2 80\ntcp 2 22\nbeyond 192.0.2.53 53\n"
+    ana, luis, marta = (
+        Place(number=number, address=f"10.0.3.{number}", listener=Listener(hardware=f"02:{number}"))
+        for number in range(3)
+    )
+    told = neighbours.try_all(
+        project.folder,
+        project.machines[0],
+        mark="c0ffee",
+        own=ana,
+        others=[luis, marta],
+        beyond=["192.0.2.53:53"],
+        patience=1.0,
+    )
+    assert told == Tries(gateway=True, opened={2: (22, 80)}, beyond=("192.0.2.53:53",))
+    assert guest["script"] == "exec perl - try c0ffee 10.0.3.0 10.0.3.1 ana 4.0"
+    program, _, data = guest["stdin"].partition("\n__END__\n")
+    assert program.startswith("# What lab runs in a guest")
+    assert data.splitlines() == [
+        "self 0",
+        "guest 1 10.0.3.1 02:1",
+        "guest 2 10.0.3.2 02:2",
+        "beyond 192.0.2.53 53",
+    ]
+    guest["says"] = "gateway -\n"
+    told = neighbours.try_all(
+        project.folder,
+        project.machines[0],
+        mark="c0ffee",
+        own=ana,
+        others=[luis],
+        beyond=[],
+        patience=1.0,
+    )
+    assert told == Tries(gateway=False, opened={}, beyond=())
+
+
+def test_a_guest_says_what_arrived(project: Project, guest: dict[str, Any]) -> None:
+    guest["says"] = "host first\n1 gateway\narp 10.0.3.9\n1 direct\nhost last\n"
+    told = neighbours.hear(project.folder, project.machines[0], mark="c0ffee", patience=1.0)
+    assert told == Heard(
+        ways={"host": ("first", "last"), "1": ("direct", "gateway")},
+        looked=frozenset({"10.0.3.9"}),
+    )
+
+
+def test_a_guest_that_cannot_says_why(project: Project, guest: dict[str, Any]) -> None:
+    guest["code"] = 1
+    with pytest.raises(MachineError) as caught:
+        neighbours.hear(project.folder, project.machines[0], mark="c0ffee", patience=1.0)
+    assert caught.value.message == "hello-ana could not be tried"
+    assert caught.value.details == "no raw socket"
+
+
+@pytest.mark.parametrize(
+    ("said", "door"),
+    [
+        ("ana@10.0.3.7: Permission denied (publickey).", Door(methods=("publickey",))),
+        (
+            "debug1: Server accepts key: /x/2.pub ED25519 {print} explicit\n"
+            "ana@10.0.3.7: Permission denied (publickey,password).",
+            Door(methods=("publickey", "password"), accepted=(MINE,)),
+        ),
+        ("Host key verification failed.", Door(is_another=True)),
+        ("ssh: connect to host 10.0.3.7 port 22: No route to host", Door()),
+    ],
+)
+def test_who_would_be_let_in_is_asked_at_the_door(
+    program: Program, tmp_path: Path, said: str, door: Door
+) -> None:
+    (tmp_path / "said").write_text(said.format(print=logins.fingerprint(MINE)) + "\n")
+    program("ssh", f'echo "$*" >{tmp_path}/words; cat {tmp_path}/said >&2; exit 255')
+    offered = logins.write_keys([*INSECURE_KEYS, f"{MINE} ana"], tmp_path)
+    told = logins.ask(
+        "10.0.3.7",
+        user="ana",
+        known_as="hello-ana",
+        known_hosts=tmp_path / "known_hosts",
+        offered=offered,
+        patience=1.0,
+    )
+    assert told == door
+    assert told.answered is (door != Door())
+    words = (tmp_path / "words").read_text()
+    # Only what is offered here, never a key or an agent of the teacher's own.
+    for word in ("-F none", "IdentitiesOnly=yes", "IdentityAgent=none", "ana@10.0.3.7 true"):
+        assert word in words
+    assert words.count("IdentityFile=") == 3

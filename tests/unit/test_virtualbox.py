@@ -1,0 +1,362 @@
+"""The provider virtualbox: what it reads out of VBoxManage, and what it has it do.
+
+VirtualBox is not to be had where this was written: the listings follow its sources, and what people have published.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+import tarfile
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from lab.classroom.classes import MachineSize
+from lab.errors import HostError, MachineError
+from lab.machines.providers import virtualbox as module
+from lab.machines.providers import virtualbox_manage as manage
+from lab.machines.providers.base import Addresses, Guest, Wanted
+from lab.machines.providers.virtualbox import VirtualBox
+from lab.system.kernel import Kernel
+
+Program = Callable[[str, str], Path]
+
+PREFIX = "lab-c0ffee-"
+ANA = "0d3f1b6e-6b1a-4f0c-9d5e-3a1c7be0f001"
+LUIS = "0d3f1b6e-6b1a-4f0c-9d5e-3a1c7be0f002"
+MARTA = "0d3f1b6e-6b1a-4f0c-9d5e-3a1c7be0f003"
+MASTER = "0d3f1b6e-6b1a-4f0c-9d5e-3a1c7be0f004"
+# As `VBoxManage list vms --long` prints it, with fewer of its lines.
+VM = """\
+Name:                        {name}
+Encryption:     disabled
+Groups:                      /
+Guest OS:                    Debian (64-bit)
+UUID:                        {uuid}
+Config file:                 /Users/teacher/VirtualBox VMs/{name}/{name}.vbox
+Snapshot folder:             /Users/teacher/VirtualBox VMs/{name}/Snapshots
+Log folder:                  /Users/teacher/VirtualBox VMs/{name}/Logs
+Hardware UUID:               {uuid}
+Memory size:                 512MB
+Number of CPUs:              1
+State:                       {state}
+Storage Controllers:
+#0: 'SATA Controller', Type: IntelAhci, Instance: 0, Ports: 2 (max 30), Bootable
+  Port 0, Unit 0: UUID: 5657ee45-6b16-4138-bbdc-f4e51053d3e7
+    Location: "/Users/teacher/VirtualBox VMs/{name}/Snapshots/5657.vmdk"
+NIC 1:                       MAC: 080027D0B9AE, Attachment: NAT, Cable connected: on, Trace: off (file: none)
+NIC 1 Settings:  MTU: 0, Socket (send: 64, receive: 64), TCP Window (send:64, receive: 64)
+{rules}NIC 2:                       disabled
+Audio:                       disabled (Driver: None, Controller: AC97, Codec: STAC9700)
+
+Shared folders:{shares}
+
+VRDE:                        disabled
+
+{description}Guest:
+
+Configured memory balloon size: 0MB
+
+"""
+RULE = (
+    "NIC 1 Rule({index}):   name = {name}, protocol = tcp, host ip = 127.0.0.1, host port = {port}, "
+    "guest ip = , guest port = {own}\n"
+)
+
+
+def listed(
+    name: str, uuid: str, state: str, *, number: int | None = None, ours: bool = True
+) -> str:
+    rules = ""
+    if number is not None:
+        rules = RULE.format(index=0, name="port-80", port=28000 + number, own=80)
+        rules += RULE.format(index=1, name="ssh", port=22000 + number, own=22)
+    return VM.format(
+        name=name,
+        uuid=uuid,
+        state=state,
+        rules=rules,
+        shares=" <none>"
+        if ours
+        else "\n\nName: 'vagrant', Host path: '/Users/teacher/x' (machine mapping), writable",
+        description=f"Description:\n{manage.MARK}\n" if ours else "",
+    )
+
+
+LISTING = (
+    listed("debian-12_1700000000000_1", MASTER, "powered off (since 2026-01-10T08:00:00.000000000)", ours=False)
+    + listed(f"{PREFIX}web-ana", ANA, "running (since 2026-01-12T08:11:02.123000000)", number=4)
+    + listed(f"{PREFIX}web-luis", LUIS, "powered off (since 2026-01-12T08:11:02.123000000)", number=5)
+    + listed(f"{PREFIX}web-marta", MARTA, "paused (since 2026-01-12T08:11:02.123000000)", ours=False)
+    + 'Name:                        <inaccessible!>\n'
+)  # fmt: skip
+
+
+@pytest.fixture
+def virtualbox(program: Program, tmp_path: Path) -> Path:
+    """A VBoxManage that lists what is in `listing`, says version 7 and notes what it is told."""
+    (tmp_path / "listing").write_text(LISTING)
+    (tmp_path / "version").write_text("7.0.14r161095\n")
+    here = shlex.quote(str(tmp_path))
+    program(
+        manage.PROGRAM,
+        f"""echo "$*" >>{here}/calls
+case $1-$2 in
+    --version-) cat {here}/version ;;
+    list-vms) cat {here}/listing ;;
+    list-systemproperties) echo "Default machine folder:          {tmp_path}" ;;
+    controlvm-*) ! [ -e {here}/obeys ] || printf '%s' "$(cat {here}/obeys)" >{here}/listing ;;
+    export-*) : >"$(dirname "$4")/box-disk001.vmdk"; : >"$4" ;;
+esac""",
+    )
+    for name in ("vagrant", "ssh"):
+        program(name, "")
+    return tmp_path
+
+
+def calls(virtualbox: Path) -> list[str]:
+    said = (virtualbox / "calls").read_text().splitlines()
+    return [line for line in said if not line.startswith(("list ", "--version"))]
+
+
+@pytest.fixture
+def wanted(tmp_path: Path) -> Wanted:
+    keys = tmp_path / "keys"
+    keys.mkdir()
+    for name in ("hostname", "host", "host.pub", "admin.pub"):
+        (keys / name).write_text(f"{name} of ana\n")
+    return Wanted(
+        name=f"{PREFIX}web-ana",
+        box="lab/debian-12",
+        size=MachineSize(cpus=2, memory_mb=768),
+        address="",
+        keys=keys,
+        isolated=True,
+        internet=True,
+    )
+
+
+def test_all_guests_in_one_query(virtualbox: Path) -> None:
+    assert VirtualBox().guests(PREFIX) == {
+        f"{PREFIX}web-ana": Guest(
+            name=f"{PREFIX}web-ana",
+            state="running",
+            ip="127.0.0.1",
+            started=True,
+            identity=f"virtualbox:{ANA}",
+            vagrant_id=ANA,
+        ),
+        f"{PREFIX}web-luis": Guest(
+            name=f"{PREFIX}web-luis",
+            state="stopped",
+            started=True,
+            identity=f"virtualbox:{LUIS}",
+            vagrant_id=LUIS,
+        ),
+        f"{PREFIX}web-marta": Guest(name=f"{PREFIX}web-marta", state="unknown", vagrant_id=MARTA),
+    }
+    assert (virtualbox / "calls").read_text() == "list vms --long\n"
+
+
+def test_a_list_without_machines_has_none() -> None:
+    assert manage.parse_machines("") == {}
+
+
+def test_what_a_machine_is_reached_at_is_in_the_list() -> None:
+    found = manage.parse_machines(LISTING)
+    assert found[f"{PREFIX}web-ana"].ports == {22: 22004, 80: 28004}
+    assert found["debian-12_1700000000000_1"].ports == {}
+    # Of one that VirtualBox cannot read there is no more than that.
+    assert found["<inaccessible!>"].state == "unknown"
+
+
+@pytest.mark.usefixtures("virtualbox")
+def test_a_host_with_everything_will_do() -> None:
+    VirtualBox().require()
+    assert VirtualBox().version == (7, 0)
+    assert VirtualBox().remarks() == ()
+
+
+@pytest.mark.parametrize("missing", ["vagrant", "VBoxManage", "ssh"])
+@pytest.mark.usefixtures("virtualbox")
+def test_a_program_that_is_missing_is_told(monkeypatch: pytest.MonkeyPatch, missing: str) -> None:
+    which = module.shutil.which
+    monkeypatch.setattr(
+        module.shutil, "which", lambda name: None if name == missing else which(name)
+    )
+    with pytest.raises(HostError) as caught:
+        VirtualBox().require()
+    assert caught.value.message == (
+        f"`{missing}` is not installed, and the provider virtualbox needs it"
+    )
+
+
+def test_kernel_modules_that_are_not_loaded_are_told(virtualbox: Path) -> None:
+    (virtualbox / "version").write_text(
+        "WARNING: The vboxdrv kernel module is not loaded. Either there is no module\n"
+        "         available for the current kernel or it failed to load.\n7.0.14r161095\n"
+    )
+    with pytest.raises(HostError) as caught:
+        VirtualBox().require()
+    assert caught.value.message == "VirtualBox's kernel modules are not loaded"
+    assert caught.value.hint.startswith("sudo /sbin/vboxconfig")
+
+
+@pytest.mark.parametrize("version", ["5.2.44r139111\n", "what?\n"])
+def test_a_version_that_is_too_old_is_told(virtualbox: Path, version: str) -> None:
+    (virtualbox / "version").write_text(version)
+    with pytest.raises(HostError, match=r"VirtualBox 6\.1 or newer is needed"):
+        VirtualBox().require()
+
+
+@pytest.mark.usefixtures("virtualbox")
+def test_the_settings_of_a_machine(wanted: Wanted) -> None:
+    assert VirtualBox().settings(wanted) == (
+        ("--memory", "768"),
+        ("--cpus", "2"),
+        ("--audio-driver", "none"),
+        ("--vrde", "off"),
+        ("--nat-localhostreachable1", "off"),
+        ("--description", "Made and started by lab."),
+    )
+
+
+def test_an_older_version_knows_less_and_that_is_said(virtualbox: Path, wanted: Wanted) -> None:
+    (virtualbox / "version").write_text("6.1.50r161033\n")
+    assert VirtualBox().settings(wanted)[2:] == (
+        ("--audio", "none"),
+        ("--vrde", "off"),
+        ("--description", "Made and started by lab."),
+    )
+    [remark] = VirtualBox().remarks()
+    assert remark.startswith("With VirtualBox before version 7")
+
+
+@pytest.mark.usefixtures("virtualbox")
+def test_each_machine_gets_ports_and_those_with_neighbours_an_address(wanted: Wanted) -> None:
+    pep = replace(wanted, name=f"{PREFIX}web-pep", isolated=False)
+    assert VirtualBox().allot_addresses([wanted, pep]) == Addresses(
+        of={pep.name: "192.168.60.2/22"},
+        ports={wanted.name: {22: 22004, 80: 28004}, pep.name: {22: 22000, 80: 28000}},
+    )
+    assert VirtualBox().allot_addresses([]) == Addresses()
+
+
+@pytest.mark.usefixtures("virtualbox")
+def test_a_new_machine_gets_a_disc_and_one_that_is_there_keeps_its_own(
+    wanted: Wanted, tmp_path: Path
+) -> None:
+    disc, log = wanted.keys / "seed.iso", tmp_path / "log"
+    disc.write_text("the old one")
+    VirtualBox().prepare([wanted], new=set(), log=log)
+    assert disc.read_text() == "the old one"
+    VirtualBox().prepare([wanted], new={wanted.name}, log=log)
+    assert b"host of ana" in disc.read_bytes()
+    assert disc.stat().st_mode & 0o777 == 0o600
+    disc.unlink()
+    VirtualBox().prepare([wanted], new=set(), log=log)
+    assert disc.exists()
+
+
+@pytest.mark.usefixtures("virtualbox")
+def test_what_virtualbox_cannot_do_is_refused_before_anything_boots(
+    wanted: Wanted, tmp_path: Path
+) -> None:
+    with pytest.raises(HostError) as caught:
+        VirtualBox().prepare(
+            [replace(wanted, internet=False), wanted], new={wanted.name}, log=tmp_path / "log"
+        )
+    assert caught.value.message == "VirtualBox cannot keep 1 of 2 machines from the internet"
+    assert not (wanted.keys / "seed.iso").exists()
+
+
+def stopped(virtualbox: Path) -> None:
+    """Whatever VBoxManage is told of a machine stops ana's."""
+    (virtualbox / "obeys").write_text(LISTING.replace("running", "powered off"))
+
+
+def test_a_machine_that_runs_is_stopped_before_it_is_removed(virtualbox: Path) -> None:
+    stopped(virtualbox)
+    VirtualBox().remove(f"{PREFIX}web-ana")
+    assert calls(virtualbox) == [
+        f"controlvm {PREFIX}web-ana poweroff",
+        f"unregistervm {PREFIX}web-ana --delete",
+    ]
+
+
+def test_a_machine_that_is_not_there_is_removed_already(virtualbox: Path) -> None:
+    VirtualBox().remove(f"{PREFIX}web-zoe")
+    assert calls(virtualbox) == []
+
+
+def test_a_machine_is_asked_to_stop(virtualbox: Path) -> None:
+    stopped(virtualbox)
+    VirtualBox().halt(f"{PREFIX}web-ana")
+    assert calls(virtualbox) == [f"controlvm {PREFIX}web-ana acpipowerbutton"]
+
+
+def test_a_machine_that_does_not_listen_is_switched_off(
+    virtualbox: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_HALT_S", 0.0)
+    VirtualBox().halt(f"{PREFIX}web-ana")
+    assert calls(virtualbox)[-1] == f"controlvm {PREFIX}web-ana poweroff"
+
+
+def test_a_box_of_a_machine_is_without_its_disc(virtualbox: Path, tmp_path: Path) -> None:
+    work = tmp_path / "work"
+    work.mkdir()
+    box = VirtualBox().pack("scratch", root_id="", recipe="abc", work=work, log=tmp_path / "log")
+    detach, export = calls(virtualbox)
+    assert detach == (
+        "storageattach scratch --storagectl SATA Controller --port 1 --device 0 --medium none"
+    )
+    assert export == f"export scratch --output {work}/box/box.ovf"
+    with tarfile.open(box) as archive:
+        assert {it.lstrip("./") for it in archive.getnames()} == {
+            "",
+            "box.ovf",
+            "box-disk001.vmdk",
+            "metadata.json",
+        }
+        told = archive.extractfile("./metadata.json")
+        assert told is not None
+        noted = json.loads(told.read())
+    assert (noted["provider"], noted["lab_recipe"]) == ("virtualbox", "abc")
+
+
+@pytest.mark.usefixtures("virtualbox")
+def test_what_the_host_allows(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(module, "KERNEL", Kernel(proc=tmp_path / "none", sys=tmp_path / "none"))
+    ports, disk = VirtualBox().capacity()
+    assert (ports.name, ports.free, ports.of) == ("ports", 998, 1000)
+    assert disk.name == "disk"
+    assert VirtualBox().needs(MachineSize(memory_mb=512), new=True) == {
+        "memory": 608.0,
+        "disk": 1.0,
+        "ports": 1.0,
+    }
+    assert VirtualBox().needs(MachineSize(memory_mb=512), new=False) == {"memory": 608.0}
+
+
+def test_snapshots_are_left_to_vagrant() -> None:
+    assert VirtualBox().snapshots(PREFIX) == {}
+    for ask in (
+        lambda: VirtualBox().save_snapshot("x", "before"),
+        lambda: VirtualBox().restore_snapshot("x", "before", keep_as=None),
+        lambda: VirtualBox().renew("x", keep_as="before"),
+        lambda: VirtualBox().delete_snapshot("x", "before"),
+    ):
+        with pytest.raises(MachineError) as caught:
+            ask()
+        assert "vagrant snapshot save" in caught.value.hint
+
+
+@pytest.mark.usefixtures("virtualbox")
+def test_there_is_nothing_that_clones_share_outside_of_vagrant() -> None:
+    VirtualBox().clear(["gone"])
+    VirtualBox().remove_root("none")
+    assert (VirtualBox().roots(), VirtualBox().seed_disc("x")) == ({}, "")
