@@ -83,14 +83,10 @@ def bring_up(
     if options.boot:
         if not_running(going, guests):
             tell_remarks(project.provider, observer)
-        if not options.bake:
-            require_bakes([it for it in going if it.name in doomed or found[it.name].to_be_made])
+        new = [it for it in going if it.name in doomed or found[it.name].to_be_made]
+        require_bakes(new, bake=options.bake)
         ensure_boxes(
-            [
-                machine.lab.box
-                for machine in going
-                if machine.name in doomed or found[machine.name].to_be_made
-            ],
+            [machine.lab.box for machine in new],
             provider=project.provider.name,
             observer=observer,
             log=project.folder.logs / "boxes.log",

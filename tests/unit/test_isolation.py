@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -174,6 +174,20 @@ def test_what_could_not_have_been_reached_is_unknown(
     assert rows["open-zoe"].untried[0] == Untried(machine="", why="its gateway did not answer it")
     assert rows["open-zoe"].beyond is None
     assert rows["open-teo"].untried == (Untried(machine="", why=lost.why), deaf)
+    assert code(rows) == NOT_ALL_WELL
+
+
+def test_machines_behind_ports_are_only_asked_at_their_doors(
+    project: Project, guests: Guests, witness: Any
+) -> None:
+    machines = tuple(replace(it, ports={22: 2022}) for it in project.machines)
+    project = replace(project, machines=machines)
+    guests.doors["apart-ana", "ana"] = Door(methods=("publickey", "password"))
+    rows = prove(project, witness)
+    assert rows["apart-luis"].untried[0] == Untried(
+        machine="", why="it has a network of its own, which only ports of this computer lead to"
+    )
+    assert [it.kind for it in rows["apart-ana"].findings] == ["password"]
     assert code(rows) == NOT_ALL_WELL
 
 

@@ -130,6 +130,7 @@ def test_who_would_be_let_in_is_asked_at_the_door(
     offered = logins.write_keys([*INSECURE_KEYS, f"{MINE} ana"], tmp_path)
     told = logins.ask(
         "10.0.3.7",
+        port=2022,
         user="ana",
         known_as="hello-ana",
         known_hosts=tmp_path / "known_hosts",
@@ -140,6 +141,12 @@ def test_who_would_be_let_in_is_asked_at_the_door(
     assert told.answered is (door != Door())
     words = (tmp_path / "words").read_text()
     # Only what is offered here, never a key or an agent of the teacher's own.
-    for word in ("-F none", "IdentitiesOnly=yes", "IdentityAgent=none", "ana@10.0.3.7 true"):
+    for word in (
+        "-F none",
+        "-p 2022",
+        "IdentitiesOnly=yes",
+        "IdentityAgent=none",
+        "ana@10.0.3.7 true",
+    ):
         assert word in words
     assert words.count("IdentityFile=") == 3
