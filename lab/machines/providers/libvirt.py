@@ -16,6 +16,7 @@ from lab.machines.boxes import libvirt as boxes_libvirt
 from lab.machines.providers import libvirt_capacity, libvirt_network, libvirt_storage
 from lab.machines.providers import libvirt_virsh as virsh
 from lab.machines.providers.base import Addresses, Guest, Limit, Wanted
+from lab.machines.providers.kept_disks import KeptDisks
 from lab.system import crash, process
 from lab.system.kernel import Kernel
 
@@ -52,10 +53,11 @@ fstrim / 2>/dev/null || true
 """
 
 
-class Libvirt:
+class Libvirt(KeptDisks):
     """The provider `libvirt`."""
 
     name = "libvirt"
+    keep_disk = boxes_libvirt.KEEP_DISK
     one_by_one = False
     addresses_any_box = True
     before_pack = _BEFORE_PACK
@@ -127,21 +129,23 @@ class Libvirt:
             ),
             timeout_s=60,
         ).stdout.splitlines()
-        own = {name: (int(size), it) for name, size, it in (line.split() for line in listed)}
+        own = {name: rest for name, *rest in (line.split() for line in listed)}
         found = {}
         for name, domain in domains.items():
             if not name.startswith(prefix):
                 continue
-            size, identity = own.get(name, (0, ""))
+            size, kept, *identity = own.get(name, ("0", "no"))
             running = domain.state == "running"
-            # What never wrote to its disk holds nobody's work, whatever made it.
-            started = bool(identity) and (running or size > libvirt_storage.FRESH_BYTES)
+            # What never wrote to its disk holds nobody's work, whatever made it; unless it has
+            # snapshots, and was put back to fresh.
+            wrote = running or int(size) > libvirt_storage.FRESH_BYTES
+            started = kept == "kept" or (bool(identity) and wrote)
             found[name] = Guest(
                 name=name,
                 state=domain.state,
                 ip=addresses.get(name, "") if running else "",
                 started=started,
-                identity=f"{self.name}:{domain.uuid}:{identity}" if started else "",
+                identity=f"{self.name}:{domain.uuid}:{identity[0]}" if started and identity else "",
                 vagrant_id=domain.uuid,
             )
         return found
@@ -173,6 +177,7 @@ class Libvirt:
     def prepare(self, wanted: Sequence[Wanted], *, new: Collection[str], log: Path) -> None:
         """See `Provider.prepare`."""
         libvirt_storage.ensure_pool(log=log)
+        self.mend([it.name for it in wanted if it.name not in new], log=log)
         libvirt_network.ensure((libvirt_network.name_for(it) for it in wanted), log=log)
         to_make = [it for it in wanted if it.name in new]
         boxes = {it.box: catalog.find(it.box, provider=self.name) for it in to_make}
