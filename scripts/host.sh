@@ -10,6 +10,9 @@ packages=(
     python3-venv gzip tar libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 fonts-dejavu-core
     qemu-utils grub-common grub-pc-bin e2fsprogs fdisk
 )
+# What the provider libvirt needs besides: the quickstart's class runs in containers, and does without.
+# shellcheck disable=SC2034 # used by the scripts that source this
+libvirt_packages=(vagrant-libvirt libvirt-daemon-system libvirt-clients qemu-system-x86 qemu-utils)
 environment=.venv
 
 say() { printf '\n==> %s\n' "$*"; }
@@ -49,6 +52,46 @@ stop_bridge_if_started() {
     else
         as_root /usr/libexec/lxc/lxc-net stop
     fi
+}
+
+# libvirt, for the provider of that name. It is there after a reboot too, where systemd starts libvirtd.
+start_libvirt() {
+    ! as_root virsh --quiet --connect qemu:///system uri >/dev/null 2>&1 || return 0
+    say "Starting libvirt"
+    if [ -d /run/systemd/system ]; then
+        as_root systemctl start libvirtd
+        libvirt_started=systemd
+    else
+        # Each leaves a daemon with its number in a file of its own.
+        as_root virtlogd --daemon --pid-file /run/lab-virtlogd.pid
+        as_root libvirtd --daemon --pid-file /run/lab-libvirtd.pid
+        libvirt_started=daemons
+    fi
+    for _ in $(seq 50); do
+        ! as_root virsh --quiet --connect qemu:///system uri >/dev/null 2>&1 || return 0
+        sleep 0.2
+    done
+    echo "libvirt does not answer at qemu:///system" >&2
+    return 1
+}
+
+stop_libvirt_if_started() {
+    local daemon network
+    [ -n "${libvirt_started:-}" ] || return 0
+    # A network outlives the daemon that started it.
+    for network in lab lab-open lab-offline lab-open-offline; do
+        as_root virsh --quiet --connect qemu:///system net-destroy "$network" >/dev/null 2>&1 || true
+    done
+    case ${libvirt_started:-} in
+        systemd) as_root systemctl stop libvirtd ;;
+        daemons)
+            for daemon in libvirtd virtlogd; do
+                if [ -s "/run/lab-$daemon.pid" ]; then
+                    as_root kill "$(as_root cat "/run/lab-$daemon.pid")" || true
+                fi
+            done
+            ;;
+    esac
 }
 
 # install_lab EXTRAS: lab in an environment of its own, with the versions that are known to work together.

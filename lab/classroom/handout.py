@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 # Where a student's browser finds port 80 of their machine, on their own computer.
 FORWARDED_PORT = 8080
+_SSH, _HTTP = 22, 80
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,6 +20,8 @@ class Handout:
         name: who they are.
         machine: what lab calls the machine.
         address: where it is, an IP address.
+        ssh_port: the port there of its SSH server.
+        web_port: the port there of its site.
         address_stays: whether that stays its address while the machine exists.
         vhost: the name of the student's site.
         host_key: the machine's public host key, its kind and its base64.
@@ -44,6 +47,8 @@ class Handout:
     language: str
     via: str = ""
     contact: str = ""
+    ssh_port: int = _SSH
+    web_port: int = _HTTP
 
     @property
     def target(self) -> str:
@@ -74,8 +79,10 @@ class Handout:
     @property
     def ssh_command(self) -> str:
         """What opens a shell there; through a jump host it brings the site along."""
-        jump = f"-J {self.via} -L {FORWARDED_PORT}:{self.address}:80 " if self.via else ""
-        return f"ssh -i ~/.ssh/{self.key_name} {jump}{self.login}@{self.address}"
+        site = f"{FORWARDED_PORT}:{self.address}:{self.web_port}"
+        jump = f"-J {self.via} -L {site} " if self.via else ""
+        port = f"-p {self.ssh_port} " if self.ssh_port != _SSH else ""
+        return f"ssh -i ~/.ssh/{self.key_name} {jump}{port}{self.login}@{self.address}"
 
     @property
     def ssh_config(self) -> str:
@@ -83,6 +90,7 @@ class Handout:
         lines = [
             f"Host {self.lab}",
             f"  HostName {self.address}",
+            *([f"  Port {self.ssh_port}"] if self.ssh_port != _SSH else []),
             f"  HostKeyAlias {self.machine}",
             f"  User {self.login}",
             f"  IdentityFile ~/.ssh/{self.key_name}",
@@ -91,19 +99,22 @@ class Handout:
         if self.via:
             lines += [
                 f"  ProxyJump {self.via}",
-                f"  LocalForward {FORWARDED_PORT} {self.address}:80",
+                f"  LocalForward {FORWARDED_PORT} {self.address}:{self.web_port}",
             ]
         return "\n".join(lines)
 
     @property
     def known_hosts(self) -> str:
         """The line for `~/.ssh/known_hosts`: by the alias above, and by the address."""
-        return f"{self.machine},{self.address} {self.host_key}"
+        at = self.address if self.ssh_port == _SSH else f"[{self.address}]:{self.ssh_port}"
+        return f"{self.machine},{at} {self.host_key}"
 
     @property
     def web_address(self) -> str:
         """Where the site answers, as `HOST[:PORT]`: on the student's computer, or the machine's."""
-        return f"localhost:{FORWARDED_PORT}" if self.via else self.address
+        if self.via:
+            return f"localhost:{FORWARDED_PORT}"
+        return self.address if self.web_port == _HTTP else f"{self.address}:{self.web_port}"
 
     @property
     def curl_command(self) -> str:
@@ -118,4 +129,5 @@ class Handout:
     @property
     def url(self) -> str:
         """What a browser then opens."""
-        return f"http://{self.vhost}{f':{FORWARDED_PORT}' if self.via else ''}/"
+        port = FORWARDED_PORT if self.via else self.web_port
+        return f"http://{self.vhost}{f':{port}' if port != _HTTP else ''}/"

@@ -21,7 +21,7 @@ from lab.errors import OK, UsageError
 _FORMATS = (ResultFormat.TABLE, ResultFormat.JSON)
 
 
-def show(  # noqa: PLR0913 (the command's options)
+def show(
     targets: Sequence[str],
     *,
     file: Path,

@@ -10,6 +10,7 @@ from typing import Any
 
 from lab.errors import LabError
 from lab.machines.boxes import catalog
+from lab.machines.boxes.names import box_name
 from lab.machines.fleet import Machine
 from lab.machines.guest_settings import OFFLINE
 from lab.machines.kit import settings_folder, shared_files
@@ -129,6 +130,17 @@ def imported_bake(machine: Machine) -> Bake | None:
         if box.name.startswith(PREFIX) and need in _serves(box):
             return Bake(box=box.name, recipe=box.recipe, steps=class_steps(machine))
     return None
+
+
+def is_clone_of_bake(machine: Machine, folder: LabFolder) -> bool:
+    """Whether the box that a machine was made of has today's class steps behind it."""
+    plain = replace(machine, box=box_name(machine.lab.box))
+    own = bake_for(plain, folder)
+    if own is None:
+        return False
+    imported = imported_bake(plain)
+    known = (own, portable_bake(own, plain), imported)
+    return machine.box in {it.box for it in known if it is not None}
 
 
 def note_import(box: catalog.Box, needs: Iterable[Need], *, origin: str) -> None:

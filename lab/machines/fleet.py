@@ -54,7 +54,7 @@ class Machine:
     @property
     def url(self) -> str:
         """Where the student's site answers, for a browser that can resolve the name."""
-        port = f":{self.ports[HTTP]}" if HTTP in self.ports else ""
+        port = f":{self.http_port}" if self.http_port != HTTP else ""
         return f"http://{self.student.vhost}{port}/"
 
     @property
@@ -66,6 +66,11 @@ class Machine:
     def ssh_port(self) -> int:
         """The port at that address that leads to its SSH server."""
         return self.ports.get(SSH, SSH)
+
+    @property
+    def http_port(self) -> int:
+        """The port at that address that leads to the student's site."""
+        return self.ports.get(HTTP, HTTP)
 
     @property
     def wanted(self) -> Wanted:

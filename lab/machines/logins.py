@@ -46,9 +46,10 @@ class Door:
         return bool(self.methods or self.accepted or self.is_another)
 
 
-def ask(
+def ask(  # noqa: PLR0913 (whose door, and what is tried there)
     address: str,
     *,
+    port: int,
     user: str,
     known_as: str,
     known_hosts: Path,
@@ -61,6 +62,7 @@ def ask(
 
     Args:
         address: where the machine is.
+        port: where its SSH server answers there.
         user: the account.
         known_as: the machine's name in `known_hosts`.
         known_hosts: the file with the pinned host keys.
@@ -85,7 +87,7 @@ def ask(
     ]
     words = [word for option in options for word in ("-o", option)]
     said = process.run(
-        ["ssh", "-v", "-F", "none", *words, f"{user}@{address}", "true"],
+        ["ssh", "-v", "-F", "none", "-p", str(port), *words, f"{user}@{address}", "true"],
         check=False,
         timeout_s=_TIMEOUT_S * patience,
     ).stderr

@@ -104,7 +104,7 @@ def listen(
     return Listener(hardware=hardware[0], ipv6=hardware[1], keys=tuple(keys))
 
 
-def try_all(
+def try_all(  # noqa: PLR0913 (who tries whom, and how)
     folder: LabFolder,
     machine: Machine,
     *,
@@ -185,8 +185,8 @@ def doors_beyond() -> tuple[str, ...]:
     for distribution in ("debian", "ubuntu"):
         if mirror := host_mirror(distribution):
             scheme, _, rest = mirror.partition("://")
-            name, _, port = rest.partition("/")[0].partition(":")
-            wanted.append((name, int(port or (443 if scheme == "https" else 80))))
+            name, _, given = rest.partition("/")[0].partition(":")
+            wanted.append((name, int(given or (443 if scheme == "https" else 80))))
     found = {}
     for name, port in wanted:
         with suppress(OSError), socket.create_connection((name, port), _CONNECT_S) as opened:
@@ -211,7 +211,7 @@ def _gateways() -> list[str]:
 def _name_servers() -> list[str]:
     text = _RESOLV_CONF.read_text(encoding="utf-8") if _RESOLV_CONF.exists() else ""
     named = [words[1] for line in text.splitlines() if len(words := line.split()) > 1]
-    return [at for at in named if not at.startswith("127.") and at.count(".") == 3]  # noqa: PLR2004
+    return [at for at in named if not at.startswith("127.") and at.count(".") == 3]
 
 
 def _run(

@@ -181,10 +181,10 @@ def run_as_root(  # noqa: PLR0913 (what `process.run` takes, on a machine)
     return completed
 
 
-def listens(address: str, port: int = SSH) -> bool:
-    """Whether an SSH server answers there by now; at most a second goes by."""
+def listens(address: str, port: int = SSH, *, timeout_s: float = 1.0) -> bool:
+    """Whether an SSH server answers there by now; at most `timeout_s` go by."""
     try:
-        with socket.create_connection((address, port), timeout=1.0) as connection:
+        with socket.create_connection((address, port), timeout=timeout_s) as connection:
             return connection.recv(4) == b"SSH-"
     except OSError:
         return False

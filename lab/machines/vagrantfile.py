@@ -17,7 +17,7 @@ import jinja2
 from lab.classroom.shipped import shipped
 from lab.machines.fleet import Machine, assignments
 from lab.machines.kit import shared_files
-from lab.machines.providers.base import BOOT_TIMEOUT_S, HALT_TIMEOUT_S, Provider
+from lab.machines.providers.base import BOOT_TIMEOUT_S, HALT_TIMEOUT_S, SSH_TIMEOUT_S, Provider
 
 
 def ruby(value: str) -> str:
@@ -46,6 +46,7 @@ def render_vagrantfile(machines: Sequence[Machine], *, project: Path, provider: 
         template.render(
             provider=provider.name,
             boot_timeout_s=str(math.ceil(BOOT_TIMEOUT_S * provider.patience)),
+            ssh_timeout_s=math.ceil(SSH_TIMEOUT_S * provider.patience),
             halt_timeout_s=math.ceil(HALT_TIMEOUT_S * provider.patience),
             shared_files=[_from(project, path) for path in shared_files()],
             machines=[_view(machine, project, provider) for machine in machines],

@@ -125,7 +125,7 @@ class Boot:
                 if not address:
                     raise MachineError("it is running, without an address")
                 deadline = min(deadline, time.monotonic() + _SSH_TIMEOUT_S * machine.patience)
-            if address and ssh.listens(address, machine.ssh_port):
+            if address and ssh.listens(address, machine.ssh_port, timeout_s=machine.patience):
                 began = self._started.get(machine.name, time.monotonic())
                 self._took_s[machine.name] = time.monotonic() - began
                 return
@@ -134,7 +134,7 @@ class Boot:
             if address and time.monotonic() > look_at:
                 self._give_up_if_stopped(machine)
                 look_at = time.monotonic() + _LOOK_EVERY_S
-            process.pause(_LOOK_AGAIN_S)
+            process.pause(_LOOK_AGAIN_S * machine.patience)
 
     def through_with(self, machine: Machine) -> bool:
         """Whether Vagrant has nothing more to do with a machine."""

@@ -12,9 +12,10 @@ from pathlib import Path
 
 from lab.classroom.config import load_classroom
 from lab.classroom.results import BoxStatus
-from lab.errors import HostError
+from lab.errors import HostError, LabError
 from lab.machines.bakes import PREFIX as BAKE_PREFIX
 from lab.machines.boxes import builder, catalog
+from lab.machines.boxes.checksums import verify_box
 from lab.machines.boxes.names import box_name, is_own_file
 from lab.machines.boxes.profiles import PROFILES, profile_named
 from lab.machines.providers import AUTO, PROVIDERS, trouble_with, untried
@@ -139,7 +140,7 @@ def ensure_boxes(
             else:
                 observer.note(f"box {box}: adding")
                 source = _located(box, folder)
-                Vagrant(folder, log=log).add_box(box_name(box), source, provider=provider)
+                _add(Vagrant(folder, log=log), box_name(box), source, provider=provider)
 
 
 def add_box(
@@ -153,10 +154,11 @@ def add_box(
     """Give Vagrant a box of the teacher's own, from a file or a URL.
 
     Raises:
-        LabError: it cannot be read or downloaded, or is no box.
+        LabError: it cannot be read or downloaded, is no box, or was damaged on its way.
     """
     with boxes_locked(f"box add {name}", on_wait=on_wait):
-        Vagrant(Path.cwd(), log=log).add_box(name, _located(source, Path.cwd()), provider=provider)
+        vagrant = Vagrant(Path.cwd(), log=log)
+        _add(vagrant, name, _located(source, Path.cwd()), provider=provider)
 
 
 def list_boxes() -> list[BoxStatus]:
@@ -217,6 +219,19 @@ def _build(recipe: builder.Recipe, *, observer: Observer, log: Path) -> None:
     if done[0].error is not None:
         raise done[0].error
     observer.note(f"box {name}: ready")
+
+
+def _add(vagrant: Vagrant, name: str, source: str, *, provider: str) -> None:
+    """Add a box, and take it away again where it is not what its maker packed."""
+    vagrant.add_box(name, source, provider=provider)
+    box = catalog.find(name, provider=provider)
+    if box is None:
+        return
+    try:
+        verify_box(box)
+    except LabError:
+        vagrant.remove_box(name, provider=provider)
+        raise
 
 
 def _is_there(box: str, provider: str) -> bool:

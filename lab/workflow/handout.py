@@ -129,7 +129,7 @@ def make_handouts(
     observer.started(len(machines), "writing handouts")
     for machine in machines:
         observer.machine(machine.name, "handout")
-        why = _why_not(found[machine.name])
+        why = _why_not(found[machine.name], via=wanted.via)
         files = {} if why else _files_of(_handout_of(found[machine.name], wanted), machine, wanted)
         for path in _paths(machine, wanted.folder):
             if path in files:
@@ -168,7 +168,7 @@ def _paths(machine: Machine, folder: Path) -> tuple[Path, Path, Path]:
     )
 
 
-def _why_not(found: Found) -> str:
+def _why_not(found: Found, *, via: str) -> str:
     """Why a page would be of no use to the student, "" where it would."""
     machine = found.machine
     if found.foreign:
@@ -177,6 +177,10 @@ def _why_not(found: Found) -> str:
         return f"{machine.name} is not there yet"
     if not _address(found):
         return f"{machine.name} is {found.guest.state}, and gets its address as it boots"
+    if machine.ports and not via:
+        return (
+            f"{machine.name} is reached from this computer alone: name it as the jump host, --via"
+        )
     if not _private_key(machine) or not _is_key(machine.keys.host_public):
         return f"the keys of {machine.name} cannot be read in {machine.keys.folder}"
     return ""
@@ -185,7 +189,7 @@ def _why_not(found: Found) -> str:
 def _address(found: Found) -> str:
     """Where the machine is, or will be when it is started; "" where nobody knows."""
     told = found.guest.ip if found.guest is not None else ""
-    return told or found.machine.address.partition("/")[0]
+    return told or found.machine.known_at
 
 
 def _private_key(machine: Machine) -> str:
@@ -217,7 +221,9 @@ def _handout_of(found: Found, wanted: Wanted) -> Handout:
         name=machine.student.name,
         machine=machine.name,
         address=_address(found),
-        address_stays=bool(machine.address),
+        address_stays=bool(machine.known_at),
+        ssh_port=machine.ssh_port,
+        web_port=machine.http_port,
         vhost=machine.student.vhost,
         host_key=" ".join(machine.keys.host_public.split()[:2]),
         fingerprint=fingerprint(machine.keys.host_public),

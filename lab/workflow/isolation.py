@@ -17,7 +17,7 @@ from lab.classroom.isolation import (
     nothing_evaluated,
 )
 from lab.classroom.results import Outcome
-from lab.errors import NOT_ALL_WELL, NOTHING_EVALUATED, OK, LabError
+from lab.errors import NOT_ALL_WELL, NOTHING_EVALUATED, OK, LabError, UsageError
 from lab.machines import logins, neighbours
 from lab.machines.fleet import Machine
 from lab.machines.neighbours import HOST, Heard, Listener, Place, Tries
@@ -32,6 +32,7 @@ _LISTENS_S = 300.0
 _LISTENS_PER_MACHINE_S = 10.0
 _WORDS = ("first", "last")
 _ADMIN = "vagrant"
+_BEHIND_PORTS = "it has a network of its own, which only ports of this computer lead to"
 
 _Value = TypeVar("_Value")
 
@@ -110,9 +111,10 @@ class _Proof:
                 patience=self._patience,
             )
 
-        ended = self._each(running, "listening", listen)
+        reachable = [it for it in running if not it.ports]
+        ended = self._each(reachable, "listening", listen)
         for number, machine in enumerate(running):
-            listener, why = ended[machine.name]
+            listener, why = ended.get(machine.name, (None, _BEHIND_PORTS))
             if listener is None:
                 self.not_listening[machine.name] = why
             else:
@@ -146,6 +148,7 @@ class _Proof:
             doors = {
                 user: logins.ask(
                     self.address(machine),
+                    port=machine.ssh_port,
                     user=user,
                     known_as=machine.name,
                     known_hosts=self.project.folder.ssh / "known_hosts",
@@ -208,9 +211,16 @@ def prove_isolation(
         jobs: how many machines at a time.
 
     Raises:
+        UsageError: the provider's machines have no addresses of their own that could be tried.
         ProcessError: the provider did not answer.
         KeyboardInterrupt: somebody stopped it.
     """
+    if any(machine.ports for machine in project.machines):
+        raise UsageError(
+            f"lab cannot try what machines of {project.provider.name} reach of each other",
+            hint="They are behind ports of this computer; docs/providers.md says what keeps them "
+            "apart.",
+        )
     guests = project.provider.guests(project.prefix)
     write_ssh_config(project, guests)
     proof = _Proof(project, guests, observer, jobs)
@@ -228,41 +238,75 @@ def exit_code_of(rows: Sequence[MachineIsolation]) -> int:
 
 def _row(proof: _Proof, machine: Machine, owners: Mapping[str, str]) -> MachineIsolation:
     probe = proof.probes.get(machine.name)
-    kept: list[str] = []
-    reaches: list[Reach] = []
-    untried: list[Untried] = []
     if probe is None:
         guest = proof.guests.get(machine.container)
         why = f"it is {guest.state}" if guest else "there is no such machine"
-        untried.append(Untried(machine="", why=why))
-    elif probe.tries is None:
-        untried.append(Untried(machine="", why=probe.why))
-    elif not probe.tries.gateway:
-        untried.append(Untried(machine="", why="its gateway did not answer it"))
-    others = [it for it in proof.project.machines if it is not machine and proof.address(it)]
-    if probe is not None and not others:
-        untried.append(Untried(machine="", why="no other machine runs that it could try to reach"))
-    for other in others if probe is not None else ():
-        if ways := _ways(proof, machine, other, probe):
-            allowed = not machine.lab.isolated and not other.lab.isolated
-            reaches.append(Reach(machine=other.name, ways=ways, allowed=allowed))
-        elif why := proof.not_listening.get(other.name) or _deaf(proof.heard.get(other.name)):
-            untried.append(Untried(machine=other.name, why=why))
-        elif probe.tries is not None and probe.tries.gateway:
-            kept.append(other.name)
-    findings, unasked = _of_itself(proof, machine, probe, owners) if probe else ([], [])
+        return _as_row(machine, untried=[Untried(machine="", why=why)])
+    pairs = _pairs(proof, machine, probe)
+    findings, unknown = _of_itself(proof, machine, probe, owners)
+    return _as_row(
+        machine,
+        kept_from=pairs.kept_from,
+        reaches=pairs.reaches,
+        findings=findings,
+        untried=[*pairs.untried, *unknown],
+        beyond=_beyond(proof, machine, probe),
+    )
+
+
+def _as_row(
+    machine: Machine,
+    *,
+    kept_from: Sequence[str] = (),
+    reaches: Sequence[Reach] = (),
+    findings: Sequence[IsolationFinding] = (),
+    untried: Sequence[Untried] = (),
+    beyond: bool | None = None,
+) -> MachineIsolation:
     return MachineIsolation(
         lab=machine.lab.name,
         login=machine.student.login,
         machine=machine.name,
         isolated=machine.lab.isolated,
         internet=machine.lab.internet,
-        kept_from=tuple(kept),
+        kept_from=tuple(kept_from),
         reaches=tuple(reaches),
         findings=tuple(findings),
-        untried=(*untried, *unasked),
-        beyond=_beyond(proof, machine, probe),
+        untried=tuple(untried),
+        beyond=beyond,
     )
+
+
+@dataclass
+class _Pairs:
+    """What is known of one machine and each of the others."""
+
+    kept_from: list[str] = field(default_factory=list)
+    reaches: list[Reach] = field(default_factory=list)
+    untried: list[Untried] = field(default_factory=list)
+
+
+def _pairs(proof: _Proof, machine: Machine, probe: _Probe) -> _Pairs:
+    pairs = _Pairs()
+    others = [it for it in proof.project.machines if it is not machine and proof.address(it)]
+    why = probe.why
+    if not why and probe.tries is not None and not probe.tries.gateway:
+        why = "its gateway did not answer it"
+    if why:
+        pairs.untried.append(Untried(machine="", why=why))
+    if not others:
+        alone = "no other machine runs that it could try to reach"
+        pairs.untried.append(Untried(machine="", why=alone))
+    for other in others:
+        deaf = proof.not_listening.get(other.name) or _deaf(proof.heard.get(other.name))
+        if ways := _ways(proof, machine, other, probe):
+            allowed = not machine.lab.isolated and not other.lab.isolated
+            pairs.reaches.append(Reach(machine=other.name, ways=ways, allowed=allowed))
+        elif deaf:
+            pairs.untried.append(Untried(machine=other.name, why=deaf))
+        elif not why:
+            pairs.kept_from.append(other.name)
+    return pairs
 
 
 def _ways(proof: _Proof, machine: Machine, other: Machine, probe: _Probe) -> tuple[str, ...]:
@@ -305,9 +349,9 @@ def _of_itself(
     return [IsolationFinding(kind=kind.split()[0], text=it) for kind, it in found.items()], unknown
 
 
-def _beyond(proof: _Proof, machine: Machine, probe: _Probe | None) -> bool | None:
+def _beyond(proof: _Proof, machine: Machine, probe: _Probe) -> bool | None:
     """Whether a machine that must not reached further than the host; None for not known."""
-    if machine.lab.internet or probe is None or probe.tries is None or not probe.tries.gateway:
+    if machine.lab.internet or probe.tries is None or not probe.tries.gateway:
         return None
     return bool(probe.tries.beyond) if proof.beyond else None
 
@@ -331,7 +375,7 @@ def _of_doors(
 
 
 def _of_key(machine: Machine, user: str, key: str, owners: Mapping[str, str]) -> dict[str, str]:
-    """What is wrong with a key that opens an account; nothing where it is nobody else's of lab's."""
+    """What is wrong with a key that opens an account; nothing for one of its own."""
     if key in map(_bare, logins.INSECURE_KEYS):
         return {f"insecure-key {user}": f"{user} takes Vagrant's insecure key, which everybody has"}
     owner = owners.get(key)

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from lab.errors import HostError
-from lab.machines.bakes import class_steps
+from lab.machines.bakes import class_steps, is_clone_of_bake
 from lab.machines.boxes import catalog
 from lab.machines.boxes.names import box_name, is_own_file
 from lab.machines.boxes.profiles import PROFILES
@@ -57,7 +57,7 @@ def refuse_downloads(
         unbaked = _without_bake(project, new) if options.bake else {it.name for it in new}
         lacks += _fresh(new, unbaked, options)
         reports = reports_of(project, there, guests, observer=observer, jobs=options.jobs)
-        lacks += _old_ones(there, reports, options)
+        lacks += _old_ones(project, there, reports, options)
     _refuse(lacks)
 
 
@@ -163,7 +163,10 @@ def _told_of_class_steps(machines: Sequence[Machine], unbaked: Collection[str]) 
 
 
 def _old_ones(
-    found: Sequence[Found], reports: Mapping[str, Sequence[StepReport]], options: UpOptions
+    project: Project,
+    found: Sequence[Found],
+    reports: Mapping[str, Sequence[StepReport]],
+    options: UpOptions,
 ) -> list[str]:
     """What the steps would download that are to be run on machines that are there."""
     groups: dict[tuple[str, str], list[str]] = {}
@@ -173,8 +176,13 @@ def _old_ones(
             for report in reports.get(it.machine.name) or noted(it)
             if report.word == "todo"
         }
+        # Of what a machine has from its box, lab's notes say nothing before its first run.
+        asked = it.machine.name in reports
+        baked = not asked and is_clone_of_bake(it.machine, project.folder)
         for step in it.machine.steps:
             reason = "forced" if options.force else said.get(step.name)
+            if reason == "new" and baked and step in class_steps(it.machine):
+                continue
             if reason and step.downloads and _is_meant(step, options):
                 key = (f"{it.machine.guide.name}'s step {step.name}", reason)
                 groups.setdefault(key, []).append(it.machine.name)

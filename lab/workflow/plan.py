@@ -8,7 +8,7 @@ from lab.classroom.results import Label, PlannedMachine
 from lab.errors import LabError
 from lab.machines import kit
 from lab.machines.fleet import Machine
-from lab.machines.providers.base import Guest
+from lab.machines.providers.base import Guest, Provider
 from lab.machines.steps import StepReport
 from lab.system import parallel
 from lab.workflow.connect import write_ssh_config
@@ -43,6 +43,8 @@ def plan(
     """
     guests = project.provider.guests("" if strangers else project.prefix)
     found = find(project, machines, guests)
+    if not all(it.running for it in found.values()):
+        tell_remarks(project.provider, observer)
     reports = reports_of(project, found.values(), guests, observer=observer, jobs=jobs)
     rows = [
         _row(it, standing(it, reports.get(name)), recreate=recreate) for name, it in found.items()
@@ -52,6 +54,12 @@ def plan(
         rows += [_stray(name, Label.ORPHAN, _REMOVES_ORPHANS) for name in orphans]
         rows += [_stray(name, Label.FOREIGN, _NEVER) for name in foreign]
     return tuple(rows)
+
+
+def tell_remarks(provider: Provider, observer: Observer) -> None:
+    """Tell what is worth knowing before machines of a provider boot."""
+    for remark in provider.remarks():
+        observer.note(remark)
 
 
 _NEVER = "nothing, ever"

@@ -162,21 +162,22 @@ def with_addresses(
     return replace(project, machines=tuple(changed))
 
 
-def require_bakes(machines: Sequence[Machine]) -> None:
-    """See that machines that are to be made without bakes can run their class steps themselves.
+def require_bakes(machines: Sequence[Machine], *, bake: bool) -> None:
+    """See that machines that are to be made can run their class steps, in a `bake` or themselves.
 
     Raises:
-        UsageError: some reach no internet, and class steps download.
+        UsageError: some reach no internet, and have class steps that download.
     """
     labs = {
         machine.lab.name
         for machine in machines
-        if not machine.lab.internet and any(step.scope == "class" for step in machine.steps)
+        if not machine.lab.internet
+        and any(step.scope == "class" and step.downloads for step in machine.steps)
     }
-    if labs:
+    if labs and not bake:
         raise UsageError(
-            f"Machines of {', '.join(sorted(labs))} reach no internet (`internet: off`), and cannot "
-            "download in class steps of their own",
+            f"Machines of {', '.join(sorted(labs))} reach no internet (`internet: off`), and "
+            "cannot download in class steps of their own",
             hint="lab up, without --no-bake: the class steps are run once, on a machine that may.",
         )
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from lab.classroom.results import MachineOutcome
 from lab.classroom.runs import Run
-from lab.machines.bakes import bake_for, imported_bake, portable_bake
+from lab.machines.bakes import bake_for, is_clone_of_bake
 from lab.machines.boxes.names import box_name
 from lab.machines.fleet import Machine
 from lab.workflow.files import write_guest_settings
@@ -94,9 +94,5 @@ def logins_with_attempts(
 def _runs_class_steps(project: Project, machine: Machine) -> bool:
     """Whether a fresh clone has class steps before it: of a box without them, or an old bake."""
     plain = replace(machine, box=box_name(machine.lab.box))
-    bake = bake_for(plain, project.folder)
-    if bake is None:
-        return False
-    imported = imported_bake(plain)
-    serving = {bake.box, portable_bake(bake, plain).box, imported.box if imported else ""}
-    return machine.box not in serving
+    could = bake_for(plain, project.folder) is not None
+    return could and not is_clone_of_bake(machine, project.folder)

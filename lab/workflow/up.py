@@ -17,7 +17,7 @@ from lab.workflow.lifecycle import destroy
 from lab.workflow.observer import Observer
 from lab.workflow.offline import refuse_downloads
 from lab.workflow.pace import pace_for
-from lab.workflow.plan import plan
+from lab.workflow.plan import plan, tell_remarks
 from lab.workflow.prepare import (
     Refusal,
     clear_the_way,
@@ -81,16 +81,12 @@ def bring_up(
             observer=observer,
         )
     if options.boot:
-        if not options.bake:
-            require_bakes(
-                [it for it in going if it.name in doomed or found[it.name].to_be_made]
-            )
+        if not_running(going, guests):
+            tell_remarks(project.provider, observer)
+        new = [it for it in going if it.name in doomed or found[it.name].to_be_made]
+        require_bakes(new, bake=options.bake)
         ensure_boxes(
-            [
-                machine.lab.box
-                for machine in going
-                if machine.name in doomed or found[machine.name].to_be_made
-            ],
+            [machine.lab.box for machine in new],
             provider=project.provider.name,
             observer=observer,
             log=project.folder.logs / "boxes.log",

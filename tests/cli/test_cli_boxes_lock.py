@@ -84,7 +84,10 @@ def test_two_builds_of_one_box_build_it_once(world: Any, both: Any) -> None:
     )
     assert (world.root / "built").read_text() == "built\n"
     ends = sorted(heard.strip().splitlines()[-1] for heard in said)
-    assert ends == ["The box lab/debian-12 is built.", "The box lab/debian-12 is up to date."]
+    assert ends == [
+        "The box lab/debian-12 for lxc is built.",
+        "The box lab/debian-12 for lxc is up to date.",
+    ]
 
 
 def test_a_bake_that_somebody_is_about_to_clone_is_not_pruned(

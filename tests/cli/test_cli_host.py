@@ -45,6 +45,21 @@ def test_a_box_of_the_teacher_s_own(lab: Lab, world: Any) -> None:
     assert "The box is no box" in ran.err
 
 
+def test_a_box_for_another_provider_than_labs_yaml_s(lab: Lab, world: Any) -> None:
+    for words in (("--provider", "libvirt"), ()):
+        lab("box", "add", "school/base", "base.box", *words)
+    assert [call[-1] for call in world.calls("vagrant")] == ["libvirt", "lxc"]
+    ran = lab("box", "add", "school/base", "base.box", "--provider", "vmware")
+    assert ran.code == USAGE
+    assert "virtualbox" in ran.said
+
+
+def test_a_box_for_the_provider_that_labs_yaml_names(lab: Lab, world: Any) -> None:
+    world.edit("    box: debian-12\n", "    box: debian-12\n    provider: libvirt\n")
+    assert lab("box", "add", "school/base", "base.box").code == OK
+    assert world.calls("vagrant")[0][-1] == "libvirt"
+
+
 def test_an_unknown_profile_is_told_with_what_comes_near(lab: Lab, world: Any) -> None:
     ran = lab("box", "build", "debian12")
     assert ran.code == USAGE

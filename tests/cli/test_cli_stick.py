@@ -242,3 +242,11 @@ def test_no_bake_is_made_offline(lab: Lab, world: Any) -> None:
     assert ran.code == HOST
     assert "a bake of tiny for hello-ana, hello-luis, hello-marta" in ran.said
     assert world.calls("vagrant") == []
+
+
+def test_what_a_machine_has_from_its_bake_is_not_downloaded_again(lab: Lab, world: Any) -> None:
+    assert lab("bake").code == OK
+    assert lab("up", "--offline", "--no-provision").code == OK
+    assert lab("halt").code == OK
+    # It has run no step yet, and lab has noted none.
+    assert lab("up", "--offline").code == OK

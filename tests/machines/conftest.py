@@ -22,6 +22,7 @@ class ClassFolder:
     """A folder with a labs.yaml, and `lab` run in it as a teacher would."""
 
     path: Path
+    timeout_s: float = 1800
 
     def lab(self, *arguments: str, exit_code: int | None = 0) -> subprocess.CompletedProcess[str]:
         """Run `lab`; `exit_code` is the one to expect, None for whichever."""
@@ -32,7 +33,7 @@ class ClassFolder:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=1800,
+            timeout=self.timeout_s,
             check=False,
         )
         told = (

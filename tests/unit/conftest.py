@@ -15,6 +15,7 @@ from lab.classroom.config import load_classroom
 from lab.classroom.guide import load_guide
 from lab.errors import ProcessError
 from lab.machines.fleet import build_machine
+from lab.machines.health import Command
 from lab.machines.keys import read_keys
 from lab.machines.providers.base import Addresses, Guest, Limit, Wanted
 from lab.machines.steps import read_contents
@@ -89,6 +90,9 @@ class FakeProvider:
             raise ProcessError(f"{guest} could not be removed")
         self.removed.append(guest)
         self.found.pop(guest, None)
+
+    def removal(self, guest: str) -> Command:
+        return Command(argv=("lxc-destroy", "--force", "--name", guest), as_root=True)
 
     def clear(self, guests: Collection[str]) -> None:
         """Nothing is kept for those that are no more."""

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from lab.classroom.results import BoxStatus
-from lab.errors import HOST, HostError, ProcessError, UsageError
+from lab.errors import HOST, HostError, LabError, ProcessError, UsageError
 from lab.machines.boxes.names import box_name
 from lab.workflow import boxes as module
 from lab.workflow.boxes import add_box, build_box, ensure_boxes, list_boxes
@@ -21,7 +21,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]
     """Vagrant's folder, and a function that puts boxes into it."""
     monkeypatch.setenv("VAGRANT_HOME", str(tmp_path))
 
-    def put(name: str, provider: str = "lxc", **metadata: str) -> Path:
+    def put(name: str, provider: str = "lxc", **metadata: object) -> Path:
         folder = tmp_path / "boxes" / name / "0" / provider
         folder.mkdir(parents=True)
         path = folder / "metadata.json"
@@ -138,6 +138,28 @@ def test_the_teacher_s_own_box(
         ("add", "school/base", str(tmp_path / "base.box"), "lxc"),
         ("add", "school/base", "https://example.org/base.box", "lxc"),
     ]
+
+
+def test_a_box_that_was_damaged_on_its_way_is_not_kept(
+    home: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    removed = []
+
+    class FakeVagrant:
+        def __init__(self, *_: object, **__: object) -> None:
+            pass
+
+        def add_box(self, name: str, url: str, *, provider: str) -> None:
+            noted = home(name, provider, lab_sha256={"box.img": "c0ffee"})
+            (noted.parent / "box.img").write_bytes(b"disk")
+
+        def remove_box(self, name: str, *, provider: str) -> None:
+            removed.append((name, provider))
+
+    monkeypatch.setattr(module, "Vagrant", FakeVagrant)
+    with pytest.raises(LabError, match=r"is damaged: box\.img is not what was packed"):
+        add_box("base", "base.box", provider="libvirt", on_wait=print)
+    assert removed == [("base", "libvirt")]
 
 
 def test_every_box_in_the_list(home: Callable[..., Path]) -> None:

@@ -61,6 +61,7 @@ def test_a_guide_is_read_whole(tmp_path: Path) -> None:
                 scope="class",
                 title={"en": "nginx"},
                 script=folder / "steps" / "nginx.sh",
+                downloads=True,
             ),
             Step(
                 name="app",
@@ -71,6 +72,18 @@ def test_a_guide_is_read_whole(tmp_path: Path) -> None:
             ),
         ),
     )
+
+
+def test_a_step_says_whether_it_downloads(tmp_path: Path) -> None:
+    text = GUIDE.replace("scope: class\n", "scope: class\n    downloads: false\n")
+    write_guide(tmp_path, text.replace("scope: student\n", "scope: student\n    downloads: true\n"))
+    steps = load_guide("web", project=tmp_path).steps
+    assert [step.downloads for step in steps] == [False, True]
+
+
+def test_whether_a_step_downloads_is_true_or_false(tmp_path: Path) -> None:
+    write_guide(tmp_path, GUIDE.replace("scope: class\n", "scope: class\n    downloads: maybe\n"))
+    assert "must be true or false" in problems(tmp_path).details
 
 
 def test_what_a_student_does_first_is_lines_in_each_language(tmp_path: Path) -> None:

@@ -183,6 +183,18 @@ def test_an_address_that_is_the_machines_own_is_known_while_it_is_off(
     assert changes in (made.path / "handouts" / "hello" / "marta.html").read_text()
 
 
+def test_a_machine_behind_ports_needs_this_computer_as_the_jump_host(made: Project) -> None:
+    ports = {22: 22007, 80: 28007}
+    project = replace(made, machines=tuple(replace(it, ports=ports) for it in made.machines))
+    [without] = hand_out(project, "ana").without
+    assert without.why == (
+        "hello-ana is reached from this computer alone: name it as the jump host, --via"
+    )
+    assert hand_out(project, "ana", via="aula.example.org").without == ()
+    page = (made.path / "handouts/hello/ana.html").read_text()
+    assert "22007" in page
+
+
 @pytest.mark.parametrize("lost", ["student", "host"])
 def test_keys_that_are_not_there_cost_one_student_their_page(
     made: Project, classroom: Callable[..., Project], lost: str

@@ -153,6 +153,22 @@ def test_through_another_host_the_site_comes_along() -> None:
     assert "la contraseña de tu cuenta en él" in Parsed(handout_page(without_user)).words
 
 
+def test_a_machine_behind_ports_is_reached_at_those_through_the_computer_that_has_them() -> None:
+    behind = replace(
+        ANA, address="127.0.0.1", ssh_port=22007, web_port=28007, via="profe@aula.example.org"
+    )
+    assert behind.ssh_command.endswith(
+        "-J profe@aula.example.org -L 8080:127.0.0.1:28007 -p 22007 ana@127.0.0.1"
+    )
+    assert behind.ssh_config.splitlines()[1:3] == ["  HostName 127.0.0.1", "  Port 22007"]
+    assert behind.ssh_config.splitlines()[-1] == "  LocalForward 8080 127.0.0.1:28007"
+    assert behind.known_hosts.startswith(f"{ANA.machine},[127.0.0.1]:22007 ssh-")
+    assert behind.web_address == "localhost:8080"
+    here = replace(behind, via="")
+    assert here.web_address == "127.0.0.1:28007"
+    assert here.url == f"http://{ANA.vhost}:28007/"
+
+
 def test_an_address_that_may_change_is_said_to() -> None:
     warning = "may get another address"
     assert warning not in handout_page(ANA)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -60,18 +60,21 @@ class Guests:
     ) -> Tries:
         self.numbers[machine.name] = str(own.number)
         names = {name: int(number) for name, number in self.all_numbers.items()}
-        opened = {
-            names[name]: ports for name, ports in self.opened.get(machine.name, {}).items()
-        }
+        opened = {names[name]: ports for name, ports in self.opened.get(machine.name, {}).items()}
         assert own not in others
         reached = self.beyond.get(machine.name, ()) if beyond else ()
         return Tries(gateway=machine.name not in self.cut_off, opened=opened, beyond=reached)
 
     def hear(self, _: Any, machine: Machine, **__: Any) -> Heard:
         arrived = self.arrived.get(machine.name, {})
-        ways = {self.all_numbers[name]: tuple(w for w in way if w != "arp") for name, way in arrived.items()}
+        ways = {
+            self.all_numbers[name]: tuple(w for w in way if w != "arp")
+            for name, way in arrived.items()
+        }
         ways["host"] = () if machine.name in self.deaf else BOTH
-        looked = {f"10.0.3.{int(self.all_numbers[it]) + 2}" for it, way in arrived.items() if "arp" in way}
+        looked = {
+            f"10.0.3.{int(self.all_numbers[it]) + 2}" for it, way in arrived.items() if "arp" in way
+        }
         return Heard(ways=ways, looked=frozenset(looked))
 
     def ask(self, address: str, *, user: str, known_as: str, offered: Any, **_: Any) -> Door:
@@ -174,6 +177,20 @@ def test_what_could_not_have_been_reached_is_unknown(
     assert code(rows) == NOT_ALL_WELL
 
 
+def test_machines_behind_ports_are_only_asked_at_their_doors(
+    project: Project, guests: Guests, witness: Any
+) -> None:
+    machines = tuple(replace(it, ports={22: 2022}) for it in project.machines)
+    project = replace(project, machines=machines)
+    guests.doors["apart-ana", "ana"] = Door(methods=("publickey", "password"))
+    rows = prove(project, witness)
+    assert rows["apart-luis"].untried[0] == Untried(
+        machine="", why="it has a network of its own, which only ports of this computer lead to"
+    )
+    assert [it.kind for it in rows["apart-ana"].findings] == ["password"]
+    assert code(rows) == NOT_ALL_WELL
+
+
 def test_without_anybody_to_try_nothing_is_proven(
     project: Project, guests: Guests, witness: Any
 ) -> None:
@@ -269,9 +286,7 @@ def test_it_is_told_as_agreed(
         ],
         "beyond": False,
         "findings": [],
-        "unknown": [
-            {"machine": "apart-luis", "why": "it did not hear this computer either"}
-        ],
+        "unknown": [{"machine": "apart-luis", "why": "it did not hear this computer either"}],
     }
     with (tmp_path / "table").open("w") as file:
         isolation_table(rows, console=console_for(file, {"NO_COLOR": "1", "COLUMNS": "100"}))

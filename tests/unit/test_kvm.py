@@ -31,7 +31,7 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: Program) -> P
 @pytest.mark.usefixtures("host")
 def test_a_kernel_that_says_its_version_has_booted() -> None:
     assert try_kvm().kvm is Kvm.WORKS
-    assert kernel.kvm(roots=[]).outcome is Health.OK
+    assert kernel.kvm(roots=[], provider="lxc").outcome is Health.OK
 
 
 @pytest.mark.usefixtures("host")
@@ -51,7 +51,7 @@ def test_a_kernel_that_lives_and_does_not_end_works_all_the_same(program: Progra
 @pytest.mark.usefixtures("host")
 def test_a_device_that_may_not_be_used(program: Program) -> None:
     program(kvm.QEMU, "echo 'Could not access KVM kernel module' >&2; exit 1")
-    verdict = kernel.kvm(roots=[])
+    verdict = kernel.kvm(roots=[], provider="lxc")
     assert verdict.outcome is Health.NOTE
     assert "Could not access KVM kernel module" in verdict.found
     assert "lxc does without" in verdict.found
@@ -60,7 +60,7 @@ def test_a_device_that_may_not_be_used(program: Program) -> None:
 def test_no_device(host: Path) -> None:
     (host / "kvm").unlink()
     assert try_kvm().kvm is Kvm.MISSING
-    assert kernel.kvm(roots=[]).outcome is Health.NOTE
+    assert kernel.kvm(roots=[], provider="lxc").outcome is Health.NOTE
 
 
 def test_nothing_to_try_it_with(host: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -70,7 +70,7 @@ def test_nothing_to_try_it_with(host: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(kvm.shutil, "which", lambda _: None)
     trial = try_kvm()
     assert (trial.kvm, "qemu-system-x86" in trial.fix) == (Kvm.UNTRIED, True)
-    assert kernel.kvm(roots=[]).outcome is Health.UNKNOWN
+    assert kernel.kvm(roots=[], provider="lxc").outcome is Health.UNKNOWN
 
 
 def test_a_guest_s_kernel_serves_where_the_host_has_none(host: Path) -> None:

@@ -24,7 +24,7 @@ def vagrant(project: Project, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]
         def __init__(self, *_: object, **__: object) -> None:
             pass
 
-        def halt(self, names: Sequence[str]) -> None:
+        def halt(self, names: Sequence[str], *, patience: float) -> None:
             told["halt"].append(list(names))
             for name in set(names) - told["deaf"]:
                 project.provider.add(f"lab-c0ffee-{name}", state="stopped")

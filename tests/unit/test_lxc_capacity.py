@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from lab.classroom.classes import MachineSize
-from lab.machines.providers import inotify_use
-from lab.machines.providers import lxc_capacity as module
+from lab.machines.providers import host_capacity, inotify_use
 from lab.machines.providers.base import Limit
 from lab.machines.providers.lxc_capacity import Network, limits, needs
 from lab.system.kernel import Kernel
@@ -38,7 +37,7 @@ def test_what_the_kernel_does_not_tell_is_left_out(tmp_path: Path) -> None:
 def test_every_limit_that_is_needed_of_is_told_and_the_other_way_round(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "disk_gb", lambda _: (70.0, 250.0))
+    monkeypatch.setattr(host_capacity, "disk_gb", lambda _: (70.0, 250.0))
     sysctls = {
         "fs/inotify/max_user_instances": "128",
         "fs/inotify/max_user_watches": "8192",

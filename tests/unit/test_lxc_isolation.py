@@ -80,7 +80,12 @@ def start(port: str) -> int:
 
 @pytest.mark.parametrize(
     ("isolated", "internet", "beginning"),
-    [(True, True, "labiw"), (True, False, "labih"), (False, True, "labow"), (False, False, "laboh")],
+    [
+        (True, True, "labiw"),
+        (True, False, "labih"),
+        (False, True, "labow"),
+        (False, False, "laboh"),
+    ],
 )
 def test_a_port_s_name_says_what_its_guest_may(
     isolated: bool, internet: bool, beginning: str

@@ -177,7 +177,7 @@ def test_the_root_has_what_a_full_machine_needs(libvirt_box: Shelf) -> None:
     assert target_of(raw, "/etc/systemd/system/apt-daily.timer") == "/dev/null"
     for unit in ("systemd-udevd", "systemd-timesyncd"):
         assert target_of(raw, f"/etc/systemd/system/{unit}.service") == ""
-    assert inside(raw, "/etc/systemd/network/20-lab-address.network") == ""
+    assert inside(raw, "/etc/systemd/network/05-lab-address.network") == ""
 
 
 @pytest.mark.usefixtures("pretend")
@@ -213,7 +213,7 @@ def test_a_box_for_virtualbox_is_a_disk_and_its_description(tmp_path: Path) -> N
 
     raw = shelf.raw(image.name)
     assert "console=ttyS0 console=tty0" in inside(raw, "/boot/grub/grub.cfg")
-    assert "Name=eth1" in inside(raw, "/etc/systemd/network/20-lab-address.network")
+    assert "Name=eth1" in inside(raw, "/etc/systemd/network/05-lab-address.network")
 
 
 @pytest.mark.usefixtures("pretend")

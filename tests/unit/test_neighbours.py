@@ -26,7 +26,11 @@ def guest(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     def run(_: Any, __: Any, script: str, *, stdin: bytes, **___: Any) -> process.Completed:
         noted.update(script=script, stdin=stdin.decode())
         return process.Completed(
-            argv=(), returncode=noted["code"], stdout=noted["says"], stderr="no raw socket\n", seconds=0
+            argv=(),
+            returncode=noted["code"],
+            stdout=noted["says"],
+            stderr="no raw socket\n",
+            seconds=0,
         )
 
     monkeypatch.setattr(neighbours.ssh, "run_as_root", run)
@@ -36,7 +40,12 @@ def guest(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 def test_a_guest_listens(project: Project, guest: dict[str, Any]) -> None:
     guest["says"] = f"hardware 02:00:0a:00:03:07 fd42::7\nkey ana {MINE}\n"
     told = neighbours.listen(
-        project.folder, project.machines[0], mark="c0ffee", address="10.0.3.7", lasts_s=60, patience=1.0
+        project.folder,
+        project.machines[0],
+        mark="c0ffee",
+        address="10.0.3.7",
+        lasts_s=60,
+        patience=1.0,
     )
     assert told == Listener(hardware="02:00:0a:00:03:07", ipv6="fd42::7", keys=(("ana", MINE),))
     assert guest["script"] == "exec perl - listen c0ffee 10.0.3.7 60"
@@ -121,6 +130,7 @@ def test_who_would_be_let_in_is_asked_at_the_door(
     offered = logins.write_keys([*INSECURE_KEYS, f"{MINE} ana"], tmp_path)
     told = logins.ask(
         "10.0.3.7",
+        port=2022,
         user="ana",
         known_as="hello-ana",
         known_hosts=tmp_path / "known_hosts",
@@ -131,6 +141,12 @@ def test_who_would_be_let_in_is_asked_at_the_door(
     assert told.answered is (door != Door())
     words = (tmp_path / "words").read_text()
     # Only what is offered here, never a key or an agent of the teacher's own.
-    for word in ("-F none", "IdentitiesOnly=yes", "IdentityAgent=none", "ana@10.0.3.7 true"):
+    for word in (
+        "-F none",
+        "-p 2022",
+        "IdentitiesOnly=yes",
+        "IdentityAgent=none",
+        "ana@10.0.3.7 true",
+    ):
         assert word in words
     assert words.count("IdentityFile=") == 3

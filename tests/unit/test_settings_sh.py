@@ -134,6 +134,23 @@ def test_the_archive_is_another(apply: Apply) -> None:
     )
 
 
+def test_offline_packages_come_from_the_wheelhouse_alone(apply: Apply) -> None:
+    root = apply(offline="")
+    wheels = root / "var/lib/lab/wheels"
+    assert (root / "etc/pip.conf").read_text() == (
+        f"# Written by lab from labs.yaml\n[global]\nno-index = true\nfind-links = {wheels}\n"
+    )
+    assert f"PIPENV_PYPI_MIRROR=file://{wheels}/simple\n" in (root / "etc/environment").read_text()
+    index = "[global]\nindex-url = https://pip.example.org\n"
+    apply(offline="", pip=index)
+    assert (root / "etc/pip.conf").read_text() == (
+        f"# Written by lab from labs.yaml\n{index}no-index = true\nfind-links = {wheels}\n"
+    )
+    apply()
+    assert not (root / "etc/pip.conf").exists()
+    assert (root / "etc/environment").read_text() == "PATH=/bin\n"
+
+
 def test_pip_s_index_and_the_proxy(apply: Apply) -> None:
     proxy = "http://u:hunter2@p.example.org:3128"
     root = apply(pip="[global]\nindex-url = https://pip.example.org\n", proxy=f"{proxy}\n")

@@ -82,7 +82,7 @@ class World:
             time.sleep(0.3)
         return self.failures
 
-    def listens(self, address: str, port: int = 22) -> bool:
+    def listens(self, address: str, port: int = 22, *, timeout_s: float = 1.0) -> bool:
         self.asked.append(address)
         return address not in self.deaf
 

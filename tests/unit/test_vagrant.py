@@ -175,7 +175,7 @@ def test_a_damaged_machine_index_is_called_that(scripted: Scripted, tmp_path: Pa
 
 def test_the_other_commands(scripted: Scripted, tmp_path: Path) -> None:
     vagrant = scripted()
-    vagrant.halt(["a", "b"])
+    vagrant.halt(["a", "b"], patience=1)
     vagrant.destroy(["a", "b"])
     vagrant.add_box("own/base", "/where/base.box", provider="lxc")
     vagrant.remove_box("own/base", provider="lxc")
@@ -192,7 +192,7 @@ def test_the_other_commands(scripted: Scripted, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "call",
     [
-        lambda vagrant: vagrant.halt(["a"]),
+        lambda vagrant: vagrant.halt(["a"], patience=1),
         lambda vagrant: vagrant.destroy(["a"]),
         lambda vagrant: vagrant.add_box("a", "b", provider="lxc"),
         lambda vagrant: vagrant.remove_box("a", provider="lxc"),

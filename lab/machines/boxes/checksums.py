@@ -28,8 +28,8 @@ def checksum_of(path: Path) -> str:
 def verify_box(box: catalog.Box) -> None:
     """See that a box's images are what its maker packed; a box without checksums is taken as it is.
 
-    For where an image comes from far, or is about to be copied anyway: reading 100 MB takes a third
-    of a second.
+    For an image that comes from elsewhere, or is about to be read anyway: 100 MB take a third of a
+    second.
 
     Raises:
         LabError: one is missing, or is another.
@@ -40,6 +40,6 @@ def verify_box(box: catalog.Box) -> None:
                 f"The box {box.name} ({box.provider}) is damaged: "
                 f"{name} is not what was packed into it",
                 details=f"{box.folder / name} has another SHA-256 than its metadata.json says.",
-                hint=f"vagrant box remove {box.name} --provider {box.provider} --force   "
-                "and build, bake or import it again",
+                hint="Copy the file again and add it (`lab box add`), "
+                "or make it anew (`lab box build PROFILE --force`).",
             )

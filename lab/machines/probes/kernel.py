@@ -11,7 +11,6 @@ from lab.machines.kvm import Kvm, try_kvm
 _WITHOUT = {
     "lxc": "the provider lxc does without",
     "libvirt": "the provider libvirt emulates the machines then, several times slower",
-    "virtualbox": "the provider virtualbox does without",
 }
 
 

@@ -10,10 +10,13 @@ from typing import Protocol
 
 from lab.classroom.classes import MachineSize
 from lab.machines.boxes.catalog import Box
+from lab.machines.health import Command
 
-# How long a machine may take to boot, and to stop; a provider's patience multiplies them.
+# How long a machine may take to boot, and to stop. A provider's patience multiplies these.
 BOOT_TIMEOUT_S = 300.0
 HALT_TIMEOUT_S = 60.0
+# How long Vagrant waits for one SSH connection.
+SSH_TIMEOUT_S = 15.0
 _LEAST_TOTAL = 1024
 # Where guests listen, and where this computer's own ports do that lead there.
 SSH, HTTP = 22, 80
@@ -210,6 +213,9 @@ class Provider(Protocol):
         Raises:
             ProcessError: it could not be removed.
         """
+
+    def removal(self, guest: str) -> Command:
+        """The command that removes a guest, for who does it by hand."""
 
     def clear(self, guests: Collection[str]) -> None:
         """Remove what the host keeps for guests that are no more: addresses, discs, identities.

@@ -118,6 +118,36 @@ def parse_domains(all_: str, running: str, shut_off: str) -> dict[str, Domain]:
     return found
 
 
+def adapted(xml: str, *, kind: str, network: str, mac: str) -> str:
+    """A stopped guest's definition as it is to be for its next start, "" where it is so already.
+
+    Vagrant takes neither another network nor another hypervisor into account once it has made a
+    guest.
+
+    Args:
+        xml: the definition as it is.
+        kind: `kvm` or `qemu`.
+        network: the network that it belongs in.
+        mac: its hardware address there.
+    """
+    root = ElementTree.fromstring(xml)  # noqa: S314 (as below)
+    changed = root.get("type") != kind
+    root.set("type", kind)
+    features = root.find("features")
+    if kind == "kvm" and features is not None:
+        for emulator in features.findall("tcg"):
+            features.remove(emulator)
+    for path, key, value in (
+        ("devices/interface/source", "network", network),
+        ("devices/interface/mac", "address", mac),
+    ):
+        element = root.find(path)
+        if element is not None and element.get(key) != value:
+            element.set(key, value)
+            changed = True
+    return ElementTree.tostring(root, encoding="unicode") if changed else ""
+
+
 def parse_network(xml: str) -> Network | None:
     """A network from its XML, None where it has no address of its own (or is not there)."""
     if not xml.strip():

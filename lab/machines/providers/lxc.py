@@ -15,6 +15,7 @@ from lab.errors import HostError, ProcessError
 from lab.machines.boxes import lxc as boxes_lxc
 from lab.machines.boxes.catalog import Box
 from lab.machines.boxes.repack import pack_folder
+from lab.machines.health import Command
 from lab.machines.providers import (
     inotify_use,
     lxc_addresses,
@@ -197,6 +198,10 @@ class Lxc(KeptDisks):
             raise ProcessError(
                 f"The container {guest} could not be removed", details=completed.tail()
             )
+
+    def removal(self, guest: str) -> Command:
+        """See `Provider.removal`."""
+        return Command(argv=("lxc-destroy", "--force", "--name", guest), as_root=True)
 
     def clear(self, guests: Collection[str]) -> None:
         """See `Provider.clear`; all of it is in the guest's own folder, and goes with that."""

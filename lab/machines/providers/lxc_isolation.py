@@ -1,4 +1,4 @@
-"""Keeps LXC guests apart on their bridge; see `boxes/lxc/isolate`, which LXC runs, for the rules."""
+"""Keeps LXC guests apart on their bridge; `boxes/lxc/isolate`, which LXC runs, has the rules."""
 
 from __future__ import annotations
 

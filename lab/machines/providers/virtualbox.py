@@ -18,6 +18,7 @@ from lab.machines.boxes.box_file import write_box_file
 from lab.machines.boxes.catalog import Box
 from lab.machines.boxes.repack import pack_folder
 from lab.machines.boxes.seed_disc import write_seed_disc
+from lab.machines.health import Command
 from lab.machines.providers import virtualbox_manage as manage
 from lab.machines.providers import virtualbox_network as network
 from lab.machines.providers.base import LOOPBACK, Addresses, Guest, Limit, Snapshot, Wanted
@@ -171,6 +172,10 @@ class VirtualBox:
             manage.run("controlvm", guest, "poweroff", check=False)
             self._wait_until_stopped(guest)
         manage.run("unregistervm", guest, "--delete")
+
+    def removal(self, guest: str) -> Command:
+        """See `Provider.removal`."""
+        return Command(argv=("VBoxManage", "unregistervm", guest, "--delete"))
 
     def clear(self, guests: Collection[str]) -> None:
         """See `Provider.clear`: what of a guest is beside its keys goes with them."""

@@ -16,6 +16,7 @@ from lab.machines.health import Check, Command, Finding, Health, Verdict, examin
 from lab.machines.probes import bridge, disk, kernel, programs, surroundings, vagrant_index
 from lab.machines.providers import PROVIDERS
 from lab.machines.providers.lxc import Lxc
+from lab.machines.providers.virtualbox import VirtualBox
 from lab.system import lock, parallel, process
 from lab.workflow.doctor import class_state, leftovers, limits
 from lab.workflow.doctor.machine import BOOTS, NO_MACHINE, TITLES, try_machine
@@ -191,20 +192,17 @@ def _of_host(subject: Subject) -> list[Check]:
     """What has to do with this computer."""
     return [
         *_of_providers(subject),
-        _quick("programs.root", "root's rights", programs.root_rights),
         _slow("programs.vagrant", "Vagrant", programs.vagrant),
         _quick("programs.ssh", "SSH", programs.ssh),
         _quick("programs.ssh-keygen", "SSH keys", programs.ssh_keygen),
-        _quick("programs.debootstrap", "building boxes", partial(_debootstrap, subject)),
+        *(_of_linux(subject) if subject.provider.name != VirtualBox.name else ()),
         *(_of_lxc(subject) if subject.provider.name == Lxc.name else ()),
         _quick(
             "vagrant.index",
             "Vagrant's list of machines",
             lambda: vagrant_index.machine_index(subject.folder.project if subject.folder else None),
         ),
-        _quick("limits.kernel", "the kernel's limits", lambda: limits.kernel_limits(subject)),
         _quick("limits.class", "the whole class fits", lambda: limits.class_fits(subject)),
-        _slow("kvm", "KVM", lambda: kernel.kvm(roots=_roots(), provider=subject.provider.name)),
         _quick("clock.archive", "this computer's clock", surroundings.clock),
         *_of_disks(subject),
         _quick("leftovers.builds", "builds of boxes that were killed", leftovers.box_builds),
@@ -230,6 +228,16 @@ def _of_providers(subject: Subject) -> list[Check]:
             partial(provider_works, name, used=subject.provider.name),
         )
         for name in PROVIDERS
+    ]
+
+
+def _of_linux(subject: Subject) -> list[Check]:
+    """What matters where a Linux host's own means boot the machines, and build their boxes."""
+    return [
+        _quick("programs.root", "root's rights", programs.root_rights),
+        _quick("programs.debootstrap", "building boxes", partial(_debootstrap, subject)),
+        _quick("limits.kernel", "the kernel's limits", lambda: limits.kernel_limits(subject)),
+        _slow("kvm", "KVM", lambda: kernel.kvm(roots=_roots(), provider=subject.provider.name)),
     ]
 
 

@@ -54,9 +54,7 @@ def scratch_machines(subject: Subject, folder: LabFolder) -> Verdict:
     return problem(
         f"{amount(len(left), 'machine')} to bake on, of a lab that was killed: {listing(left)}",
         why="It takes memory and an address. The next bake removes it, too.",
-        commands=tuple(
-            Command(argv=("lxc-destroy", "--force", "--name", name), as_root=True) for name in left
-        ),
+        commands=tuple(map(subject.provider.removal, left)),
     )
 
 
@@ -70,7 +68,7 @@ def proofs(provider: Provider) -> Verdict:
         f"{amount(len(left), 'machine')} of a `lab guide test` that was killed, or kept it: "
         + listing(left),
         fix="The next `lab guide test` removes it; or now: "
-        + "; ".join(f"sudo lxc-destroy --force --name {name}" for name in left),
+        + "; ".join(str(provider.removal(name)) for name in left),
     )
 
 

@@ -1,4 +1,4 @@
-"""What an LXC box is made of beside its root, and the scripts that LXC runs as it starts a clone."""
+"""What an LXC box is made of beside its root, and what LXC runs as it starts a clone."""
 
 from __future__ import annotations
 

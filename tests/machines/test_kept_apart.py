@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -32,7 +32,7 @@ APART = {"apart-ana", "apart-luis"}
 
 
 @pytest.fixture(scope="module")
-def students(new_class: Callable[[str, str], ClassFolder]) -> Iterator[ClassFolder]:
+def students(new_class: Callable[[str, str], ClassFolder]) -> ClassFolder:
     folder = new_class("isolation", LABS_YAML)
     guide = folder.path / "provision/tiny"
     (guide / "steps").mkdir(parents=True)
@@ -40,7 +40,7 @@ def students(new_class: Callable[[str, str], ClassFolder]) -> Iterator[ClassFold
     (guide / "guide.yaml").write_text(GUIDE_YAML)
     (guide / "steps/account.sh").write_text(STEP)
     folder.lab("up")
-    yield folder
+    return folder
 
 
 def rows_of(folder: ClassFolder, *targets: str, exit_code: int) -> dict[str, Any]:
@@ -115,13 +115,14 @@ def test_a_student_s_key_opens_no_other_machine(students: ClassFolder) -> None:
 
 
 def test_passwords_are_seen(students: ClassFolder) -> None:
-    conf = "/etc/ssh/sshd_config.d/00-password.conf"
-    students.root("ana", f"echo PasswordAuthentication yes >{conf}; systemctl restart ssh")
+    # The first line counts.
+    conf, line = "/etc/ssh/sshd_config", "PasswordAuthentication yes"
+    students.root("ana", f"cp -p {conf} /root; sed -i '1i{line}' {conf}; systemctl restart ssh")
     try:
         rows = rows_of(students, "ana", exit_code=1)
         assert {it["kind"] for it in rows["apart-ana"]["findings"]} == {"password"}
     finally:
-        students.root("ana", f"rm {conf}; systemctl restart ssh")
+        students.root("ana", f"cp -p /root/sshd_config {conf}; systemctl restart ssh")
 
 
 def test_a_host_key_that_was_swapped_is_an_error(students: ClassFolder) -> None:
@@ -138,7 +139,7 @@ def test_a_host_key_that_was_swapped_is_an_error(students: ClassFolder) -> None:
     finally:
         # By LXC: nothing else gets in any more.
         [name] = [it for it in students.guests() if it.endswith("-apart-luis")]
-        mend = f"cp -p /root/ssh_host_ed25519_key* /etc/ssh/; systemctl restart ssh"
+        mend = "cp -p /root/ssh_host_ed25519_key* /etc/ssh/; systemctl restart ssh"
         as_root("lxc-attach", "--name", name, "--", "bash", "-c", mend)
     rows_of(students, "luis", exit_code=0)
 

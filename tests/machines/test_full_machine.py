@@ -1,0 +1,126 @@
+"""A full machine of libvirt's through all that a student's container goes through; and nothing is left of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.machines.conftest import BOX, REPOSITORY, ClassFolder
+
+# Emulated, the guide's steps alone take longer than all other tests.
+pytestmark = [
+    pytest.mark.may_skip,
+    pytest.mark.skipif(os.environ.get("LAB_LIBVIRT") != "1", reason="LAB_LIBVIRT=1 runs it"),
+]
+LABS_YAML = f"""\
+defaults: {{provider: libvirt, box: {BOX}, domain: example.org, guest: {{ca_certificates: host}}}}
+labs: {{hellopython: {{students: [ana]}}}}
+"""
+
+
+def virsh(*words: str) -> str:
+    done = subprocess.run(
+        ["sudo", "virsh", "--quiet", "--connect", "qemu:///system", *words],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout
+
+
+def listening() -> set[str]:
+    """The addresses at which somebody listens."""
+    done = subprocess.run(["ss", "-Hltnu"], capture_output=True, text=True, check=True)
+    return {line.split()[4] for line in done.stdout.splitlines()}
+
+
+def left_of(mark: str) -> list[str]:
+    """What there is of a project in libvirt: guests, volumes, addresses that are kept, folders."""
+    networks = virsh("net-list", "--name").split()
+    said = [virsh("list", "--all", "--name"), virsh("vol-list", "lab")]
+    said += [virsh("net-dumpxml", network) for network in networks]
+    said.append(
+        subprocess.run(
+            ["sudo", "ls", "/var/lib/libvirt/lab/guests"],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+    )
+    return [line.strip() for text in said for line in text.splitlines() if f"lab-{mark}-" in line]
+
+
+@pytest.fixture(scope="module")
+def before() -> set[str]:
+    """Where somebody listened before there was a machine."""
+    return listening()
+
+
+@pytest.fixture(scope="module")
+def full(tmp_path_factory: pytest.TempPathFactory, before: set[str]) -> Iterator[ClassFolder]:
+    subprocess.run(
+        [sys.executable, "-m", "lab", "box", "build", BOX, "--provider", "libvirt"],
+        cwd=REPOSITORY,
+        stdin=subprocess.DEVNULL,
+        timeout=1800,
+        check=True,
+    )
+    folder = ClassFolder(tmp_path_factory.mktemp("full"), timeout_s=7200)
+    (folder.path / "labs.yaml").write_text(LABS_YAML, encoding="utf-8")
+    try:
+        folder.lab("up")
+        yield folder
+    finally:
+        folder.lab("destroy", "--yes", exit_code=None)
+
+
+def mark_of(folder: ClassFolder) -> str:
+    project = json.loads((folder.path / ".lab/state/project.json").read_text())
+    return str(project["id"])
+
+
+def test_the_whole_guide_holds(full: ClassFolder) -> None:
+    assert full.outcomes() == {"ana": {}}
+
+
+def test_nobody_else_can_reach_what_listens_for_it(full: ClassFolder, before: set[str]) -> None:
+    new = {it for it in listening() - before if not it.startswith(("127.0.0.1:", "[::1]:"))}
+    bridges = [it.name for it in Path("/sys/class/net").glob("virbr*")]
+    gateways = [
+        line.split()[3].partition("/")[0]
+        for bridge in bridges
+        for line in subprocess.run(
+            ["ip", "-o", "-4", "addr", "show", "dev", bridge],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.splitlines()
+    ]
+    allowed = tuple([f"{it}:" for it in gateways] + [f"0.0.0.0%{it}:67" for it in bridges])
+    assert [it for it in new if not it.startswith(allowed)] == []
+    assert "<graphics" not in virsh("dumpxml", f"lab-{mark_of(full)}-hellopython-ana")
+
+
+def test_it_keeps_its_address_and_its_work_when_it_stops_and_starts(full: ClassFolder) -> None:
+    (row,) = full.json("status")["machines"]
+    full.student("ana", "echo mine >~/mine")
+    full.lab("halt")
+    (stopped,) = full.json("status")["machines"]
+    full.lab("up")
+    (again,) = full.json("status")["machines"]
+    assert (row["state"], stopped["state"], again["state"]) == ("running", "stopped", "running")
+    assert again["ip"] == row["ip"]
+    assert full.student("ana", "cat ~/mine") == "mine\n"
+
+
+def test_nothing_is_left_of_a_machine_that_is_destroyed(full: ClassFolder) -> None:
+    mark = mark_of(full)
+    assert left_of(mark) != []
+    full.lab("destroy", "--yes")
+    assert left_of(mark) == []

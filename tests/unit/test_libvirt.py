@@ -1,0 +1,272 @@
+"""The provider libvirt: what it needs of the host, and what it tells Vagrant."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from lab.classroom.classes import MachineSize
+from lab.errors import HOST, HostError, ProcessError
+from lab.machines import kvm
+from lab.machines.kvm import Kvm, KvmTrial
+from lab.machines.providers import libvirt as module
+from lab.machines.providers import libvirt_capacity, libvirt_storage, provider_named
+from lab.machines.providers.base import Guest, Wanted
+from lab.machines.providers.libvirt import Libvirt
+from lab.machines.providers.libvirt_virsh import ask
+from lab.system.kernel import Kernel
+
+Program = Callable[[str, str], Path]
+
+NETWORK = """<network>
+  <name>lab</name>
+  <bridge name='virbr-lab'/>
+  <ip address='10.177.0.1' netmask='255.255.252.0'>
+    <dhcp>
+      <host mac='52:54:0a:b1:00:02' name='lab-c0ffee-hello-ana' ip='10.177.0.2'/>
+      <host mac='52:54:0a:b1:00:03' name='lab-c0ffee-hello-luis' ip='10.177.0.3'/>
+    </dhcp>
+  </ip>
+</network>"""
+UUIDS = {
+    "ana": "0d1cb9ab-5f0a-4d3a-9d6e-5c8b5c5d0a01",
+    "luis": "0d1cb9ab-5f0a-4d3a-9d6e-5c8b5c5d0a02",
+    "marta": "0d1cb9ab-5f0a-4d3a-9d6e-5c8b5c5d0a03",
+    "pep": "0d1cb9ab-5f0a-4d3a-9d6e-5c8b5c5d0a04",
+}
+
+
+@pytest.fixture(autouse=True)
+def _root(program: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever runs the tests, sudo is no hindrance; and what libvirt keeps is the test's own."""
+    program("sudo", 'shift; exec "$@"')
+    root = tmp_path / "libvirt"
+    for name, path in (("ROOT", root), ("IMAGES", root / "images"), ("GUESTS", root / "guests")):
+        monkeypatch.setattr(libvirt_storage, name, path)
+
+
+@pytest.fixture(params=[Kvm.USELESS])
+def trial(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> KvmTrial:
+    """How trying KVM ended."""
+    found = KvmTrial(kvm=request.param, why="the kernel said nothing for 15 s", fix="Turn it on.")
+    monkeypatch.setattr(kvm, "remembered_trial", lambda: found)
+    return found
+
+
+@pytest.fixture
+def host(program: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A host that has all that is needed."""
+    for name in ("vagrant", "virsh", kvm.QEMU, "qemu-img", "ssh"):
+        program(name, "")
+    (tmp_path / "gems" / "vagrant-libvirt-0.11.2").mkdir(parents=True)
+    monkeypatch.setattr(module, "_GEMS", (str(tmp_path / "gems"),))
+
+
+def wanted(name: str = "lab-c0ffee-hello-ana", address: str = "10.177.0.2/22") -> Wanted:
+    return Wanted(
+        name=name,
+        box="lab/debian-12",
+        size=MachineSize(cpus=2, memory_mb=768, disk_gb=10),
+        address=address,
+        keys=Path("/nowhere"),
+        isolated=True,
+        internet=True,
+    )
+
+
+@pytest.mark.usefixtures("host")
+def test_a_host_with_everything_will_do() -> None:
+    assert provider_named("libvirt").name == "libvirt"
+
+
+@pytest.mark.parametrize(
+    ("missing", "package"),
+    [
+        ("vagrant", "vagrant vagrant-libvirt"),
+        ("virsh", "libvirt-clients libvirt-daemon-system"),
+        (kvm.QEMU, "qemu-system-x86"),
+        ("qemu-img", "qemu-utils"),
+    ],
+)
+@pytest.mark.usefixtures("host")
+def test_what_is_missing_is_told_with_its_package(
+    monkeypatch: pytest.MonkeyPatch, missing: str, package: str
+) -> None:
+    monkeypatch.setattr(module.shutil, "which", lambda it: None if it == missing else f"/bin/{it}")
+    with pytest.raises(HostError) as caught:
+        Libvirt().require()
+    assert (
+        caught.value.message == f"`{missing}` is not installed, and the provider libvirt needs it"
+    )
+    assert caught.value.hint == f"sudo apt-get install --no-install-recommends {package}"
+    assert caught.value.exit_code == HOST
+
+
+@pytest.mark.usefixtures("host")
+def test_a_vagrant_without_its_plugin_is_told(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(module, "_GEMS", (str(tmp_path / "none"),))
+    with pytest.raises(HostError) as caught:
+        Libvirt().require()
+    assert caught.value.message == (
+        "Vagrant's plugin for libvirt is not installed, and the provider libvirt needs it"
+    )
+
+
+@pytest.mark.usefixtures("host")
+def test_a_plugin_that_vagrant_installed_itself_will_do(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(module, "_GEMS", ())
+    (tmp_path / "vagrant.d/gems/3.1.2/gems/vagrant-libvirt-0.12.0").mkdir(parents=True)
+    Libvirt().require()
+
+
+@pytest.mark.usefixtures("host")
+def test_a_libvirt_that_does_not_run_is_told(program: Program) -> None:
+    program("virsh", "echo 'error: failed to connect to the hypervisor' >&2; exit 1")
+    with pytest.raises(HostError) as caught:
+        Libvirt().require()
+    assert caught.value.message == "libvirt does not answer at qemu:///system"
+    assert caught.value.details == "error: failed to connect to the hypervisor"
+    assert caught.value.hint.startswith("sudo systemctl start libvirtd")
+
+
+def answering(program: Program, domains: dict[str, str], network: str = NETWORK) -> None:
+    """A `virsh` that has these guests, each with its state."""
+    listed = "".join(f"{UUIDS[it]} lab-c0ffee-hello-{it}\n" for it in domains)
+    by_state = {
+        state: "".join(f"{UUIDS[it]}\n" for it, was in domains.items() if was == state)
+        for state in ("running", "shut off")
+    }
+    answers = [listed, by_state["running"], by_state["shut off"], network, "", "", ""]
+    said = "".join(f"@lab asks@{answer}" for answer in answers) + "@lab asks@"
+    program("virsh", f"printf %s {shlex.quote(said)}")
+
+
+def test_guests_are_told_with_their_state_address_and_identity(
+    program: Program, tmp_path: Path
+) -> None:
+    answering(program, {"ana": "running", "luis": "shut off", "marta": "shut off", "pep": "paused"})
+    images = tmp_path / "libvirt" / "images"
+    images.mkdir(parents=True)
+    for login, size in (("ana", 196928), ("luis", 9_000_000), ("marta", 196928)):
+        own = tmp_path / "libvirt" / "guests" / f"lab-c0ffee-hello-{login}"
+        own.mkdir(parents=True)
+        (own / "identity").write_text(f"{login}-1\n")
+        with (images / f"lab-c0ffee-hello-{login}.img").open("wb") as overlay:
+            overlay.truncate(size)
+
+    def guest(login: str, state: str, ip: str = "", *, started: bool) -> Guest:
+        return Guest(
+            name=f"lab-c0ffee-hello-{login}",
+            state=state,
+            ip=ip,
+            started=started,
+            identity=f"libvirt:{UUIDS[login]}:{login}-1" if started else "",
+            vagrant_id=UUIDS[login],
+        )
+
+    found = Libvirt().guests("lab-c0ffee-")
+    # Marta's was defined, and has never written to its disk; nobody knows who made Pep's.
+    assert found == {
+        "lab-c0ffee-hello-ana": guest("ana", "running", "10.177.0.2", started=True),
+        "lab-c0ffee-hello-luis": guest("luis", "stopped", started=True),
+        "lab-c0ffee-hello-marta": guest("marta", "stopped", started=False),
+        "lab-c0ffee-hello-pep": guest("pep", "unknown", started=False),
+    }
+    assert Libvirt().guests("lab-ffffff-") == {}
+
+
+def test_a_libvirt_that_answers_nothing_has_not_no_guests(program: Program) -> None:
+    program("virsh", "echo 'error: Disconnected from qemu:///system' >&2; exit 1")
+    with pytest.raises(ProcessError, match="libvirt did not answer"):
+        Libvirt().guests("lab-")
+
+
+def test_one_question_that_fails_does_not_shift_the_other_answers(program: Program) -> None:
+    program("virsh", "printf '@lab asks@one\\n@lab asks@@lab asks@three\\n@lab asks@'; exit 1")
+    assert ask("a", "b", "c") == ["one\n", "", "three\n"]
+
+
+@pytest.mark.usefixtures("trial")
+def test_an_emulated_machine_has_the_plainest_processor() -> None:
+    assert Libvirt().settings(wanted()) == (
+        ("driver", "qemu"),
+        ("cpu_mode", "custom"),
+        ("cpu_model", "qemu64"),
+        ("cpus", "2"),
+        ("memory", "768"),
+        ("machine_virtual_size", "10"),
+        ("storage_pool_name", "lab"),
+        ("management_network_name", "lab"),
+        ("management_network_address", "10.177.0.0/22"),
+        ("management_network_mac", "52:54:0a:b1:00:02"),
+    )
+
+
+@pytest.mark.parametrize("trial", [Kvm.WORKS], indirect=True)
+@pytest.mark.usefixtures("trial")
+def test_under_kvm_it_has_the_hosts_and_nothing_is_said() -> None:
+    told = dict(Libvirt().settings(wanted(address="")))
+    assert (told["driver"], told["cpu_mode"]) == ("kvm", "host-passthrough")
+    assert "management_network_address" not in told
+    assert Libvirt().patience == 1
+    assert Libvirt().remarks() == ()
+
+
+@pytest.mark.usefixtures("trial")
+def test_that_machines_are_emulated_is_said_before_they_boot() -> None:
+    assert Libvirt().patience > 1
+    assert Libvirt().remarks() == (
+        "Machines are emulated here, as KVM does not work (the kernel said nothing for 15 s): "
+        "a boot takes a minute, and each step several times as long. Turn it on.",
+    )
+
+
+def test_kvm_is_tried_once_for_as_long_as_the_computer_runs(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    tried: list[str] = []
+
+    def try_kvm() -> KvmTrial:
+        tried.append("tried")
+        return KvmTrial(kvm=Kvm.WORKS, why="it boots")
+
+    monkeypatch.setattr(kvm, "try_kvm", try_kvm)
+    assert (
+        kvm.remembered_trial() == kvm.remembered_trial() == KvmTrial(kvm=Kvm.WORKS, why="it boots")
+    )
+    assert tried == ["tried"]
+    noted = tmp_path / "vagrant.d" / "lab-kvm.json"
+    verdict = json.loads(noted.read_text())
+    noted.write_text(json.dumps({**verdict, "circumstances": ["another boot"]}))
+    kvm.remembered_trial()
+    noted.write_text("{")
+    kvm.remembered_trial()
+    assert tried == ["tried"] * 3
+
+
+def test_a_machine_takes_all_of_its_memory_and_qemus_own() -> None:
+    size = MachineSize(memory_mb=512, disk_gb=8)
+    under_kvm = libvirt_capacity.needs(size, new=True, emulated=False)
+    emulated = libvirt_capacity.needs(size, new=False, emulated=True)
+    assert under_kvm == {
+        "memory": 612.0,
+        "disk": 0.5,
+        "addresses": 1.0,
+        "bridge ports": 1.0,
+        "neighbours": 1.0,
+    }
+    assert emulated == {"memory": 862.0, "bridge ports": 1.0, "neighbours": 1.0}
+
+
+def test_every_limit_that_is_needed_of_is_told(tmp_path: Path) -> None:
+    limits = libvirt_capacity.limits(Kernel(), root=tmp_path, networks=(), promised_mb=100.0)
+    needed = libvirt_capacity.needs(MachineSize(), new=True, emulated=True)
+    assert needed.keys() <= {limit.name for limit in limits}
