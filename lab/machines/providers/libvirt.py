@@ -305,7 +305,6 @@ def _has_plugin() -> bool:
     return any(any(Path("/").glob(f"{folder.lstrip('/')}/{_PLUGIN}")) for folder in folders)
 
 
-
 def _not_installed(what: str, package: str) -> HostError:
     return HostError(
         f"{what} is not installed, and the provider libvirt needs it",
