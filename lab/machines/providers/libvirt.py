@@ -18,7 +18,8 @@ from lab.machines.boxes.repack import pack_folder
 from lab.machines.health import Command
 from lab.machines.providers import libvirt_capacity, libvirt_network, libvirt_storage
 from lab.machines.providers import libvirt_virsh as virsh
-from lab.machines.providers.base import Addresses, Guest, Limit, Snapshot, Wanted
+from lab.machines.providers.base import Addresses, Guest, Limit, Wanted
+from lab.machines.providers.kept_disks import KeptDisks
 from lab.system import crash, process
 from lab.system.kernel import Kernel
 
@@ -56,10 +57,11 @@ fstrim / 2>/dev/null || true
 """
 
 
-class Libvirt:
+class Libvirt(KeptDisks):
     """The provider `libvirt`."""
 
     name = "libvirt"
+    keep_disk = boxes_libvirt.KEEP_DISK
     one_by_one = False
     addresses_any_box = True
     before_pack = _BEFORE_PACK
@@ -133,21 +135,23 @@ class Libvirt:
             ),
             timeout_s=60,
         ).stdout.splitlines()
-        own = {name: (int(size), it) for name, size, it in (line.split() for line in listed)}
+        own = {name: rest for name, *rest in (line.split() for line in listed)}
         found = {}
         for name, domain in domains.items():
             if not name.startswith(prefix):
                 continue
-            size, identity = own.get(name, (0, ""))
+            size, kept, *identity = own.get(name, ("0", "no"))
             running = domain.state == "running"
-            # What never wrote to its disk holds nobody's work, whatever made it.
-            started = bool(identity) and (running or size > libvirt_storage.FRESH_BYTES)
+            # What never wrote to its disk holds nobody's work, whatever made it; unless it has
+            # snapshots, and was put back to fresh.
+            wrote = running or int(size) > libvirt_storage.FRESH_BYTES
+            started = kept == "kept" or (bool(identity) and wrote)
             found[name] = Guest(
                 name=name,
                 state=domain.state,
                 ip=addresses.get(name, "") if running else "",
                 started=started,
-                identity=f"{self.name}:{domain.uuid}:{identity}" if started else "",
+                identity=f"{self.name}:{domain.uuid}:{identity[0]}" if started and identity else "",
                 vagrant_id=domain.uuid,
             )
         return found
@@ -180,6 +184,7 @@ class Libvirt:
     def prepare(self, wanted: Sequence[Wanted], *, new: Collection[str], log: Path) -> None:
         """See `Provider.prepare`."""
         libvirt_storage.ensure_pool(log=log)
+        self.mend([it.name for it in wanted if it.name not in new], log=log)
         libvirt_network.ensure((libvirt_network.name_for(it) for it in wanted), log=log)
         to_make = [it for it in wanted if it.name in new]
         boxes = {it.box: catalog.find(it.box, provider=self.name) for it in to_make}
@@ -258,26 +263,6 @@ class Libvirt:
             process.pause(_LOOK_AGAIN_S)
         virsh.run("destroy", guest)
 
-    def snapshots(self, prefix: str) -> Mapping[str, tuple[Snapshot, ...]]:  # noqa: ARG002 (there are none)
-        """See `Provider.snapshots`."""
-        return {}
-
-    def save_snapshot(self, guest: str, name: str) -> None:  # noqa: ARG002 (as above)
-        """See `Provider.save_snapshot`."""
-        raise _no_snapshots()
-
-    def restore_snapshot(self, guest: str, name: str, *, keep_as: str | None) -> None:  # noqa: ARG002 (as above)
-        """See `Provider.restore_snapshot`."""
-        raise _no_snapshots()
-
-    def renew(self, guest: str, *, keep_as: str | None) -> None:  # noqa: ARG002 (as above)
-        """See `Provider.renew`."""
-        raise _no_snapshots()
-
-    def delete_snapshot(self, guest: str, name: str) -> None:  # noqa: ARG002 (as above)
-        """See `Provider.delete_snapshot`."""
-        raise _no_snapshots()
-
     def pack(self, guest: str, *, root_id: str, recipe: str, work: Path, log: Path) -> Path:  # noqa: ARG002 (the box holds its root itself)
         """See `Provider.pack`."""
         folder = work / "box"
@@ -320,10 +305,6 @@ def _has_plugin() -> bool:
     """Whether Vagrant has its plugin for libvirt, without a second of Ruby to ask it."""
     folders = [*_GEMS, str(catalog.vagrant_home() / "gems/*/gems")]
     return any(any(Path("/").glob(f"{folder.lstrip('/')}/{_PLUGIN}")) for folder in folders)
-
-
-def _no_snapshots() -> HostError:
-    return HostError("lab takes no snapshots of libvirt's machines yet")
 
 
 def _not_installed(what: str, package: str) -> HostError:

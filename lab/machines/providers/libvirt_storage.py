@@ -98,16 +98,17 @@ for name; do
 done
 """
 
-# ROOT PREFIX. Each guest's identity, and how much its overlay holds.
+# ROOT PREFIX. How much each guest's overlay holds, whether it has had snapshots, and its identity.
 LIST = """
 cd "$1" 2>/dev/null || exit 0
 for own in guests/"$2"*/; do
   name=${own#guests/}
   name=${name%/}
-  [ -e "$own/identity" ] || continue
-  read -r identity <"$own/identity" || :
+  identity= kept=no
+  [ ! -e "$own/identity" ] || read -r identity <"$own/identity" || :
+  [ ! -d "$own/snapshots" ] || kept=kept
   size=$(stat -c %s "images/$name.img" 2>/dev/null || echo 0)
-  echo "$name $size $identity"
+  echo "$name $size $kept $identity"
 done
 """
 
@@ -117,7 +118,7 @@ cd "$1/images" 2>/dev/null || exit 0
 for image in {_BASE_IMAGES}; do
   [ ! -e "$image" ] || echo "image $image"
 done
-find . ../guests -type f '(' -name '*.img' -o -name '*.qcow2' ')' ! -name '{_BASE_IMAGES}' \
+find . ../guests -type f '(' -name '*.img' -o -name disk ')' ! -name '{_BASE_IMAGES}' \
   -exec qemu-img info --force-share --output=json '{{}}' ';' |
   sed -n 's,^ *"full-backing-filename": ".*/\\([^/"]*\\)".*,used \\1,p'
 """

@@ -21,9 +21,9 @@ from lab.machines.providers import (
     lxc_addresses,
     lxc_capacity,
     lxc_isolation,
-    lxc_snapshots,
 )
-from lab.machines.providers.base import Addresses, Guest, Limit, Snapshot, Wanted
+from lab.machines.providers.base import Addresses, Guest, Limit, Wanted
+from lab.machines.providers.kept_disks import KeptDisks
 from lab.system import crash, process
 from lab.system.kernel import Kernel
 
@@ -51,10 +51,11 @@ done
 """
 
 
-class Lxc:
+class Lxc(KeptDisks):
     """The provider `lxc`."""
 
     name = "lxc"
+    keep_disk = boxes_lxc.KEEP_DISK
     one_by_one = False
     boot_weight = 8
     boot_memory_mb = lxc_capacity.MEMORY_IN_USE_MB
@@ -124,7 +125,7 @@ class Lxc:
     def prepare(self, wanted: Sequence[Wanted], *, new: Collection[str], log: Path) -> None:
         """See `Provider.prepare`; LXC's hooks do the rest as it starts a guest."""
         lxc_isolation.install(wanted, bridge=BRIDGE, log=log)
-        lxc_snapshots.mend([it.name for it in wanted if it.name not in new], log=log)
+        self.mend([it.name for it in wanted if it.name not in new], log=log)
 
     def settings(self, wanted: Wanted) -> tuple[tuple[str, str], ...]:
         """See `Provider.settings`; an overlay has no size of its own, so `disk` is not enforced."""
@@ -208,26 +209,6 @@ class Lxc:
     def halt(self, guest: str) -> None:
         """See `Provider.halt`."""
         process.run(process.as_root(["lxc-stop", "--name", guest, "--timeout", "20"]), timeout_s=60)
-
-    def snapshots(self, prefix: str) -> Mapping[str, tuple[Snapshot, ...]]:
-        """See `Provider.snapshots`."""
-        return lxc_snapshots.of(prefix)
-
-    def save_snapshot(self, guest: str, name: str) -> None:
-        """See `Provider.save_snapshot`."""
-        lxc_snapshots.save(guest, name)
-
-    def restore_snapshot(self, guest: str, name: str, *, keep_as: str | None) -> None:
-        """See `Provider.restore_snapshot`."""
-        lxc_snapshots.restore(guest, name, keep_as=keep_as)
-
-    def renew(self, guest: str, *, keep_as: str | None) -> None:
-        """See `Provider.renew`."""
-        lxc_snapshots.renew(guest, keep_as=keep_as)
-
-    def delete_snapshot(self, guest: str, name: str) -> None:
-        """See `Provider.delete_snapshot`."""
-        lxc_snapshots.delete(guest, name)
 
     def pack(self, guest: str, *, root_id: str, recipe: str, work: Path, log: Path) -> Path:
         """See `Provider.pack`; the box shares a root on this host, and holds no copy of it."""

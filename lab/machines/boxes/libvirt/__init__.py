@@ -11,6 +11,7 @@ from lab.system import process
 SCRIPTS = disk.SCRIPTS
 FREE_GB = disk.FREE_GB
 IMAGE = "box.img"
+KEEP_DISK = Path(__file__).with_name("keep-disk.sh")
 _CONVERT_TIMEOUT_S = 900.0
 
 

@@ -1,4 +1,4 @@
-"""The script that keeps an LXC guest's disk and puts it back: what it does, and what cutting it off leaves."""
+"""The script that keeps a guest's disk and puts it back: what it does, and what cutting it off leaves."""
 
 from __future__ import annotations
 
@@ -12,10 +12,44 @@ from pathlib import Path
 
 import pytest
 
-from lab.machines.boxes.lxc import SNAPSHOT_GUEST
+from lab.machines.boxes.libvirt import KEEP_DISK as LIBVIRT
+from lab.machines.boxes.lxc import KEEP_DISK as LXC
+from lab.machines.providers.kept_disks import KEEP_DISK
 
 Program = Callable[[str, str], Path]
 NAME = "lab-c0ffee-hello-ana"
+OTHER = "lab-c0ffee-hello-luis"
+# As qemu-img says it; newer ones tell of the file below, too.
+INFO = """\
+{
+    "children": [
+        {
+            "info": {
+                "virtual-size": 197120
+            }
+        }
+    ],
+    "backing-filename-format": "qcow2",
+    "virtual-size": 8589934592,
+    "full-backing-filename": "/images/base image.img",
+    "format": "qcow2"
+}
+"""
+QEMU_IMG = """\
+echo "$*" >>{here}/qemu-img.calls
+case $1 in
+info) cat {here}/info.json ;;
+create) : >"$9" ;;
+esac
+"""
+VIRSH = """\
+state=$(cat {here}/state)
+case "$*" in
+*domstate*) case $state in RUNNING) echo running ;; FROZEN) echo paused ;; *) echo shut off ;; esac ;;
+*suspend*) echo FROZEN >{here}/state ;;
+*resume*) [ "$state" != FROZEN ] || echo RUNNING >{here}/state ;;
+esac
+"""
 # Kills the script, and all that it runs, before the command that is counted to.
 KILLER = """
 set -T
@@ -25,17 +59,13 @@ trap 'at=$((${at:-0} + 1)); [ "$at" != "$KILL_AT" ] || kill -9 0' DEBUG
 
 @dataclass(frozen=True)
 class Guest:
-    """A guest's folder, and what LXC says of it in a file."""
+    """A guest's folder, its disk, and what its provider says of it in a file."""
 
     root: Path
-
-    @property
-    def folder(self) -> Path:
-        return self.root / "lxc" / NAME
-
-    @property
-    def disk(self) -> Path:
-        return self.folder / "delta"
+    provider: Path
+    folder: Path
+    disk: Path
+    mark: str
 
     @property
     def state(self) -> str:
@@ -44,33 +74,43 @@ class Guest:
     def be(self, state: str) -> None:
         (self.root / "state").write_text(f"{state}\n")
 
-    @property
-    def holds(self) -> str:
-        """What its student has on it; "" for a fresh clone."""
-        work = self.disk / "home" / "work"
+    def work_on(self, disk: Path) -> Path:
+        """What its student has on a disk; that of a fresh clone has none, or is an empty image."""
+        return disk if self.provider == LIBVIRT else disk / "home" / "work"
+
+    def held_by(self, disk: Path) -> str:
+        work = self.work_on(disk)
         return work.read_text() if work.exists() else ""
 
+    @property
+    def holds(self) -> str:
+        return self.held_by(self.disk)
+
     def hold(self, text: str) -> None:
-        (self.disk / "home").mkdir(exist_ok=True)
-        (self.disk / "home" / "work").write_text(text)
+        work = self.work_on(self.disk)
+        work.parent.mkdir(parents=True, exist_ok=True)
+        work.write_text(text)
 
     @property
     def identity(self) -> str:
-        mark = self.folder / "seeded"
+        mark = self.folder / self.mark
         return mark.read_text() if mark.exists() else ""
+
+    def become(self, identity: str) -> None:
+        (self.folder / self.mark).unlink(missing_ok=True)
+        (self.folder / self.mark).write_text(identity)
 
     @property
     def kept(self) -> dict[str, str]:
         """What its student had in each snapshot."""
         told = self.run("list", "lab-c0ffee-").stdout.splitlines()
         names = [line.split()[1] for line in told]
-        works = {it: self.folder / "snapshots" / it / "disk/home/work" for it in names}
-        return {it: path.read_text() if path.exists() else "" for it, path in works.items()}
+        return {it: self.held_by(self.folder / "snapshots" / it / "disk") for it in names}
 
     @property
     def left_over(self) -> list[str]:
         """What no guest has that nobody is at work on."""
-        known = {"config", "delta", "seeded", "snapshots"}
+        known = {"config", "delta", self.mark, "snapshots"}
         inside = [path.name for path in (self.folder / "snapshots").glob(".*")]
         return sorted({path.name for path in self.folder.iterdir()} - known) + sorted(
             set(inside) - {".lock"}
@@ -82,7 +122,7 @@ class Guest:
         killer = self.root / "killer"
         killer.write_text(KILLER if kill_at else "")
         done = subprocess.run(
-            ["bash", str(SNAPSHOT_GUEST), *words],
+            ["bash", str(KEEP_DISK), str(self.provider), *words],
             env={**os.environ, "BASH_ENV": str(killer), "KILL_AT": str(kill_at)},
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -106,19 +146,46 @@ class Guest:
 
 
 @pytest.fixture
-def guest(tmp_path: Path, program: Program) -> Guest:
-    """A guest that runs, with its student's work on it."""
+def in_container(tmp_path: Path, program: Program) -> Guest:
+    """A container that runs, with its student's work on it."""
     here = shlex.quote(str(tmp_path))
     program("lxc-config", f"echo {here}/lxc")
     program("lxc-info", f"cat {here}/state")
     program("lxc-freeze", f"echo FROZEN >{here}/state")
     program("lxc-unfreeze", f'[ "$(cat {here}/state)" != FROZEN ] || echo RUNNING >{here}/state')
-    made = Guest(tmp_path)
-    made.disk.mkdir(parents=True)
-    (made.folder / "config").write_text(f"lxc.rootfs.path = overlay:/root:{made.disk}\n")
-    (made.folder / "seeded").write_text("first\n")
-    made.hold("work")
-    made.be("RUNNING")
+    folder = tmp_path / "lxc" / NAME
+    folder.mkdir(parents=True)
+    (folder / "config").write_text(f"lxc.rootfs.path = overlay:/root:{folder}/delta\n")
+    return ready(Guest(tmp_path, LXC, folder, folder / "delta", "seeded"))
+
+
+@pytest.fixture
+def in_vm(tmp_path: Path, program: Program, monkeypatch: pytest.MonkeyPatch) -> Guest:
+    """A full machine that runs, with its student's work on its image."""
+    here = shlex.quote(str(tmp_path))
+    monkeypatch.setenv("LAB_LIBVIRT_FOLDER", str(tmp_path / "libvirt"))
+    program("virsh", VIRSH.format(here=here))
+    program("qemu-img", QEMU_IMG.format(here=here))
+    (tmp_path / "info.json").write_text(INFO)
+    folder = tmp_path / "libvirt/guests" / NAME
+    disk = tmp_path / "libvirt/images" / f"{NAME}.img"
+    for path in (folder, disk.parent):
+        path.mkdir(parents=True)
+    return ready(Guest(tmp_path, LIBVIRT, folder, disk, "identity"))
+
+
+def ready(guest: Guest) -> Guest:
+    guest.become("first\n")
+    guest.hold("work")
+    guest.be("RUNNING")
+    return guest
+
+
+@pytest.fixture(params=["in_container", "in_vm"])
+def guest(request: pytest.FixtureRequest) -> Guest:
+    """One of either kind."""
+    made = request.getfixturevalue(request.param)
+    assert isinstance(made, Guest)
     return made
 
 
@@ -134,12 +201,11 @@ def test_what_is_saved_comes_back_with_its_identity(guest: Guest) -> None:
     assert guest.state == "RUNNING"
     guest.hold("broken")
     guest.be("STOPPED")
-    (guest.folder / "seeded").unlink()
-    (guest.folder / "seeded").write_text("second\n")
+    guest.become("second\n")
     guest.run("restore", NAME, "good", "before")
     assert (guest.holds, guest.identity) == ("work", "first\n")
     assert guest.kept == {"good": "work", "before": "broken"}
-    assert (guest.folder / "snapshots/before/seeded").read_text() == "second\n"
+    assert (guest.folder / "snapshots/before" / guest.mark).read_text() == "second\n"
     assert guest.left_over == []
 
 
@@ -161,17 +227,36 @@ def test_a_snapshot_stays_what_it_is(guest: Guest) -> None:
     assert guest.kept == {"good": "work"}
 
 
-def test_a_fresh_clone_has_nothing_of_its_own_and_no_identity(guest: Guest) -> None:
-    for name in ("work", "olwork"):
-        (guest.folder / name).mkdir()
+def test_a_fresh_clone_has_nothing_of_its_own_and_is_another(guest: Guest) -> None:
     guest.be("STOPPED")
     guest.run("renew", NAME, "before")
-    assert (guest.holds, guest.identity, guest.kept) == ("", "", {"before": "work"})
-    assert guest.disk.stat().st_mode & 0o777 == 0o755
+    assert (guest.holds, guest.kept) == ("", {"before": "work"})
+    assert guest.identity != "first\n"
     assert guest.left_over == []
     # Of one that was not started since there is nothing to keep.
     guest.run("renew", NAME, "again")
     assert guest.kept == {"before": "work"}
+
+
+def test_a_fresh_container_is_seeded_at_its_next_start(in_container: Guest) -> None:
+    for name in ("work", "olwork"):
+        (in_container.folder / name).mkdir()
+    in_container.be("STOPPED")
+    in_container.run("renew", NAME)
+    assert (in_container.identity, in_container.left_over) == ("", [])
+    assert in_container.disk.stat().st_mode & 0o777 == 0o755
+
+
+def test_a_fresh_image_is_as_large_and_of_the_same_base(in_vm: Guest) -> None:
+    in_vm.be("STOPPED")
+    in_vm.run("renew", NAME)
+    calls = (in_vm.root / "qemu-img.calls").read_text().splitlines()
+    new = in_vm.folder / "next.part/disk"
+    assert [line for line in calls if line.startswith("create")] == [
+        f"create -q -f qcow2 -F qcow2 -b /images/base image.img {new} 8589934592"
+    ]
+    assert len(in_vm.identity) == 37
+    assert in_vm.disk.stat().st_mode & 0o777 == 0o600
 
 
 def test_what_is_saved_again_takes_the_place_of_the_first(guest: Guest) -> None:
@@ -194,13 +279,13 @@ def test_a_snapshot_that_is_deleted_is_gone(guest: Guest) -> None:
         (("renew", NAME), f"{NAME} is not stopped"),
         (("restore", NAME, "bad"), f"{NAME} has no snapshot bad"),
         (("delete", NAME, "bad"), f"{NAME} has no snapshot bad"),
-        (("save", "lab-c0ffee-hello-luis", "good"), "there is no guest lab-c0ffee-hello-luis"),
+        (("save", OTHER, "good"), f"there is no guest {OTHER}"),
     ],
 )
 def test_what_cannot_be_is_refused(guest: Guest, words: tuple[str, ...], why: str) -> None:
     guest.run("save", NAME, "good")
     done = guest.run(*words, check=False)
-    assert (done.returncode, done.stderr) == (1, f"snapshot-guest: {why}\n")
+    assert (done.returncode, done.stderr) == (1, f"keep-disk: {why}\n")
     assert (guest.holds, guest.kept) == ("work", {"good": "work"})
 
 
@@ -211,23 +296,27 @@ def test_a_name_that_is_taken_keeps_what_was_there(guest: Guest) -> None:
     done = guest.run("renew", NAME, "good", check=False)
     assert (done.returncode, done.stderr) == (
         1,
-        f"snapshot-guest: {NAME} has a snapshot good already\n",
+        f"keep-disk: {NAME} has a snapshot good already\n",
     )
     guest.run("mend", NAME)
     assert (guest.holds, guest.identity) == ("more", "first\n")
     assert (guest.kept, guest.left_over) == ({"good": "work"}, [])
 
 
-def test_a_disk_that_is_elsewhere_is_left_alone(guest: Guest, tmp_path: Path) -> None:
+def test_a_disk_that_is_elsewhere_is_left_alone(in_container: Guest, tmp_path: Path) -> None:
+    guest = in_container
     (guest.folder / "config").write_text(f"lxc.rootfs.path = overlay:/root:{tmp_path}\n")
     guest.be("STOPPED")
     done = guest.run("renew", NAME, check=False)
     assert done.returncode == 1
     assert "which lab knows nothing of" in done.stderr
-    assert tmp_path.exists()
+    assert guest.holds == "work"
 
 
-def test_a_guest_without_an_overlay_is_saved_and_restored_and_not_made_fresh(guest: Guest) -> None:
+def test_a_guest_without_an_overlay_is_saved_and_restored_and_not_made_fresh(
+    in_container: Guest,
+) -> None:
+    guest = in_container
     root = guest.folder / "rootfs"
     guest.disk.rename(root)
     (guest.folder / "config").write_text(f"lxc.rootfs.path = dir:{root}\n")
@@ -280,8 +369,7 @@ def test_a_restore_that_is_killed_anywhere_is_done_or_not_done(
 ) -> None:
     def become_another() -> None:
         guest.hold("mine")
-        (guest.folder / "seeded").unlink()
-        (guest.folder / "seeded").write_text("second\n")
+        guest.become("second\n")
 
     guest.run("save", NAME, "good")
     guest.be("STOPPED")
@@ -312,7 +400,8 @@ def test_a_renewal_that_is_killed_anywhere_is_done_or_not_done(guest: Guest) -> 
         if guest.holds:
             assert (guest.identity, guest.kept) == ("first\n", {})
         else:
-            assert (guest.identity, guest.kept) == ("", {"before": "work"})
+            assert guest.kept == {"before": "work"}
+            assert guest.identity != "first\n"
             guest.run("restore", NAME, "before")
             guest.run("delete", NAME, "before")
         assert guest.left_over == [], at
