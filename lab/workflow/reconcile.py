@@ -51,8 +51,11 @@ class Found:
 
     @property
     def cut_off(self) -> bool:
-        """Whether its making was cut off before it ever started."""
-        return self.guest is not None and not self.guest.started
+        """Whether its making was cut off before it ever started.
+
+        One that lab noted as made is none, whatever its provider says: it may hold somebody's work.
+        """
+        return self.guest is not None and not (self.guest.started or _was_made(self.record))
 
     @property
     def to_be_made(self) -> bool:

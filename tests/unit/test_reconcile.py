@@ -122,6 +122,18 @@ def test_a_machine_whose_making_was_cut_off(project: Project, witness: Any) -> N
 
 
 @pytest.mark.usefixtures("answers")
+@pytest.mark.parametrize(
+    "changes", [{}, {"stage": Stage.BOOTED}, {"stage": Stage.CREATING}, {"stage": Stage.FAILED}]
+)
+def test_what_was_made_is_started_though_its_provider_says_that_it_never_was(
+    project: Project, witness: Any, changes: dict[str, Any]
+) -> None:
+    noted(project, project.machines[0], **changes)
+    project.provider.add(project.machines[0].container, state="stopped", started=False)
+    assert ana(project, witness) == ("stopped", "", "start it")
+
+
+@pytest.mark.usefixtures("answers")
 def test_a_guest_in_its_place_that_lab_did_not_make(project: Project, witness: Any) -> None:
     project.provider.add(project.machines[0].container, started=False)
     assert ana(project, witness) == (
