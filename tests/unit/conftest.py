@@ -60,6 +60,8 @@ class FakeProvider:
     boot_weight: int = 8
     boot_memory_mb: int = 128
     patience: float = 1.0
+    said: tuple[str, ...] = ()
+    cleared: list[str] = field(default_factory=list)
     addresses: dict[str, str] = field(default_factory=dict)
     ports: dict[str, dict[int, int]] = field(default_factory=dict)
 
@@ -74,7 +76,7 @@ class FakeProvider:
         return (*share, ("address", wanted.address)) if wanted.address else share
 
     def remarks(self) -> tuple[str, ...]:
-        return ()
+        return self.said
 
     def prepare(self, wanted: Sequence[Wanted], *, new: Collection[str], log: Path) -> None:
         """Nothing is asked of the host."""
@@ -95,7 +97,7 @@ class FakeProvider:
         return Command(argv=("lxc-destroy", "--force", "--name", guest), as_root=True)
 
     def clear(self, guests: Collection[str]) -> None:
-        """Nothing is kept for those that are no more."""
+        self.cleared += guests
 
     def seed_disc(self, guest: str) -> str:
         return ""

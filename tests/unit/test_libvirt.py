@@ -14,7 +14,12 @@ from lab.errors import HOST, HostError, ProcessError
 from lab.machines import kvm
 from lab.machines.kvm import Kvm, KvmTrial
 from lab.machines.providers import libvirt as module
-from lab.machines.providers import libvirt_capacity, libvirt_storage, provider_named
+from lab.machines.providers import (
+    libvirt_capacity,
+    libvirt_network,
+    libvirt_storage,
+    provider_named,
+)
 from lab.machines.providers.base import Guest, Wanted
 from lab.machines.providers.libvirt import Libvirt
 from lab.machines.providers.libvirt_virsh import ask
@@ -194,6 +199,15 @@ def test_one_question_that_fails_does_not_shift_the_other_answers(program: Progr
     assert ask("a", "b", "c") == ["one\n", "", "three\n"]
 
 
+def test_a_network_of_that_name_that_lab_did_not_make_is_not_used(program: Program) -> None:
+    theirs = NETWORK.replace("virbr-lab", "virbr7")
+    said = f"@lab asks@{theirs}" + "@lab asks@" * 4
+    program("virsh", f"printf %s {shlex.quote(said)}")
+    with pytest.raises(HostError) as caught:
+        libvirt_network.ensure(["lab"])
+    assert caught.value.message == "libvirt has a network lab here that lab did not make"
+
+
 @pytest.mark.usefixtures("trial")
 def test_an_emulated_machine_has_the_plainest_processor() -> None:
     assert Libvirt().settings(wanted()) == (
@@ -224,8 +238,8 @@ def test_under_kvm_it_has_the_hosts_and_nothing_is_said() -> None:
 def test_that_machines_are_emulated_is_said_before_they_boot() -> None:
     assert Libvirt().patience > 1
     assert Libvirt().remarks() == (
-        "Machines are emulated here, as KVM does not work (the kernel said nothing for 15 s): "
-        "a boot takes a minute, and each step several times as long. Turn it on.",
+        "KVM does not work here (the kernel said nothing for 15 s), so machines are emulated: "
+        "a boot takes a minute, and each step several times as long. What mends it: Turn it on.",
     )
 
 

@@ -115,6 +115,7 @@ def test_what_is_destroyed_is_gone_with_its_keys_and_notes(
     assert [path.name for path in notes.iterdir()] == ["hello-luis"]
     assert not chosen[0].keys.folder.exists()
     assert project.machines[1].keys.folder.exists()
+    assert project.provider.cleared == ["lab-c0ffee-hello-ana"]
 
 
 def test_destroying_twice_is_no_error(

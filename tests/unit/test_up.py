@@ -162,6 +162,17 @@ def test_a_class_from_nothing(world: World, witness: Any) -> None:
     assert len(witness.of_kind("finished")) == 1
 
 
+def test_what_is_worth_knowing_of_the_provider_is_told_before_machines_boot(
+    world: World, witness: Any
+) -> None:
+    world.project.provider.said = ("Machines are emulated here.",)
+    up(world, witness)
+    assert witness.told[0] == ("note", "Machines are emulated here.")
+    witness.told.clear()
+    up(world, witness)
+    assert witness.of_kind("note") == []
+
+
 def test_what_is_there_already_is_left_alone(world: World, witness: Any) -> None:
     for machine in world.project.machines:
         world.project.provider.add(machine.container)

@@ -12,8 +12,6 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-import pycdlib
-
 from lab.system.files import write_bytes_atomically
 
 LABEL = "cidata"
@@ -77,6 +75,9 @@ def _for_cloud_init(texts: Mapping[str, str]) -> dict[str, str]:
 
 def _image(texts: Mapping[str, str]) -> bytes:
     """An ISO 9660 image of files; their names are Rock Ridge's and Joliet's."""
+    # Every command knows the providers, and few make discs: it takes its time to import.
+    import pycdlib
+
     disc = pycdlib.PyCdlib()
     disc.new(interchange_level=1, vol_ident=LABEL, rock_ridge="1.09", joliet=3)
     for number, (name, text) in enumerate(sorted(texts.items())):

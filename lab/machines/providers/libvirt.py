@@ -109,10 +109,12 @@ class Libvirt(KeptDisks):
         trial = kvm.remembered_trial()
         if trial.kvm is kvm.Kvm.WORKS:
             return ()
-        fix = f" {trial.fix}" if trial.fix else ""
+        untried = trial.kvm is kvm.Kvm.UNTRIED
+        lead = "Nobody knows whether KVM works here" if untried else "KVM does not work here"
+        fix = f" What mends it: {trial.fix}" if trial.fix else ""
         return (
-            f"Machines are emulated here, as KVM does not work ({trial.why}): a boot takes a "
-            f"minute, and each step several times as long.{fix}",
+            f"{lead} ({trial.why}), so machines are emulated: a boot takes a minute, and each step "
+            f"several times as long.{fix}",
         )
 
     @property

@@ -103,6 +103,13 @@ def ensure(names: Iterable[str], *, log: Path | None = None) -> dict[str, Networ
             _define(name, log=log)
     if any(name not in there for name in wanted):
         there = known()
+    for name in wanted:
+        if name in there and there[name].bridge != _BRIDGES[name]:
+            raise HostError(
+                f"libvirt has a network {name} here that lab did not make",
+                details="Nobody knows whether it keeps machines apart.",
+                hint=f"Give it another name, or remove it: sudo virsh net-undefine {name}",
+            )
     up = set(virsh.ask("net-list --name")[0].split())
     for name in wanted:
         if name not in up:
