@@ -78,6 +78,7 @@ def scratch_machine(
     try:
         shutil.copytree(settings, kit.settings_folder(folder, machine.lab.name))
         ours = _equipped(machine, folder, provider)
+        provider.keep_apart([ours.wanted], log=log)
         provider.prepare([ours.wanted], new=[ours.container], log=log)
         text = render_vagrantfile([ours], project=folder.project, provider=provider)
         write_if_changed(folder.project / "Vagrantfile", text)

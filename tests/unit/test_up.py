@@ -194,6 +194,15 @@ def test_only_what_does_not_run_is_booted(world: World, witness: Any) -> None:
     assert [outcome.changed for outcome in outcomes.values()] == [False, True, True]
 
 
+def test_those_that_run_are_kept_apart_again(world: World, witness: Any) -> None:
+    world.project.provider.add("lab-c0ffee-hello-luis")
+    world.project.provider.add("lab-c0ffee-hello-marta")
+    machines = [it for it in world.project.machines if it.student.login == "luis"]
+    bring_up(world.project, machines, observer=witness, options=UpOptions())
+    assert world.booted == []
+    assert world.project.provider.kept_apart == ["lab-c0ffee-hello-luis", "lab-c0ffee-hello-marta"]
+
+
 def test_one_student_s_failed_step_is_that_student_s(world: World, witness: Any) -> None:
     world.steps["hello-luis"] = StepsOutcome(
         stand=("base", "web"), ran=3, failed_step="account", exit_code=9, tail=("no", "such user")
