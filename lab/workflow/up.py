@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from lab.classroom.results import Label, MachineOutcome
 from lab.errors import UsageError
@@ -61,6 +62,70 @@ def bring_up(
         LabError: Vagrant or a box cannot be used at all.
         Interruption: somebody stopped it.
     """
+    work = _begin(project, machines, observer=observer, options=options, doomed=doomed)
+    if options.offline:
+        refuse_downloads(
+            project,
+            [work.found[machine.name] for machine in work.going],
+            work.guests,
+            doomed=doomed,
+            options=options,
+            observer=observer,
+        )
+    if options.boot:
+        _get_boxes(work)
+    work = _destroy_doomed(work)
+    write_guest_settings(work.project, offline=options.offline)
+    if not options.boot:
+        return _run(work)
+    # From finding a bake to having clones of it.
+    with boxes_in_use(on_wait=observer.note):
+        return _run(_make_ready(work))
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Work:
+    """How far one `up` has come.
+
+    Attributes:
+        project: whose machines, as it was last read or planned.
+        machines: which of them.
+        observer: told of the progress.
+        options: how.
+        doomed: the names of those that are destroyed and made anew.
+        started: when it began, on the monotonic clock.
+        guests: what the provider has.
+        found: what there is of each machine, by name.
+        refused: the machines that are left as they are, by name.
+        failures: why a machine cannot be made, by name.
+    """
+
+    project: Project
+    machines: Sequence[Machine]
+    observer: Observer
+    options: UpOptions
+    doomed: Collection[str]
+    started: float
+    guests: Mapping[str, Guest]
+    found: Mapping[str, Found]
+    refused: Mapping[str, Refusal]
+    failures: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def going(self) -> list[Machine]:
+        """The machines that are not refused."""
+        return [machine for machine in self.machines if machine.name not in self.refused]
+
+
+def _begin(
+    project: Project,
+    machines: Sequence[Machine],
+    *,
+    observer: Observer,
+    options: UpOptions,
+    doomed: Collection[str],
+) -> _Work:
+    """See what there is of the machines, and which of them lab leaves as they are."""
     started = time.monotonic()
     guests = project.provider.guests(project.prefix)
     found = find(project, machines, guests)
@@ -70,82 +135,82 @@ def bring_up(
         refused |= _without_room(project, able, guests, options=options)
     else:
         refused |= refusals_to_work(found)
-    going = [machine for machine in machines if machine.name not in refused]
-    if options.offline:
-        refuse_downloads(
-            project,
-            [found[machine.name] for machine in going],
-            guests,
-            doomed=doomed,
-            options=options,
-            observer=observer,
-        )
-    if options.boot:
-        if not_running(going, guests):
-            tell_remarks(project.provider, observer)
-        new = [it for it in going if it.name in doomed or found[it.name].to_be_made]
-        require_bakes(new, bake=options.bake)
-        ensure_boxes(
-            [machine.lab.box for machine in new],
-            provider=project.provider.name,
-            observer=observer,
-            log=project.folder.logs / "boxes.log",
-            folder=project.path,
-        )
-    if gone := [machine for machine in going if machine.name in doomed]:
-        destroy(project, gone, observer=observer)
-        # With new keys.
-        project = open_project(project.classroom.path, for_boot=True)
-        machines, going = _same(machines, project), _same(going, project)
-        guests = project.provider.guests(project.prefix)
-        found = find(project, machines, guests)
-    write_guest_settings(project, offline=options.offline)
-    if options.boot:
-        # From finding a bake to having clones of it.
-        with boxes_in_use(on_wait=observer.note):
-            guests = clear_the_way(project, [found[it.name] for it in going], guests)
-            worth = worth_baking_from(len(going), bake=options.bake, provision=options.provision)
-            project, failures = with_boxes(
-                project,
-                going,
-                guests,
-                observer=observer,
-                worth_from=worth,
-                offline=options.offline,
-            )
-            project = with_addresses(project, going, guests)
-            _prepare(project, _same(going, project), guests, failures)
-            machines = _same(machines, project)
-            run = _run(project, machines, guests, found, refused, failures, options, started)
-            outcomes = run.all(machines, observer=observer)
-    else:
-        run = _run(project, machines, guests, found, refused, {}, options, started)
-        outcomes = run.all(machines, observer=observer)
-    return [outcomes[machine.name] for machine in machines]
+    return _Work(
+        project=project,
+        machines=machines,
+        observer=observer,
+        options=options,
+        doomed=doomed,
+        started=started,
+        guests=guests,
+        found=found,
+        refused=refused,
+    )
 
 
-def _run(  # noqa: PLR0913 (what a run is made of)
-    project: Project,
-    machines: Sequence[Machine],
-    guests: Mapping[str, Guest],
-    found: Mapping[str, Found],
-    refused: Mapping[str, Refusal],
-    failures: Mapping[str, str],
-    options: UpOptions,
-    started: float,
-) -> Run:
+def _get_boxes(work: _Work) -> None:
+    """See that there are the boxes of the machines that are to be made."""
+    project, going = work.project, work.going
+    if not_running(going, work.guests):
+        tell_remarks(project.provider, work.observer)
+    new = [it for it in going if it.name in work.doomed or work.found[it.name].to_be_made]
+    require_bakes(new, bake=work.options.bake)
+    ensure_boxes(
+        [machine.lab.box for machine in new],
+        provider=project.provider.name,
+        observer=work.observer,
+        log=project.folder.logs / "boxes.log",
+        folder=project.path,
+    )
+
+
+def _destroy_doomed(work: _Work) -> _Work:
+    """Destroy the machines that are made anew; the project has new keys of theirs then."""
+    gone = [machine for machine in work.going if machine.name in work.doomed]
+    if not gone:
+        return work
+    destroy(work.project, gone, observer=work.observer)
+    project = open_project(work.project.classroom.path, for_boot=True)
+    machines = _same(work.machines, project)
+    guests = project.provider.guests(project.prefix)
+    found = find(project, machines, guests)
+    return replace(work, project=project, machines=machines, guests=guests, found=found)
+
+
+def _make_ready(work: _Work) -> _Work:
+    """Give the machines what they need before they boot: boxes or bakes, addresses, the host's."""
+    options, going = work.options, work.going
+    guests = clear_the_way(work.project, [work.found[it.name] for it in going], work.guests)
+    worth = worth_baking_from(len(going), bake=options.bake, provision=options.provision)
+    project, failures = with_boxes(
+        work.project,
+        going,
+        guests,
+        observer=work.observer,
+        worth_from=worth,
+        offline=options.offline,
+    )
+    project = with_addresses(project, going, guests)
+    _prepare(project, _same(going, project), guests, failures)
+    machines = _same(work.machines, project)
+    return replace(work, project=project, machines=machines, guests=guests, failures=failures)
+
+
+def _run(work: _Work) -> list[MachineOutcome]:
     """The files that Vagrant needs are written then, and it is known what waits for a boot."""
+    project, options = work.project, work.options
     write_vagrantfile(project)
-    left_out = refused.keys() | failures.keys()
     timeout_s = options.boot_timeout_s or BOOT_TIMEOUT_S * project.provider.patience
     boot = Boot(
         project,
-        [machine for machine in machines if machine.name not in left_out],
-        guests,
+        [machine for machine in work.going if machine.name not in work.failures],
+        work.guests,
         pace=pace_for(project.provider, timeout_s=timeout_s),
         timeout_s=timeout_s,
     )
-    return Run(project, boot, options, found, refused, failures, started)
+    run = Run(project, boot, options, work.found, work.refused, work.failures, work.started)
+    outcomes = run.all(work.machines, observer=work.observer)
+    return [outcomes[machine.name] for machine in work.machines]
 
 
 def _prepare(
