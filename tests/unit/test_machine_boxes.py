@@ -284,3 +284,21 @@ def test_a_disk_of_a_bake_is_packed_the_same_way(tmp_path: Path) -> None:
         "lab_recipe": "c0ffee",
         "lab_sha256": {"box.img": hashlib.sha256(b"disk").hexdigest()},
     }
+
+
+@pytest.mark.parametrize(
+    ("provider", "packages"),
+    [
+        ("lxc", "vagrant vagrant-lxc"),
+        ("libvirt", "vagrant vagrant-libvirt"),
+        ("virtualbox", "vagrant"),
+    ],
+)
+def test_where_vagrant_is_missing_its_packages_are_those_of_the_provider(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, provider: str, packages: str
+) -> None:
+    there = {"debootstrap": "/usr/sbin/debootstrap"}
+    monkeypatch.setattr(builder.shutil, "which", lambda name, **_: there.get(name))
+    with pytest.raises(HostError) as caught:
+        build_it(recipe(tmp_path, provider), tmp_path)
+    assert caught.value.hint == f"sudo apt-get install --no-install-recommends {packages}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 from lab.errors import HostError
@@ -21,6 +22,7 @@ FREE_GB = 3.0
 # smaller one.
 SIZE_GB = 2
 _TIMEOUT_S = 900.0
+_CONVERT_TIMEOUT_S = 900.0
 _PROGRAMS = {
     "qemu-img": "qemu-utils",
     "grub-mkimage": "grub-common",
@@ -58,7 +60,7 @@ def finish(root: Path, *, provider: str, log: Path) -> None:
     process.run(process.as_root([str(_FINISH), str(root), provider]), log=log, timeout_s=_TIMEOUT_S)
 
 
-def make_image(root: Path, *, log: Path) -> Path:
+def _make_image(root: Path, *, log: Path) -> Path:
     """A raw, sparse disk of `SIZE_GB` with a root and a boot loader; returns it, beside the root.
 
     Raises:
@@ -71,3 +73,26 @@ def make_image(root: Path, *, log: Path) -> Path:
         timeout_s=_TIMEOUT_S,
     )
     return raw
+
+
+def make_box_image(root: Path, name: str, *, how: Sequence[str], log: Path) -> Path:
+    """A root's disk as an image in the folder `box`, which is made beside the root; returns it.
+
+    Args:
+        root: the finished root.
+        name: the image's.
+        how: `qemu-img convert`'s options for its kind.
+        log: gets the output of all commands.
+
+    Raises:
+        ProcessError: a command failed; the root may not fit.
+    """
+    raw = _make_image(root, log=log)
+    image = root.parent / "box" / name
+    image.parent.mkdir()
+    process.run(
+        process.as_root(["qemu-img", "convert", *how, str(raw), str(image)]),
+        log=log,
+        timeout_s=_CONVERT_TIMEOUT_S,
+    )
+    return image

@@ -6,13 +6,11 @@ from pathlib import Path
 
 from lab.machines.boxes import disk
 from lab.machines.boxes.box_file import write_box_file
-from lab.system import process
 
 SCRIPTS = disk.SCRIPTS
 FREE_GB = disk.FREE_GB
 IMAGE = "box.img"
 KEEP_DISK = Path(__file__).with_name("keep-disk.sh")
-_CONVERT_TIMEOUT_S = 900.0
 
 
 def require() -> None:
@@ -31,20 +29,9 @@ def finish(root: Path, *, log: Path) -> None:
 
 def pack(root: Path, *, name: str, recipe: str, log: Path) -> Path:  # noqa: ARG001 (a kind of box is told its name)
     """Make the box of a root; returns its file, beside the root."""
-    raw = disk.make_image(root, log=log)
-    folder = root.parent / "box"
-    folder.mkdir()
-    process.run(
-        process.as_root(
-            [
-                "qemu-img", "convert", "-c", "-O", "qcow2", "-o", "compression_type=zstd",
-                str(raw), str(folder / IMAGE),
-            ]
-        ),
-        log=log,
-        timeout_s=_CONVERT_TIMEOUT_S,
-    )  # fmt: skip
-    return write_box(folder, recipe=recipe, virtual_size_gb=disk.SIZE_GB, log=log)
+    how = ("-c", "-O", "qcow2", "-o", "compression_type=zstd")
+    image = disk.make_box_image(root, IMAGE, how=how, log=log)
+    return write_box(image.parent, recipe=recipe, virtual_size_gb=disk.SIZE_GB, log=log)
 
 
 def write_box(folder: Path, *, recipe: str, virtual_size_gb: int, log: Path | None = None) -> Path:

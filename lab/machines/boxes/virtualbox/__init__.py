@@ -13,7 +13,6 @@ from xml.sax.saxutils import escape
 
 from lab.machines.boxes import disk
 from lab.machines.boxes.box_file import write_box_file
-from lab.system import process
 
 _HERE = Path(__file__).parent
 _OVF = _HERE / "box.ovf"
@@ -21,7 +20,6 @@ _VAGRANTFILE = _HERE / "Vagrantfile"
 SCRIPTS = (*disk.SCRIPTS, _OVF, _VAGRANTFILE)
 FREE_GB = disk.FREE_GB
 IMAGE = "box-disk001.vmdk"
-_CONVERT_TIMEOUT_S = 900.0
 # What VirtualBox and the OVF standard (CIM_OperatingSystem) call 64-bit systems.
 _SYSTEMS = {"debian": ("Debian_64", 96), "ubuntu": ("Ubuntu_64", 94)}
 
@@ -42,20 +40,9 @@ def finish(root: Path, *, log: Path) -> None:
 
 def pack(root: Path, *, name: str, recipe: str, log: Path) -> Path:
     """Make the box of a root; returns its file, beside the root."""
-    raw = disk.make_image(root, log=log)
-    folder = root.parent / "box"
-    folder.mkdir()
-    image = folder / IMAGE
-    process.run(
-        process.as_root(
-            [
-                "qemu-img", "convert", "-O", "vmdk",
-                "-o", "subformat=streamOptimized,adapter_type=lsilogic", str(raw), str(image),
-            ]
-        ),
-        log=log,
-        timeout_s=_CONVERT_TIMEOUT_S,
-    )  # fmt: skip
+    how = ("-O", "vmdk", "-o", "subformat=streamOptimized,adapter_type=lsilogic")
+    image = disk.make_box_image(root, IMAGE, how=how, log=log)
+    folder = image.parent
     (folder / "box.ovf").write_text(ovf(name, image=image), encoding="utf-8")
     shutil.copy(_VAGRANTFILE, folder)
     metadata = {"provider": "virtualbox", "lab_recipe": recipe}
