@@ -149,7 +149,9 @@ def test_a_lock_that_somebody_holds_is_told(
         fcntl.flock(held, fcntl.LOCK_EX)
         with pytest.raises(HostError) as caught:
             install([WANTED], bridge="lxcbr0")
-    assert caught.value.details == f"isolate: somebody holds {file}; who, says: sudo fuser -v {file}"
+    assert (
+        caught.value.details == f"isolate: somebody holds {file}; who, says: sudo fuser -v {file}"
+    )
 
 
 def test_guests_that_start_at_once_tell_it_once(host: Path) -> None:
