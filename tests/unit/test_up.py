@@ -395,10 +395,21 @@ def test_a_run_of_one_step_says_nothing_of_the_others(world: World, witness: Any
 
 def test_a_guest_that_was_never_started_is_made_anew(world: World, witness: Any) -> None:
     ana = world.project.machines[0]
-    noted(world, ana)
+    write_record(world.project.folder, new_record(ana))
     world.project.provider.add(ana.container, state="stopped", started=False)
     up(world, witness)
     assert world.project.provider.removed == [ana.container]
+
+
+def test_a_guest_that_lab_noted_as_made_is_started_and_never_removed(
+    world: World, witness: Any
+) -> None:
+    ana = world.project.machines[0]
+    noted(world, ana)
+    world.project.provider.add(ana.container, state="stopped", started=False)
+    assert up(world, witness)["ana"].ok
+    assert world.project.provider.removed == []
+    assert ana.name in world.booted[0]
 
 
 def test_a_guest_that_lab_did_not_make_is_never_touched(world: World, witness: Any) -> None:
