@@ -87,7 +87,7 @@ def export(
         )
     if _existing(folder).stat().st_dev == Path("/").stat().st_dev:
         observer.note(
-            f"{folder} is on this computer's own disk: `lsblk` says whether a stick is mounted there"
+            f"{folder} is on the system's disk: `lsblk` says whether a stick is mounted there"
         )
     _refuse_password(machines)
     # From finding a bake to having it on the stick.
