@@ -39,8 +39,8 @@ from lab.workflow import bake, lifecycle, project, up
 lxc.BRIDGE = "lo"
 ssh.listens = lambda *_, **__: True
 project.secrets.token_hex = lambda count: "c0ffee01"[: 2 * count]
-boxes.PACK_GUEST = os.environ["LAB_STUB_WORLD"] + "/bin/pack-guest"
-boxes.ISOLATE = os.environ["LAB_STUB_WORLD"] + "/bin/isolate"
+boxes.PACK_GUEST = Path(os.environ["LAB_STUB_WORLD"], "bin/pack-guest")
+boxes.ISOLATE = Path(os.environ["LAB_STUB_WORLD"], "bin/isolate")
 for line in sys.stdin:
     words, at = json.loads(line)
     child = os.fork()

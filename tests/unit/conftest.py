@@ -62,6 +62,7 @@ class FakeProvider:
     patience: float = 1.0
     said: tuple[str, ...] = ()
     cleared: list[str] = field(default_factory=list)
+    kept_apart: list[str] = field(default_factory=list)
     addresses: dict[str, str] = field(default_factory=dict)
     ports: dict[str, dict[int, int]] = field(default_factory=dict)
 
@@ -77,6 +78,9 @@ class FakeProvider:
 
     def remarks(self) -> tuple[str, ...]:
         return self.said
+
+    def keep_apart(self, wanted: Sequence[Wanted], *, log: Path) -> None:
+        self.kept_apart = [it.name for it in wanted]
 
     def prepare(self, wanted: Sequence[Wanted], *, new: Collection[str], log: Path) -> None:
         """Nothing is asked of the host."""
