@@ -300,6 +300,7 @@ def _known_roots() -> dict[str, list[str]]:
     return {
         str(name): [str(root) for root in roots]
         for name, roots in read_json(catalog.vagrant_home() / _ROOTS_NAME).items()
+        if isinstance(roots, list)
     }
 
 
