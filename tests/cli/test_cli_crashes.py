@@ -30,6 +30,7 @@ labs:
 # One process that has loaded everything, and forks itself for each `lab` that is asked for.
 SERVER = """
 import json, os, sys
+from pathlib import Path
 from lab import cli
 from lab.cli import app
 from lab.machines import ssh

@@ -245,7 +245,7 @@ class VirtualBox:
 
     def export_box(self, box: Box, *, work: Path, log: Path) -> Path:
         """See `Provider.export_box`."""
-        return pack_folder(box.folder, work=work, log=log)
+        return pack_folder(box, work=work, log=log)
 
     def root_of(self, box: Box) -> str:  # noqa: ARG002 (none has one)
         """See `Provider.root_of`: what clones share is a virtual machine that Vagrant keeps."""
