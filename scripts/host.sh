@@ -62,6 +62,11 @@ start_libvirt() {
         as_root systemctl start libvirtd
         libvirt_started=systemd
     else
+        # As udev does it: where the device is root's alone, libvirt asks QEMU anew, for seconds, before each thing it does.
+        if [ -c /dev/kvm ] && getent group kvm >/dev/null; then
+            as_root chgrp kvm /dev/kvm
+            as_root chmod 0660 /dev/kvm
+        fi
         # Each leaves a daemon with its number in a file of its own.
         as_root virtlogd --daemon --pid-file /run/lab-virtlogd.pid
         as_root libvirtd --daemon --pid-file /run/lab-libvirtd.pid
