@@ -104,7 +104,7 @@ limits = Path(os.environ["LAB_STUB_WORLD"], "limits.json")
 lxc.Lxc.capacity = lambda _: tuple(Limit(**it) for it in json.loads(limits.read_text()))
 pace.look_at_host = lambda: pace.Load(processors=4, load=0, free_mb=1e6)
 lxc.BRIDGE = "lo"
-ssh.listens = lambda *_: True
+ssh.listens = lambda *_, **__: True
 boxes.PACK_GUEST = os.environ["LAB_STUB_WORLD"] + "/bin/pack-guest"
 boxes.ISOLATE = os.environ["LAB_STUB_WORLD"] + "/bin/isolate"
 main()
@@ -266,7 +266,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
         lambda _: tuple(Limit(**it) for it in json.loads(limits.read_text())),
     )
     monkeypatch.setattr(pace, "look_at_host", lambda: pace.Load(processors=4, load=0, free_mb=1e6))
-    monkeypatch.setattr(ssh, "listens", lambda *_: True)
+    monkeypatch.setattr(ssh, "listens", lambda *_, **__: True)
     monkeypatch.setattr(boxes, "PACK_GUEST", world.root / "bin" / "pack-guest")
     monkeypatch.setattr(boxes, "ISOLATE", world.root / "bin" / "isolate")
     return world

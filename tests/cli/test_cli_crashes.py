@@ -37,7 +37,7 @@ from lab.machines.boxes import lxc as boxes
 from lab.machines.providers import lxc
 from lab.workflow import bake, lifecycle, project, up
 lxc.BRIDGE = "lo"
-ssh.listens = lambda *_: True
+ssh.listens = lambda *_, **__: True
 project.secrets.token_hex = lambda count: "c0ffee01"[: 2 * count]
 boxes.PACK_GUEST = os.environ["LAB_STUB_WORLD"] + "/bin/pack-guest"
 boxes.ISOLATE = os.environ["LAB_STUB_WORLD"] + "/bin/isolate"
