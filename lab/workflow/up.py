@@ -114,7 +114,7 @@ def bring_up(
                 offline=options.offline,
             )
             project = with_addresses(project, going, guests)
-            _prepare(project, _same(going, project), guests, failures)
+            failures |= _prepare(project, _same(going, project), guests, failures)
             machines = _same(machines, project)
             run = _run(project, machines, guests, found, refused, failures, options, started)
             outcomes = run.all(machines, observer=observer)
@@ -153,15 +153,21 @@ def _prepare(
     machines: Sequence[Machine],
     guests: Mapping[str, Guest],
     failures: Mapping[str, str],
-) -> None:
-    """Have the provider see that the host has what the machines that are to be booted need."""
+) -> dict[str, str]:
+    """Have the provider see that the host has what the machines that are to be booted need.
+
+    Returns:
+        Why some cannot be booted, by machine.
+    """
     booted = [it for it in not_running(machines, guests) if it.name not in failures]
-    if booted:
-        project.provider.prepare(
-            [machine.wanted for machine in booted],
-            new={machine.container for machine in booted} - guests.keys(),
-            log=project.folder.logs / "boxes.log",
-        )
+    if not booted:
+        return {}
+    refused = project.provider.prepare(
+        [machine.wanted for machine in booted],
+        new={machine.container for machine in booted} - guests.keys(),
+        log=project.folder.logs / "boxes.log",
+    )
+    return {it.name: refused[it.container] for it in booted if it.container in refused}
 
 
 def _same(machines: Sequence[Machine], project: Project) -> list[Machine]:

@@ -62,6 +62,7 @@ class FakeProvider:
     patience: float = 1.0
     said: tuple[str, ...] = ()
     cleared: list[str] = field(default_factory=list)
+    unprepared: dict[str, str] = field(default_factory=dict)
     addresses: dict[str, str] = field(default_factory=dict)
     ports: dict[str, dict[int, int]] = field(default_factory=dict)
 
@@ -78,8 +79,11 @@ class FakeProvider:
     def remarks(self) -> tuple[str, ...]:
         return self.said
 
-    def prepare(self, wanted: Sequence[Wanted], *, new: Collection[str], log: Path) -> None:
+    def prepare(
+        self, wanted: Sequence[Wanted], *, new: Collection[str], log: Path
+    ) -> dict[str, str]:
         """Nothing is asked of the host."""
+        return self.unprepared
 
     def allot_addresses(self, guests: Sequence[Wanted]) -> Addresses:
         names = [it.name for it in guests]

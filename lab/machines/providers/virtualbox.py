@@ -135,7 +135,13 @@ class VirtualBox:
         """See `Provider.seed_disc`: the Vagrantfile knows it by the folder with the keys."""
         return ""
 
-    def prepare(self, wanted: Sequence[Wanted], *, new: Collection[str], log: Path) -> None:  # noqa: ARG002 (no command is run)
+    def prepare(
+        self,
+        wanted: Sequence[Wanted],
+        *,
+        new: Collection[str],
+        log: Path,  # noqa: ARG002 (no command is run)
+    ) -> dict[str, str]:
         """See `Provider.prepare`: writes the discs with what is each machine's own."""
         if online := [it.name for it in wanted if not it.internet]:
             raise HostError(
@@ -147,6 +153,7 @@ class VirtualBox:
             disc = it.keys / SEED_NAME
             if it.name in new or not disc.exists():
                 write_seed_disc(disc, keys=it.keys)
+        return {}
 
     def allot_addresses(self, guests: Sequence[Wanted]) -> Addresses:
         """See `Provider.allot_addresses`; addresses are of the network of those not kept apart."""
