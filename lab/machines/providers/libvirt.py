@@ -112,10 +112,11 @@ class Libvirt(KeptDisks):
             return ()
         untried = trial.kvm is kvm.Kvm.UNTRIED
         lead = "Nobody knows whether KVM works here" if untried else "KVM does not work here"
-        fix = f" What mends it: {trial.fix} `lab doctor` tries again." if trial.fix else ""
+        fix = f" What mends it: {trial.fix}" if trial.fix else ""
+        again = "" if untried else " `lab doctor` tries again."
         return (
             f"{lead} ({trial.why}), so machines are emulated: a boot takes a minute, and each step "
-            f"several times as long.{fix}",
+            f"several times as long.{fix}{again}",
         )
 
     @cached_property
