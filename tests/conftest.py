@@ -54,6 +54,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if MACHINES not in item.path.parents:
             continue
         item.add_marker("machines")
+        # Containers one after another, full machines beside them; all else goes round them (pytest-xdist, loadgroup).
+        item.add_marker(pytest.mark.xdist_group("full" if _of_full_machines(item) else "machines"))
         if not asked:
             item.add_marker(pytest.mark.skip(reason="boots real guests: run with -m machines"))
         elif shutil.which("vagrant") is None:
@@ -70,6 +72,10 @@ def pytest_runtest_makereport(
         report.outcome = "failed"
         report.longrepr = f"skipped with LAB_REQUIRE_MACHINES=1: {report.longrepr}"
     return report
+
+
+def _of_full_machines(item: pytest.Item) -> bool:
+    return item.path.name == "test_full_machine.py"
 
 
 def _on_machines(item: pytest.Item) -> bool:

@@ -208,7 +208,7 @@ def destroy(
     file: options.File = LABS_YAML,
     wait: options.Wait = "0s",
 ) -> None:
-    """Remove machines for good, students' work included.
+    """Remove machines for good, students' work and snapshots included.
 
     Example: lab destroy ana
 

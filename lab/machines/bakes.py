@@ -22,6 +22,9 @@ PREFIX = "lab-bake/"
 _KIND = b"kit without checks\0"
 _PORTABLE = b"for other computers\0"
 _NOTE = "lab-imported.json"
+# Whose machines have the disk that labs.yaml gives them, and a bake that of the machine it was made
+# on: a clone can have a larger one, not a smaller one.
+_WITH_DISK_SIZE = {"libvirt"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,8 +72,8 @@ def bake_for(machine: Machine, folder: LabFolder) -> Bake | None:
     box that it would be made of.
 
     Its name covers the box, the provider, the class steps (scripts, files and variables), the
-    runner and what steps may source, and what labs.yaml hands to guests. Nothing of a student and
-    none of the guide's checks is in it.
+    runner and what steps may source, what labs.yaml hands to guests, and the size of the disk where
+    it has one. Nothing of a student and none of the guide's checks is in it.
     """
     steps = class_steps(machine)
     box = catalog.find(machine.box, provider=machine.provider)
@@ -79,6 +82,8 @@ def bake_for(machine: Machine, folder: LabFolder) -> Bake | None:
     digest = hashlib.sha256(_KIND + f"{machine.box}\0{machine.provider}\0".encode())
     digest.update(box.identity.encode())
     digest.update(steps[-1].digest.encode())
+    if machine.provider in _WITH_DISK_SIZE:
+        digest.update(f"disk {machine.student.machine.disk_gb} GB\0".encode())
     settings = settings_folder(folder, machine.lab.name)
     for path in (*shared_files(), *sorted(settings.glob("*"))):
         # That the class is offline for the moment changes nothing in a bake.

@@ -10,6 +10,7 @@
 use strict;
 use warnings;
 no warnings 'once'; # DATA is there once the program is read
+use Errno;
 use Socket;
 
 my $ALL = 3;             # ETH_P_ALL
@@ -143,11 +144,22 @@ sub try_ {
         exit 0;
     }
     for (1 .. 2) {
-        send $socket, $_, 0 for made($self, $own, $address, $way_out, @guests);
+        sent($socket, $_) for made($self, $own, $address, $way_out, @guests);
         select undef, undef, undef, 0.2;
     }
     waitpid $pid, 0;
     exit($? ? 1 : 0);
+}
+
+# Sends a frame, or ends it all: nothing follows from what was never sent.
+sub sent {
+    my ($socket, $frame) = @_;
+    for (1 .. 100) {
+        return if defined send $socket, $frame, 0;
+        last unless $!{ENOBUFS} || $!{EAGAIN} || $!{EINTR};
+        select undef, undef, undef, 0.02;
+    }
+    die "a frame could not be sent: $!\n";
 }
 
 sub become {
@@ -164,7 +176,7 @@ sub become {
 sub ask_for {
     my ($socket, $own, $address, $wanted) = @_;
     for (1 .. 3) {
-        send $socket, arp($own, $address, $wanted), 0;
+        sent($socket, arp($own, $address, $wanted));
         my $end = time + 2;
         while ((my $left = $end - time) > 0) {
             vec(my $ready = '', fileno $socket, 1) = 1;
@@ -243,7 +255,9 @@ sub reached {
         my %waiting;
         for my $door (@some) {
             socket my $socket, AF_INET, SOCK_STREAM | Socket::SOCK_NONBLOCK, 0 or die "no socket: $!\n";
-            connect $socket, pack_sockaddr_in($door->[1], inet_aton($door->[0]));
+            my $there = pack_sockaddr_in($door->[1], inet_aton($door->[0]));
+            # What has failed by now would be ready for writing, too.
+            next unless connect($socket, $there) || $!{EINPROGRESS};
             $waiting{fileno $socket} = [$socket, $door];
         }
         my $end = time + $seconds;
@@ -253,7 +267,8 @@ sub reached {
             last unless select undef, $writable, undef, $left;
             for my $number (grep { vec $writable, $_, 1 } keys %waiting) {
                 my ($socket, $door) = @{delete $waiting{$number}};
-                push @open, $door if 0 == unpack 'i', getsockopt $socket, SOL_SOCKET, SO_ERROR;
+                my $failed = unpack 'i', getsockopt $socket, SOL_SOCKET, SO_ERROR;
+                push @open, $door if !$failed && getpeername $socket;
             }
         }
     }

@@ -125,7 +125,7 @@ def _lab_for(guide: Guide, labs_yaml: Path, box: str | None) -> Lab:
         name=_NAME,
         email=_EMAIL,
         vhost=f"{guide.name}.{_LOGIN}.{_DOMAIN}",
-        machine=MachineSize(),
+        machine=model.machine if model and uses_it else MachineSize(),
         vars={},
         machine_name=f"{guide.name}-{_LOGIN}",
     )

@@ -46,7 +46,7 @@ def choose_provider(classroom: Classroom, folder: LabFolder, *, for_boot: bool) 
             error.message,
             details=f"This class has {amount(len(used[name]), 'machine')} with {name}, and stays "
             f"with it.\n{error.details}".strip(),
-            hint=error.hint,
+            hint=f"{error.hint}\n{_gone_for_good(name)}".strip(),
         ) from error
 
 
@@ -126,5 +126,13 @@ def refuse_other_machines(wanted: str, used: Mapping[str, Collection[str]]) -> N
             f"labs.yaml says `provider: {wanted}`, and this class has machines with another",
             details="\n".join(f"{name}: {listing(it)}" for name, it in others.items()),
             hint=f"To keep them, write `provider: {next(iter(others))}`.\n"
-            "To make them anew, without what is on them: lab destroy --yes && lab up",
+            "To make them anew, without what is on them: lab destroy --yes && lab up\n"
+            + _gone_for_good(*others),
         )
+
+
+def _gone_for_good(*providers: str) -> str:
+    return (
+        f"Where {' and '.join(providers)} will never be on this computer again, this forgets the "
+        "machines: rm -r .lab/state/machines .vagrant"
+    )

@@ -51,8 +51,11 @@ class Found:
 
     @property
     def cut_off(self) -> bool:
-        """Whether its making was cut off before it ever started."""
-        return self.guest is not None and not self.guest.started
+        """Whether its making was cut off before it ever started.
+
+        One that lab noted as made is none, whatever its provider says: it may hold somebody's work.
+        """
+        return self.guest is not None and not (self.guest.started or _was_made(self.record))
 
     @property
     def to_be_made(self) -> bool:
@@ -156,22 +159,30 @@ def standing(found: Found, reports: Sequence[StepReport] | None) -> Standing:
     if not found.running:
         words = "" if found.guest.state == "stopped" else f"it is {found.guest.state}"
         return Standing(label=Label.STOPPED, why=words)
-    if found.record is not None and found.record.size not in {"", size_of(found.machine)}:
-        return Standing(
-            label=Label.DRIFTED,
-            why=f"it runs with {found.record.size}; labs.yaml says {size_of(found.machine)}",
-        )
+    had, wanted = _noted_size(found.record), size_of(found.machine)
+    if had not in {"", wanted}:
+        return Standing(label=Label.DRIFTED, why=f"it runs with {had}; labs.yaml says {wanted}")
     return steps
 
 
 def size_of(machine: Machine) -> str:
     """A machine's share of the host in words, and what it may reach: what a boot gives it."""
     size: MachineSize = machine.student.machine
-    words = [f"cpus {size.cpus}", f"memory {size.memory_mb} MB"]
-    # What is usual is not said, as it was not before there was anything else.
-    words += [] if machine.lab.isolated else ["isolation off"]
-    words += [] if machine.lab.internet else ["internet off"]
-    return ", ".join(words)
+    share = f"cpus {size.cpus}, memory {size.memory_mb} MB"
+    return share + _reach(isolated=machine.lab.isolated, internet=machine.lab.internet)
+
+
+def _reach(*, isolated: bool, internet: bool) -> str:
+    words = {True: "on", False: "off"}
+    return f", isolation {words[isolated]}, internet {words[internet]}"
+
+
+def _noted_size(record: MachineRecord | None) -> str:
+    """A machine's share and what it may reach as of its last boot, "" where that is not known."""
+    if record is None or not record.size or "isolation" in record.size:
+        return record.size if record is not None else ""
+    # It has run since before machines were kept apart.
+    return record.size + _reach(isolated=False, internet=True)
 
 
 def digests_of_variables(machine: Machine) -> dict[str, str]:

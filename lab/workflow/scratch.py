@@ -80,6 +80,7 @@ def scratch_machine(
         # Of one whose removal was cut off: it was nobody's.
         provider.clear([machine.container])
         ours = _equipped(machine, folder, provider)
+        provider.keep_apart([ours.wanted], log=log)
         refused = provider.prepare([ours.wanted], new=[ours.container], log=log)
         if refused:
             raise MachineError(
@@ -164,12 +165,17 @@ def _started(pid: int) -> str:
 
 
 def _equipped(machine: Machine, folder: LabFolder, provider: Provider) -> Machine:
-    """The machine with a name, keys, address, and all that the host can spare."""
+    """The machine with a name, keys, address, its own disk, and all that the host can spare."""
     machine = replace(machine, name=machine.container)
     write_hooks(folder)
     keys = ensure_keys(folder.ssh / machine.name, hostname=machine.name)
     # Somebody waits for this one machine.
-    size = MachineSize(cpus=os.cpu_count() or 1, memory_mb=_MEMORY_MB)
+    size = MachineSize(
+        cpus=os.cpu_count() or 1,
+        memory_mb=_MEMORY_MB,
+        # As its work needs it; and what is packed of it has no larger one than its clones.
+        disk_gb=machine.student.machine.disk_gb,
+    )
     machine = replace(
         machine,
         keys=keys,

@@ -156,16 +156,23 @@ def _prepare(
 ) -> dict[str, str]:
     """Have the provider see that the host has what the machines that are to be booted need.
 
+    Those that run already, whoever's they are, are kept apart as well.
+
     Returns:
         Why some cannot be booted, by machine.
     """
     booted = [it for it in not_running(machines, guests) if it.name not in failures]
+    waiting = not_running(project.machines, guests)
+    running = [it for it in project.machines if it not in waiting]
+    log = project.folder.logs / "boxes.log"
+    if booted or running:
+        project.provider.keep_apart([it.wanted for it in (*booted, *running)], log=log)
     if not booted:
         return {}
     refused = project.provider.prepare(
         [machine.wanted for machine in booted],
         new={machine.container for machine in booted} - guests.keys(),
-        log=project.folder.logs / "boxes.log",
+        log=log,
     )
     return {it.name: refused[it.container] for it in booted if it.container in refused}
 

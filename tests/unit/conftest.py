@@ -63,6 +63,7 @@ class FakeProvider:
     said: tuple[str, ...] = ()
     cleared: list[str] = field(default_factory=list)
     unprepared: dict[str, str] = field(default_factory=dict)
+    kept_apart: list[str] = field(default_factory=list)
     addresses: dict[str, str] = field(default_factory=dict)
     ports: dict[str, dict[int, int]] = field(default_factory=dict)
 
@@ -78,6 +79,9 @@ class FakeProvider:
 
     def remarks(self) -> tuple[str, ...]:
         return self.said
+
+    def keep_apart(self, wanted: Sequence[Wanted], *, log: Path) -> None:
+        self.kept_apart = [it.name for it in wanted]
 
     def prepare(
         self, wanted: Sequence[Wanted], *, new: Collection[str], log: Path

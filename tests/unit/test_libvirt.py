@@ -189,6 +189,22 @@ def test_guests_are_told_with_their_state_address_and_identity(
     assert Libvirt().guests("lab-ffffff-") == {}
 
 
+def test_a_guest_that_was_put_back_to_fresh_is_still_somebody_s(
+    program: Program, tmp_path: Path
+) -> None:
+    answering(program, {"ana": "shut off", "luis": "shut off"})
+    guests = tmp_path / "libvirt" / "guests"
+    for login in ("ana", "luis"):
+        (guests / f"lab-c0ffee-hello-{login}" / "snapshots").mkdir(parents=True)
+    (guests / "lab-c0ffee-hello-ana" / "identity").write_text("ana-2\n")
+    found = Libvirt().guests("lab-c0ffee-")
+    # Luis's was cut off in the middle, and has no identity at this moment.
+    assert {it.name: (it.started, it.identity) for it in found.values()} == {
+        "lab-c0ffee-hello-ana": (True, f"libvirt:{UUIDS['ana']}:ana-2"),
+        "lab-c0ffee-hello-luis": (True, ""),
+    }
+
+
 def test_a_libvirt_that_answers_nothing_has_not_no_guests(program: Program) -> None:
     program("virsh", "echo 'error: Disconnected from qemu:///system' >&2; exit 1")
     with pytest.raises(ProcessError, match="did not say which machines"):

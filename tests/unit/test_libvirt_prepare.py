@@ -267,28 +267,6 @@ cp '{tmp_path}/theirs' '{said}/net-dumpxml lab-open'""",
     assert "10.177.8.1" in (host.root / "given").read_text()
 
 
-def test_a_way_around_isolation_is_forbidden_once(
-    host: Host, program: Program, tmp_path: Path
-) -> None:
-    asked = tmp_path / "ip-asked"
-    # A bridge that is down, and another lab that was quicker.
-    program(
-        "ip",
-        f"""echo "$*" >>{asked}
-case $* in
-  *show) [ ! -e {tmp_path}/down ] ||
-    echo '100: from all to 10.177.0.0/22 iif virbr-lab [detached] prohibit' ;;
-  *) echo 'RTNETLINK answers: File exists' >&2; exit 2 ;;
-esac""",
-    )
-    libvirt_network.ensure(["lab"])
-    (tmp_path / "down").touch()
-    libvirt_network.ensure(["lab"])
-    assert [it for it in asked.read_text().splitlines() if "add" in it] == [
-        "-4 rule add pref 100 iif virbr-lab to 10.177.0.0/22 prohibit"
-    ]
-
-
 def test_a_machine_that_stopped_just_then_was_halted(
     host: Host, monkeypatch: pytest.MonkeyPatch
 ) -> None:

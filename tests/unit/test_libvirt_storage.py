@@ -138,12 +138,12 @@ def test_an_image_is_used_as_long_as_an_overlay_is_its_clone(
 ) -> None:
     monkeypatch.setattr(libvirt_storage, "ROOT", tmp_path)
     (tmp_path / "images").mkdir()
-    (tmp_path / "guests" / "ana" / "snapshots" / "before").mkdir(parents=True)
     used, free = "a_vagrant_box_image_0_1_box.img", "b_vagrant_box_image_0_2_box.img"
     snapshot = "c_vagrant_box_image_0_3_box.img"
     for name in (used, free, snapshot, "ana.img"):
         (tmp_path / "images" / name).touch()
-    (tmp_path / "guests" / "ana" / "snapshots" / "before" / "disk").touch()
+    (tmp_path / "guests/ana/snapshots/before").mkdir(parents=True)
+    (tmp_path / "guests/ana/snapshots/before/disk").touch()
     program(
         "qemu-img",
         f"""for last; do :; done

@@ -178,6 +178,22 @@ def test_a_guest_that_was_ever_started_has_a_mark(program: Program, tmp_path: Pa
     assert {guest.identity for guest in guests.values() if not guest.started} == {""}
 
 
+def test_a_guest_that_was_put_back_to_fresh_is_still_somebody_s(
+    program: Program, tmp_path: Path
+) -> None:
+    (tmp_path / "table").write_text(TABLE)
+    program("lxc-ls", f"cat {shlex.quote(str(tmp_path / 'table'))}")
+    for name in ("ana", "luis"):
+        (tmp_path / "lxc" / f"lab-c0ffee-hello-{name}" / "snapshots").mkdir(parents=True)
+    (tmp_path / "lxc" / "lab-c0ffee-hello-ana" / "seeded").write_text("0a1b-2c\n")
+    guests = Lxc().guests("lab-c0ffee-")
+    assert {name: guest.identity for name, guest in guests.items() if guest.started} == {
+        "lab-c0ffee-hello-ana": "lxc:0a1b-2c",
+        "lab-c0ffee-hello-luis": "",
+    }
+    assert len(guests) == 5
+
+
 def test_an_empty_mark_of_an_earlier_lab_tells_machines_apart_by_its_time(
     program: Program, tmp_path: Path
 ) -> None:

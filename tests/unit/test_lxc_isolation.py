@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -35,26 +36,33 @@ add chain bridge lab host_only
 flush chain bridge lab forward
 flush chain bridge lab input
 flush chain bridge lab host_only
+flush set bridge lab gateways
 add element bridge lab gateways { 10.0.3.1 }
 add rule bridge lab forward iifname "labi*" drop
 add rule bridge lab forward oifname "labi*" drop
 add rule bridge lab input iifname { "labih*", "laboh*" } jump host_only
 add rule bridge lab host_only ether type arp accept
-add rule bridge lab host_only ip protocol udp udp dport 67 accept
+add rule bridge lab host_only ip daddr 255.255.255.255 udp dport 67 accept
 add rule bridge lab host_only ip daddr @gateways accept
 add rule bridge lab host_only drop
 """
-# Keeps the rules that it is told in a file, and knows one bridge with two networks that are routed.
+# Keeps the rules that it is told in a file, and knows one bridge with two networks that are routed, and one of libvirt's
+# when there is a file `virbr`.
 IP = """
 folder=$(dirname "$0")
 case "$*" in
     "-4 -o address show dev lxcbr0") echo "3: lxcbr0    inet 10.0.3.1/24 brd 10.0.3.255 scope global lxcbr0" ;;
     "-4 route show dev lxcbr0 proto kernel") echo "10.0.3.0/24 scope link src 10.0.3.1 linkdown" ;;
     "-6 route show dev lxcbr0 proto kernel") printf '%s\\n' "fd42:1::/64 metric 256" "fe80::/64 metric 256" ;;
+    "-4 -o address show dev br0") echo "4: br0    inet 192.168.7.1/24 brd 192.168.7.255 scope global br0" ;;
+    "-4 route show dev virbr-lab proto kernel") echo "10.177.0.0/22 scope link src 10.177.0.1" ;;
+    "-6 route show dev virbr-lab proto kernel") ;;
+    "-br link show type bridge") printf '%s UP 00:16:3e:00:00:00 <UP>\\n' lxcbr0 virbr0 $(cat "$folder/virbr" 2>/dev/null) ;;
+    "-o link show") cat "$folder/links" 2>/dev/null || : ;;
     "-o link show dev lab"*) echo "8: $5@if2: <UP> mtu 1500 qdisc noqueue master lxcbr0 state UP mode DEFAULT" ;;
     *" rule show") printf '0:\\tfrom all lookup local\\n'; cat "$folder/rules$1" 2>/dev/null || : ;;
-    *" rule add pref 100 iif lxcbr0 to "*" prohibit")
-        sleep 0.1; printf '100:\\tfrom all to %s iif lxcbr0 prohibit\\n' "$9" >>"$folder/rules$1"; echo "$*" >>"$folder/added" ;;
+    *" rule add pref 100 iif "*" to "*" prohibit")
+        sleep 0.1; printf '100:\\tfrom all to %s iif %s prohibit\\n' "$9" "$7" >>"$folder/rules$1"; echo "$*" >>"$folder/added" ;;
     *) echo "ip $*: not expected" >&2; exit 1 ;;
 esac
 """
@@ -68,6 +76,7 @@ def host(program: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> P
     program("bridge", f'echo "$*" >>{folder}/bridge-words')
     monkeypatch.setattr(lxc_isolation.process, "as_root", list)
     (tmp_path / "guest").mkdir()
+    monkeypatch.setenv("LAB_RUN", str(tmp_path))
     monkeypatch.setenv("LXC_CONFIG_FILE", str(tmp_path / "guest" / "config"))
     return folder
 
@@ -106,6 +115,43 @@ def test_the_host_is_told_the_rules(host: Path) -> None:
         "-4 rule add pref 100 iif lxcbr0 to 10.0.3.0/24 prohibit",
         "-6 rule add pref 100 iif lxcbr0 to fd42:1::/64 prohibit",
     ]
+
+
+def test_libvirt_s_machines_are_others_too(host: Path) -> None:
+    (host / "virbr").write_text("virbr-lab\n")
+    install([WANTED], bridge="lxcbr0")
+    assert (host / "added").read_text().splitlines() == [
+        "-4 rule add pref 100 iif lxcbr0 to 10.0.3.0/24 prohibit",
+        "-4 rule add pref 100 iif virbr-lab to 10.0.3.0/24 prohibit",
+        "-4 rule add pref 100 iif lxcbr0 to 10.177.0.0/22 prohibit",
+        "-6 rule add pref 100 iif lxcbr0 to fd42:1::/64 prohibit",
+        "-6 rule add pref 100 iif virbr-lab to fd42:1::/64 prohibit",
+    ]
+
+
+def test_guests_of_another_bridge_keep_their_gateway(host: Path) -> None:
+    (host / "links").write_text(
+        "8: labih0000000001@if2: <UP> mtu 1500 qdisc noqueue master br0 state UP mode DEFAULT\n"
+        "9: vethA1B2C3@if2: <UP> mtu 1500 qdisc noqueue master br1 state UP mode DEFAULT\n"
+    )
+    install([WANTED], bridge="lxcbr0")
+    assert "{ 192.168.7.1,10.0.3.1 }" in (host / "nft-rules").read_text()
+
+
+def test_a_lock_that_somebody_holds_is_told(
+    host: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LAB_LOCK_WAIT_S", "0")
+    install([WANTED], bridge="lxcbr0")
+    file = tmp_path / "lab-isolate.lock"
+    assert file.stat().st_mode & 0o777 == 0o600
+    with file.open() as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with pytest.raises(HostError) as caught:
+            install([WANTED], bridge="lxcbr0")
+    assert (
+        caught.value.details == f"isolate: somebody holds {file}; who, says: sudo fuser -v {file}"
+    )
 
 
 def test_guests_that_start_at_once_tell_it_once(host: Path) -> None:

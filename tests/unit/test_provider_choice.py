@@ -14,6 +14,11 @@ from lab.workflow.provider_choice import choose_provider, machines_by_provider, 
 from lab.workflow.records import new_record, write_record
 from tests.unit.conftest import FakeProvider
 
+FORGETS = (
+    "Where lxc will never be on this computer again, this forgets the machines: "
+    "rm -r .lab/state/machines .vagrant"
+)
+
 
 @pytest.fixture(autouse=True)
 def broken(monkeypatch: pytest.MonkeyPatch) -> set[str]:
@@ -65,7 +70,7 @@ def test_auto_does_not_turn_to_another_on_a_bad_morning(project: Project, broken
     assert caught.value == HostError(
         "lxc does not work",
         details="This class has 2 machines with lxc, and stays with it.",
-        hint="mend lxc",
+        hint=f"mend lxc\n{FORGETS}",
     )
 
 
@@ -78,7 +83,7 @@ def test_another_provider_is_refused_while_there_are_machines(project: Project) 
         "labs.yaml says `provider: libvirt`, and this class has machines with another",
         details="lxc: hello-ana",
         hint="To keep them, write `provider: lxc`.\n"
-        "To make them anew, without what is on them: lab destroy --yes && lab up",
+        f"To make them anew, without what is on them: lab destroy --yes && lab up\n{FORGETS}",
     )
 
 

@@ -18,6 +18,7 @@ from lab.workflow.project import Project
 from lab.workflow.reconcile import digests_of_variables, size_of
 from lab.workflow.records import MachineRecord, Stage, new_record, write_record
 from lab.workflow.up import drifted, unfinished
+from tests.unit.conftest import LABS
 
 STEPS = ("base", "web", "account", "app")
 KEPT = tuple(StepReport(word="kept", step=name) for name in STEPS)
@@ -119,6 +120,18 @@ def test_a_machine_whose_making_was_cut_off(project: Project, witness: Any) -> N
     noted(project, project.machines[0], stage=Stage.CREATING, steps={})
     project.provider.add(project.machines[0].container, state="stopped", started=False)
     assert ana(project, witness) == ("half-made", "its making was cut off", "make it anew")
+
+
+@pytest.mark.usefixtures("answers")
+@pytest.mark.parametrize(
+    "changes", [{}, {"stage": Stage.BOOTED}, {"stage": Stage.CREATING}, {"stage": Stage.FAILED}]
+)
+def test_what_was_made_is_started_though_its_provider_says_that_it_never_was(
+    project: Project, witness: Any, changes: dict[str, Any]
+) -> None:
+    noted(project, project.machines[0], **changes)
+    project.provider.add(project.machines[0].container, state="stopped", started=False)
+    assert ana(project, witness) == ("stopped", "", "start it")
 
 
 @pytest.mark.usefixtures("answers")
@@ -238,13 +251,41 @@ def test_a_machine_of_another_box(project: Project, witness: Any) -> None:
 
 @pytest.mark.usefixtures("answers")
 def test_a_machine_of_another_size(project: Project, witness: Any) -> None:
-    noted(project, project.machines[0], size="cpus 1, memory 256 MB")
+    noted(project, project.machines[0], size="cpus 1, memory 256 MB, isolation on, internet on")
     project.provider.add(project.machines[0].container)
     assert ana(project, witness) == (
         "drifted",
-        "it runs with cpus 1, memory 256 MB; labs.yaml says cpus 1, memory 512 MB",
+        "it runs with cpus 1, memory 256 MB, isolation on, internet on; "
+        "labs.yaml says cpus 1, memory 512 MB, isolation on, internet on",
         "nothing before its next start: lab halt ana, lab up ana",
     )
+
+
+@pytest.mark.usefixtures("answers")
+def test_a_machine_that_runs_since_before_machines_were_kept_apart(
+    project: Project, witness: Any
+) -> None:
+    container = project.machines[0].container
+    noted(project, project.machines[0], size="cpus 1, memory 512 MB")
+    project.provider.add(container)
+    assert ana(project, witness) == (
+        "drifted",
+        "it runs with cpus 1, memory 512 MB, isolation off, internet on; "
+        "labs.yaml says cpus 1, memory 512 MB, isolation on, internet on",
+        "nothing before its next start: lab halt ana, lab up ana",
+    )
+    project.provider.add(container, state="stopped")
+    assert ana(project, witness) == ("stopped", "", "start it")
+
+
+@pytest.mark.usefixtures("answers")
+def test_a_machine_from_before_that_is_to_be_open_is_as_it_should_be(
+    classroom: Callable[..., Project], witness: Any
+) -> None:
+    project = classroom(LABS.replace("box:", "isolation: off\n    box:"))
+    noted(project, project.machines[0], size="cpus 1, memory 512 MB")
+    project.provider.add(project.machines[0].container)
+    assert ana(project, witness) == ("ok", "", "nothing")
 
 
 @pytest.mark.usefixtures("answers")

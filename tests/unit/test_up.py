@@ -208,6 +208,15 @@ def test_only_what_does_not_run_is_booted(world: World, witness: Any) -> None:
     assert [outcome.changed for outcome in outcomes.values()] == [False, True, True]
 
 
+def test_those_that_run_are_kept_apart_again(world: World, witness: Any) -> None:
+    world.project.provider.add("lab-c0ffee-hello-luis")
+    world.project.provider.add("lab-c0ffee-hello-marta")
+    machines = [it for it in world.project.machines if it.student.login == "luis"]
+    bring_up(world.project, machines, observer=witness, options=UpOptions())
+    assert world.booted == []
+    assert world.project.provider.kept_apart == ["lab-c0ffee-hello-luis", "lab-c0ffee-hello-marta"]
+
+
 def test_one_student_s_failed_step_is_that_student_s(world: World, witness: Any) -> None:
     world.steps["hello-luis"] = StepsOutcome(
         stand=("base", "web"), ran=3, failed_step="account", exit_code=9, tail=("no", "such user")
@@ -400,10 +409,21 @@ def test_a_run_of_one_step_says_nothing_of_the_others(world: World, witness: Any
 
 def test_a_guest_that_was_never_started_is_made_anew(world: World, witness: Any) -> None:
     ana = world.project.machines[0]
-    noted(world, ana)
+    write_record(world.project.folder, new_record(ana))
     world.project.provider.add(ana.container, state="stopped", started=False)
     up(world, witness)
     assert world.project.provider.removed == [ana.container]
+
+
+def test_a_guest_that_lab_noted_as_made_is_started_and_never_removed(
+    world: World, witness: Any
+) -> None:
+    ana = world.project.machines[0]
+    noted(world, ana)
+    world.project.provider.add(ana.container, state="stopped", started=False)
+    assert up(world, witness)["ana"].ok
+    assert world.project.provider.removed == []
+    assert ana.name in world.booted[0]
 
 
 def test_a_guest_that_lab_did_not_make_is_never_touched(world: World, witness: Any) -> None:

@@ -183,6 +183,20 @@ class Provider(Protocol):
     def seed_disc(self, guest: str) -> str:
         """The file of the disc from which a guest takes what is its own, "" where it needs none."""
 
+    def keep_apart(self, wanted: Sequence[Wanted], *, log: Path) -> None:
+        """See that the host's rules keep guests apart: those that run, and before others start.
+
+        Somebody may have taken the rules away since. It comes after `allot_addresses`.
+
+        Args:
+            wanted: the guests.
+            log: gets the output of the commands.
+
+        Raises:
+            HostError: the host cannot keep them apart.
+            ProcessError: a command failed.
+        """
+
     def prepare(
         self, wanted: Sequence[Wanted], *, new: Collection[str], log: Path
     ) -> Mapping[str, str]:

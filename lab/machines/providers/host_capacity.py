@@ -24,7 +24,8 @@ def disk(folder: Path) -> Iterator[Limit]:
             unit="GB",
             free=free - _DISK_RESERVE_GB,
             of=total,
-            hint="lab box prune   (removes the bakes that no machine is a clone of)",
+            hint="lab box prune   (removes the bakes that no machine is a clone of); "
+            "lab snapshot list   (says what snapshots take)",
         )
 
 

@@ -175,6 +175,9 @@ class Libvirt(KeptDisks):
         """See `Provider.seed_disc`."""
         return str(libvirt_storage.GUESTS / guest / libvirt_storage.SEED_NAME)
 
+    def keep_apart(self, wanted: Sequence[Wanted], *, log: Path) -> None:
+        """See `Provider.keep_apart`; it is done with the networks, as addresses are allotted."""
+
     def prepare(
         self, wanted: Sequence[Wanted], *, new: Collection[str], log: Path
     ) -> dict[str, str]:

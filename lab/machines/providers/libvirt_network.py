@@ -14,6 +14,7 @@ from pathlib import Path
 
 from lab.errors import HostError, ProcessError
 from lab.machines.providers import libvirt_virsh as virsh
+from lab.machines.providers import lxc
 from lab.machines.providers.base import Wanted
 from lab.machines.providers.libvirt_virsh import Network, Reservation
 from lab.system import process
@@ -42,8 +43,6 @@ _CANDIDATES = tuple(
 # For guests that somebody boots without lab. All others are given out by lab.
 _BY_CHANCE = 64
 _TRIES = 5
-# Of rules of the same words and another preference the kernel has as many as it is told.
-_PREFERENCE = "100"
 # URI NETWORKS, and a definition as its input. One lab at a time, and only when there are no others
 # than those that the choice was made by: two labs would choose the same addresses.
 _DEFINE = """
@@ -316,25 +315,58 @@ def _routed() -> list[ipaddress.IPv4Network]:
 def _forbid_detours(networks: Iterable[Network], *, log: Path | None) -> None:
     """Refuse what a guest sends to another by way of the host: isolation holds on the bridge only.
 
-    The host's own addresses are looked up before any such rule.
+    LXC's guests are others, too; `boxes/lxc/isolate` does the same from its side. What is without
+    the internet is handed on nowhere, whatever becomes of libvirt's firewall. The host's own
+    addresses are looked up before any such rule.
+
+    Raises:
+        ProcessError: the kernel did not take a rule.
     """
-    # Of a bridge that is down it says so.
-    there = process.run(["ip", "-4", "rule", "show"]).stdout.replace(" [detached]", "")
-    all_ = list(networks)
-    for entrance in all_:
-        for network in all_:
-            target = str(network.gateway.network)
-            if f"to {target} iif {entrance.bridge} prohibit" not in " ".join(there.split()):
-                words = ["pref", _PREFERENCE, "iif", entrance.bridge, "to", target, "prohibit"]
-                add = process.as_root(["ip", "-4", "rule", "add", *words])
-                added = process.run(add, log=log, check=False)
-                # Another lab may have been quicker.
-                if not added.ok and "File exists" not in added.stderr:
-                    raise ProcessError(
-                        f"Machines on {entrance.bridge} could not be kept from {target}",
-                        details=added.tail(3),
-                        log=log,
-                    )
+    there = list(networks)
+    targets = [it.gateway.network for it in there]
+    at = lxc.bridge_address()
+    beside = [ipaddress.IPv4Interface(at).network] if at else []
+    wanted = [_Detour(it.bridge, str(target)) for it in there for target in [*targets, *beside]]
+    wanted += [_Detour(lxc.BRIDGE, str(target)) for target in targets if beside]
+    offline = {NAMES[isolated, False] for isolated in (True, False)}
+    wanted += [_Detour(it.bridge) for it in there if it.name in offline]
+    missing = _not_forbidden(wanted)
+    if not missing:
+        return
+    # Another lab may be quicker: with -force the rest is done all the same.
+    process.run(
+        process.as_root(["ip", "-4", "-force", "-batch", "-"]),
+        stdin="".join(f"rule add pref 100 {it.rule}\n" for it in missing).encode(),
+        log=log,
+        check=False,
+    )
+    if left := _not_forbidden(missing):
+        raise ProcessError(
+            "Machines cannot be kept apart: the kernel did not take a routing rule",
+            details="\n".join(it.rule for it in left),
+            hint=f"sudo ip rule add pref 100 {left[0].rule}   (says why)",
+            log=log,
+        )
+
+
+@dataclass(frozen=True)
+class _Detour:
+    """A way over the host, from a bridge to a network; "" is every network."""
+
+    bridge: str
+    to: str = ""
+
+    @property
+    def rule(self) -> str:
+        """What refuses it, in the words and the order in which `ip rule` shows it."""
+        return f"from all {f'to {self.to} ' if self.to else ''}iif {self.bridge} prohibit"
+
+
+def _not_forbidden(ways: Sequence[_Detour]) -> list[_Detour]:
+    # A rule says `[detached]` while its bridge is not there.
+    said = process.run(["ip", "-4", "rule", "show"]).stdout.replace(" [detached]", "")
+    rules = {" ".join(line.partition(":")[2].split()) for line in said.splitlines()}
+    return [it for it in ways if it.rule not in rules]
 
 
 def _change(verb: str, reservations: Iterable[tuple[str, Reservation]]) -> None:

@@ -122,11 +122,14 @@ class Lxc(KeptDisks):
         """See `Provider.seed_disc`."""
         return ""
 
+    def keep_apart(self, wanted: Sequence[Wanted], *, log: Path) -> None:
+        """See `Provider.keep_apart`; LXC's hook sees to it again as it starts a guest."""
+        lxc_isolation.install(wanted, bridge=BRIDGE, log=log)
+
     def prepare(
         self, wanted: Sequence[Wanted], *, new: Collection[str], log: Path
     ) -> dict[str, str]:
         """See `Provider.prepare`; LXC's hooks do the rest as it starts a guest."""
-        lxc_isolation.install(wanted, bridge=BRIDGE, log=log)
         return self.mend([it.name for it in wanted if it.name not in new], log=log)
 
     def settings(self, wanted: Wanted) -> tuple[tuple[str, str], ...]:
@@ -159,7 +162,7 @@ class Lxc(KeptDisks):
 
     def allot_addresses(self, guests: Sequence[Wanted]) -> Addresses:
         """See `Provider.allot_addresses`."""
-        bridge = self._bridge_address()
+        bridge = bridge_address()
         if not bridge:
             return Addresses()
         program = [sys.executable, "-I", str(lxc_addresses.__file__)]
@@ -179,13 +182,6 @@ class Lxc(KeptDisks):
                 hint=lxc_capacity.LARGER_NETWORK,
             )
         return Addresses(gateway=bridge.partition("/")[0], of=answer["addresses"])
-
-    def _bridge_address(self) -> str:
-        """The bridge's address and prefix length, "" when it has none."""
-        words = process.run(
-            ["ip", "-4", "-o", "addr", "show", "dev", BRIDGE], check=False
-        ).stdout.split()
-        return words[words.index("inet") + 1] if "inet" in words else ""
 
     def _lxcpath(self) -> str:
         return process.run(process.as_root(["lxc-config", "lxc.lxcpath"])).stdout.strip()
@@ -261,7 +257,7 @@ class Lxc(KeptDisks):
         )
 
     def _network(self, lxcpath: str) -> lxc_capacity.Network | None:
-        bridge = self._bridge_address()
+        bridge = bridge_address()
         told = _told(lxc_addresses, lxcpath, _LEASES, bridge) if bridge else {}
         if "free" not in told:
             return None
@@ -272,6 +268,14 @@ class Lxc(KeptDisks):
     def needs(self, size: MachineSize, *, new: bool) -> Mapping[str, float]:
         """See `Provider.needs`."""
         return lxc_capacity.needs(size, new=new)
+
+
+def bridge_address() -> str:
+    """The bridge's address and prefix length, "" when it has none, or is not there."""
+    words = process.run(
+        ["ip", "-4", "-o", "addr", "show", "dev", BRIDGE], check=False
+    ).stdout.split()
+    return words[words.index("inet") + 1] if "inet" in words else ""
 
 
 def _told(program: ModuleType, *words: str) -> dict[str, int]:

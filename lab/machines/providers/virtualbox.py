@@ -135,6 +135,9 @@ class VirtualBox:
         """See `Provider.seed_disc`: the Vagrantfile knows it by the folder with the keys."""
         return ""
 
+    def keep_apart(self, wanted: Sequence[Wanted], *, log: Path) -> None:
+        """See `Provider.keep_apart`; each has a network of its own, without rules of the host's."""
+
     def prepare(
         self,
         wanted: Sequence[Wanted],
