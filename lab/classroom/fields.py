@@ -30,7 +30,7 @@ from lab.classroom.wording import LANGUAGES
 RESERVED_VARS = frozenset(
     [
         *("login", "name", "email", "vhost", "guide", "ssh_key"),
-        *("student", "lab", "machine", "step", "force", "report", "look", "kit"),
+        *("student", "lab", "machine", "step", "force", "refused", "report", "look", "kit"),
     ]
 )
 MAX_TEXT = 2000

@@ -57,6 +57,8 @@ class MachineIsolation:
         internet: whether labs.yaml lets it reach further than the host.
         kept_from: the machines that it tried, could have reached, and did not.
         reaches: those that it reached.
+        unreached: neighbours, of labs with `isolation: off` both, that it tried and did not reach.
+        answered: the accounts at whose door it was asked who gets in.
         findings: what is wrong with it by itself.
         untried: what nobody knows.
         beyond: whether it reached anything beyond the host; None where that was not tried, or
@@ -70,6 +72,8 @@ class MachineIsolation:
     internet: bool
     kept_from: tuple[str, ...] = ()
     reaches: tuple[Reach, ...] = ()
+    unreached: tuple[str, ...] = ()
+    answered: tuple[str, ...] = ()
     findings: tuple[IsolationFinding, ...] = ()
     untried: tuple[Untried, ...] = ()
     beyond: bool | None = None
@@ -85,5 +89,11 @@ class MachineIsolation:
 def nothing_evaluated(rows: Sequence[MachineIsolation]) -> bool:
     """Whether nothing at all could be tried."""
     return not any(
-        row.kept_from or row.reaches or row.findings or row.beyond is not None for row in rows
+        row.kept_from
+        or row.reaches
+        or row.unreached
+        or row.answered
+        or row.findings
+        or row.beyond is not None
+        for row in rows
     )

@@ -55,10 +55,11 @@ def build(
     Example: lab box build debian-12 --provider libvirt
     """
     from lab.machines.boxes.builder import recipe_for
+    from lab.machines.boxes.catalog import vagrant_home
     from lab.machines.boxes.profiles import profile_named
     from lab.workflow.boxes import box_provider, build_box
 
-    log = Path("lab-box-build.log").absolute()
+    log = vagrant_home() / "lab-box-build.log"
     known = profile_named(profile)
     chosen = box_provider(LABS_YAML, wanted=provider or "")
     with options.progress() as live:

@@ -55,9 +55,11 @@ def import_stick(folder: Stick) -> None:
 
     Example: lab box import /media/usb
     """
+    from lab.machines.boxes.catalog import vagrant_home
     from lab.workflow.stick import import_stick as import_boxes
 
-    log = Path("lab-box-import.log").absolute()
+    # Not in the current folder: that may be the stick.
+    log = vagrant_home() / "lab-box-import.log"
     with options.progress() as live:
         moved = import_boxes(folder, observer=live, log=log)
     _tell(moved, done="Imported", kept="there already")

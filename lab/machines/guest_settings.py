@@ -74,12 +74,8 @@ def settings_files(
         mirror = host_mirror(distribution) if guest.apt_mirror == HOST else guest.apt_mirror
         if mirror is not None:
             files["apt-mirror"] = f"{mirror}\n"
-    if guest.pip_index is not None:
-        index = guest.pip_index.get_secret_value()
-        if index == HOST:
-            index = _host_pip_index()
-        if index:
-            files["pip.conf"] = f"[global]\nindex-url = {index}\n"
+    if index := pip_index(guest):
+        files["pip.conf"] = f"[global]\nindex-url = {index}\n"
     if guest.proxy is not None:
         proxy = guest.proxy.get_secret_value()
         if proxy == HOST:
@@ -89,6 +85,12 @@ def settings_files(
         if proxy:
             files["proxy"] = f"{proxy}\n"
     return files
+
+
+def pip_index(guest: GuestSettings) -> str:
+    """The index that the guests take Python packages from, with its password; "" for pip's own."""
+    index = guest.pip_index.get_secret_value() if guest.pip_index is not None else ""
+    return _host_pip_index() if index == HOST else index
 
 
 def ca_bundle(environment: Mapping[str, str]) -> Path:

@@ -18,6 +18,7 @@ from lab.classroom.shipped import shipped
 from lab.errors import ConnectionLost, MachineError
 from lab.machines import ssh
 from lab.machines.fleet import Machine, assignments
+from lab.machines.guest_settings import OFFLINE
 from lab.machines.steps import CACHE, PlannedStep, StepReport, parse_report, steps_that_stand
 from lab.system import process
 from lab.system.files import LabFolder
@@ -126,8 +127,12 @@ def run_steps(
         if report.word == "start":
             tell(f"step {report.step} {order.index(report.step) + 1}/{len(order)}")
 
+    how = {"LAB_FORCE": "1"} if force else {}
+    if (settings_folder(folder, machine.lab.name) / OFFLINE).exists():
+        # A boot can have changed what a step owns since lab saw that none has to be run.
+        how["LAB_REFUSED"] = " ".join(step.name for step in steps if step.downloads)
     script = f"digest={hashlib.sha256(kit).hexdigest()}\n{_INSTALL}" + "\n".join(
-        _commands(machine, steps, {"LAB_FORCE": "1"} if force else {}, "$kit/run-steps")
+        _commands(machine, steps, how, "$kit/run-steps")
     )
     deadline = time.monotonic() + PATIENCE_S * machine.patience
     while True:

@@ -145,18 +145,16 @@ def open_for_writing(folder: Path) -> None:
     sweep(folder / BOXES)
 
 
-def clear(folder: Path, kept: Iterable[str]) -> None:
-    """Remove the boxes from a stick that nothing on it needs.
-
-    Raises:
-        LabError: one cannot be removed.
-    """
+def not_needed(folder: Path, kept: Iterable[str]) -> list[Path]:
+    """The files of boxes on a stick other than those, named by their paths, that are kept."""
     wanted = set(kept)
-    for path in sorted((folder / BOXES).iterdir()):
-        # What somebody else has put there is theirs.
-        ours = re.fullmatch(r"[a-z0-9-]+-[0-9a-f]{12}\.box(\.[0-9]{3})?", path.name)
-        if ours and f"{BOXES}/{path.name}" not in wanted:
-            remove(path)
+    # What somebody else has put there is theirs.
+    return [
+        path
+        for path in sorted((folder / BOXES).glob("*.box*"))
+        if re.fullmatch(r"[a-z0-9-]+-[0-9a-f]{12}\.box(\.[0-9]{3})?", path.name)
+        and f"{BOXES}/{path.name}" not in wanted
+    ]
 
 
 def copy_parts(source: Path, folder: Path, files: Sequence[StickFile]) -> None:
@@ -184,6 +182,26 @@ def copy_parts(source: Path, folder: Path, files: Sequence[StickFile]) -> None:
                     temporary.replace(target)
             finally:
                 temporary.unlink(missing_ok=True)
+
+
+def put_together(folder: Path, files: Sequence[StickFile], target: Path) -> None:
+    """Make a box file of its parts on a stick.
+
+    Raises:
+        LabError: a part cannot be read, or is not what was written.
+    """
+    with _told("written", target), target.open("xb") as whole:
+        for part in files:
+            digest = hashlib.sha256()
+            with _told("read", folder / part.path), (folder / part.path).open("rb") as source:
+                for chunk in _chunks(source, part.size):
+                    digest.update(chunk)
+                    whole.write(chunk)
+            if digest.hexdigest() != part.sha256:
+                raise LabError(
+                    f"{folder / part.path} is damaged, or the stick gives other bytes each time",
+                    hint="Take another stick: lab box export FOLDER",
+                )
 
 
 def finish(folder: Path, entries: Sequence[Entry], *, lab_version: str) -> None:

@@ -26,6 +26,7 @@ def _machine(row: MachineIsolation) -> dict[str, object]:
             {"machine": it.machine, "ways": list(it.ways), "allowed": it.allowed}
             for it in row.reaches
         ],
+        "unreached": list(row.unreached),
         "beyond": row.beyond,
         "findings": [{"kind": it.kind, "text": it.text} for it in row.findings],
         "unknown": [{"machine": it.machine or None, "why": it.why} for it in row.untried],

@@ -64,6 +64,9 @@ def _lines(row: MachineIsolation) -> list[str]:
         + (" (neighbours: isolation off)" if it.allowed else "")
         for it in row.reaches
     ]
+    lines += [
+        f"does not reach {it}, though they are neighbours (isolation off)" for it in row.unreached
+    ]
     lines += [it.text for it in row.findings]
     lines += [
         f"unknown whether it reaches {it.machine}: {it.why}" if it.machine else f"unknown: {it.why}"
@@ -76,10 +79,12 @@ def _counts(rows: Sequence[MachineIsolation]) -> str:
     kept = sum(len(row.kept_from) for row in rows)
     open_ = sum(it.allowed for row in rows for it in row.reaches)
     reached = sum(not it.allowed for row in rows for it in row.reaches)
+    unreached = sum(len(row.unreached) for row in rows)
     unknown = sum(len(row.untried) for row in rows)
     findings = sum(len(row.findings) for row in rows)
-    told = [f"{amount(kept + open_ + reached, 'pair')} tried: {kept} kept apart"]
+    told = [f"{amount(kept + open_ + unreached + reached, 'pair')} tried: {kept} kept apart"]
     told += [f"{open_} open by isolation: off"] if open_ else []
+    told += [f"{unreached} not reached by neighbours"] if unreached else []
     told += [f"{reached} reached where nobody should"] if reached else []
     told += [f"{findings} wrong by themselves"] if findings else []
     told += [f"{unknown} unknown"] if unknown else []
@@ -92,7 +97,10 @@ def _next(rows: Sequence[MachineIsolation]) -> str:
     if kinds - {"internet"}:
         return "lab destroy LOGIN and lab up LOGIN make a machine anew, with keys of its own"
     if Outcome.FAILED in outcomes:
-        return "lab halt, then lab up: a machine is kept apart from its next start on"
+        return (
+            "lab up, which sets this computer's rules again (where labs.yaml has changed since a "
+            "machine started: lab halt, then lab up)"
+        )
     if Outcome.UNKNOWN in outcomes:
         return "lab up, so that all machines run and answer; then lab verify --isolation"
     return "lab verify"

@@ -5,8 +5,9 @@ Boxes are a user's, not a project's. So a lock of their own is held while one is
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -22,12 +23,13 @@ from lab.machines.providers import AUTO, PROVIDERS, trouble_with, untried
 from lab.machines.providers.base import Provider
 from lab.machines.vagrant import Vagrant
 from lab.system import lock, parallel
-from lab.system.files import LabFolder
+from lab.system.files import LabFolder, read_json, write_if_changed
 from lab.workflow.observer import Observer
 from lab.workflow.provider_choice import provider_beside
 
 LOCK_NAME = "lab-boxes.lock"
 IN_USE_NAME = "lab-boxes-in-use.lock"
+_ROOTS_NAME = "lab-roots.json"
 # Building a box takes minutes, on a slow line many.
 _WAIT_S = 3600.0
 
@@ -50,7 +52,11 @@ def boxes_locked(operation: str, *, on_wait: Callable[[str], None]) -> Iterator[
     with lock.hold(
         path, operation=operation, wait_s=_WAIT_S, on_wait=on_wait, what="Vagrant's boxes"
     ):
-        yield
+        _note_roots()
+        try:
+            yield
+        finally:
+            _note_roots()
 
 
 @contextmanager
@@ -140,7 +146,8 @@ def ensure_boxes(
             else:
                 observer.note(f"box {box}: adding")
                 source = _located(box, folder)
-                _add(Vagrant(folder, log=log), box_name(box), source, provider=provider)
+                vagrant = Vagrant(folder, log=log)
+                add_checked(vagrant, box_name(box), source, provider=provider)
 
 
 def add_box(
@@ -158,7 +165,7 @@ def add_box(
     """
     with boxes_locked(f"box add {name}", on_wait=on_wait):
         vagrant = Vagrant(Path.cwd(), log=log)
-        _add(vagrant, name, _located(source, Path.cwd()), provider=provider)
+        add_checked(vagrant, name, _located(source, Path.cwd()), provider=provider)
 
 
 def list_boxes() -> list[BoxStatus]:
@@ -179,7 +186,8 @@ def prune(*, on_wait: Callable[[str], None], log: Path | None = None) -> list[st
     """Remove the bakes that no machine is a clone of, and unpacked roots that nothing uses.
 
     Boxes that were built or added stay. What a machine uses is never removed, whichever project's
-    machine it is. A `lab up` at work may be about to use some, so it is waited for.
+    machine it is; nor are roots of boxes that another user has, or another `VAGRANT_HOME`. A
+    `lab up` at work may be about to use some, so it is waited for.
 
     Args:
         on_wait: told who is waited for.
@@ -221,8 +229,14 @@ def _build(recipe: builder.Recipe, *, observer: Observer, log: Path) -> None:
     observer.note(f"box {name}: ready")
 
 
-def _add(vagrant: Vagrant, name: str, source: str, *, provider: str) -> None:
-    """Add a box, and take it away again where it is not what its maker packed."""
+def add_checked(vagrant: Vagrant, name: str, source: str, *, provider: str) -> None:
+    """Give Vagrant a box, and take it away again where it is not what its maker packed.
+
+    The lock of Vagrant's boxes is held.
+
+    Raises:
+        LabError: it cannot be had, is no box, or was damaged on its way.
+    """
     vagrant.add_box(name, source, provider=provider)
     box = catalog.find(name, provider=provider)
     if box is None:
@@ -255,14 +269,39 @@ def _prune(provider: Provider, log: Path | None) -> list[str]:
             let_go.add(root)
         else:
             kept.add(root)
+    known = _known_roots().get(provider.name, ())
     for root in roots:
-        # `.part` is a root that somebody is making at this moment.
-        if root not in kept and not root.endswith(".part"):
+        # What no box here ever had belongs to another user's boxes, who sees this folder too.
+        if root not in kept and root in known:
             provider.remove_root(root)
             # A bake and its root are one thing to the teacher.
             if root not in let_go and not root.startswith(BAKE_PREFIX.replace("/", "-")):
                 removed.append(f"the unpacked root {root}")
     return removed
+
+
+def _note_roots() -> None:
+    """Note which roots the boxes here have: of one that is built anew the old root is left over."""
+    noted = {name: set(roots) for name, roots in _known_roots().items()}
+    for provider in map(untried, PROVIDERS):
+        mine = noted.setdefault(provider.name, set())
+        for box in catalog.boxes():
+            # A box without its image has no root that anybody could name.
+            with suppress(OSError):
+                if box.provider == provider.name and (root := provider.root_of(box)):
+                    mine.add(root)
+    path = catalog.vagrant_home() / _ROOTS_NAME
+    text = json.dumps({name: sorted(roots) for name, roots in noted.items() if roots}, indent=2)
+    write_if_changed(path, f"{text}\n")
+
+
+def _known_roots() -> dict[str, list[str]]:
+    """The roots that boxes here have, or had once, by provider."""
+    return {
+        str(name): [str(root) for root in roots]
+        for name, roots in read_json(catalog.vagrant_home() / _ROOTS_NAME).items()
+        if isinstance(roots, list)
+    }
 
 
 def _located(source: str, folder: Path) -> str:

@@ -8,13 +8,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from lab import __version__
-from lab.errors import HostError, LabError, UsageError
+from lab.errors import HostError, LabError, ProcessError, UsageError
 from lab.machines import stick
 from lab.machines.bakes import (
     Need,
     bake_for,
+    class_steps,
     imported_bake,
     need_of,
     note_import,
@@ -24,11 +26,13 @@ from lab.machines.bakes import (
 from lab.machines.boxes import catalog
 from lab.machines.boxes.names import box_name
 from lab.machines.fleet import Machine
+from lab.machines.guest_settings import pip_index
 from lab.machines.stick import Entry
 from lab.machines.vagrant import Vagrant
 from lab.machines.wheels import wheels_of
+from lab.system.files import remove, remove_tree
 from lab.workflow.bake import bake_ahead, is_there
-from lab.workflow.boxes import boxes_in_use, boxes_locked, ensure_boxes
+from lab.workflow.boxes import add_checked, boxes_in_use, boxes_locked, ensure_boxes
 from lab.workflow.files import write_guest_settings
 from lab.workflow.observer import Observer
 from lab.workflow.portable import ensure_portable
@@ -81,6 +85,11 @@ def export(
             f"There is no folder {folder.absolute().parent}",
             hint="Is the stick mounted? `lsblk` says where.",
         )
+    if _existing(folder).stat().st_dev == Path("/").stat().st_dev:
+        observer.note(
+            f"{folder} is on the system's disk: `lsblk` says whether a stick is mounted there"
+        )
+    _refuse_password(machines)
     # From finding a bake to having it on the stick.
     with boxes_in_use(on_wait=observer.note), _work_folder() as work:
         wanted = _wanted(project, machines, observer)
@@ -96,17 +105,24 @@ def export(
             and stick.holds(folder, entry)
         ]
         todo = [it for it in entries if (it.name, it.provider) in packed]
-        _require_room(folder, todo, before)
+        # An export that was cut off may have copied some; what is damaged goes first.
+        lacking = [it for it in todo if not all(stick.has_file(folder, file) for file in it.files)]
+        kept = [file.path for entry in entries if entry not in lacking for file in entry.files]
+        going = stick.not_needed(folder, kept)
+        _require_room(
+            {folder: sum(it.size for it in lacking) - sum(it.stat().st_size for it in going)},
+            hint="Free some space there, or take a larger one; then run the same command again.",
+        )
         stick.open_for_writing(folder)
-        stick.clear(folder, [file.path for entry in entries for file in entry.files])
-        for entry in todo:
+        for path in going:
+            remove(path)
+        for entry in lacking:
             observer.note(f"copying {entry.name}: {entry.size / 1e6:.0f} MB")
-            missing = [file for file in entry.files if not stick.has_file(folder, file)]
-            if missing:
-                stick.copy_parts(packed[entry.name, entry.provider], folder, entry.files)
+            source = packed[entry.name, entry.provider]
+            stick.copy_parts(source, folder, entry.files)
+            remove(source)
         stick.finish(folder, entries, lab_version=__version__)
-    copied = {entry.name for entry in todo}
-    return [_moved(entry, changed=entry.name in copied) for entry in entries]
+    return [_moved(entry, changed=entry in todo) for entry in entries]
 
 
 def import_stick(folder: Path, *, observer: Observer, log: Path | None = None) -> list[Moved]:
@@ -130,24 +146,23 @@ def import_stick(folder: Path, *, observer: Observer, log: Path | None = None) -
     moved = []
     with boxes_locked("box import", on_wait=observer.note), _work_folder() as work:
         todo = [it for it in entries if not _has(it)]
-        # Vagrant has a box twice while it takes it in.
-        needed = sum(it.size for it in todo) + max((it.size for it in todo), default=0)
-        free = shutil.disk_usage(_existing(home)).free
-        if needed + _SPARE_BYTES > free:
-            raise HostError(
-                f"{home} has too little room: {needed / 1e6:.0f} MB are needed, "
-                f"and {free / 1e6:.0f} MB are free",
-                hint="lab box prune   (removes bakes that no machine uses)",
-            )
+        largest = max((it.size for it in todo), default=0)
+        # Vagrant has a box twice while it takes it in, and there is the copy from the stick.
+        _require_room(
+            {home: sum(it.size for it in todo) + largest, work: largest},
+            hint="lab box prune   (removes bakes that no machine uses)",
+        )
         # A bake is noted with the box that it was made of.
         for entry in sorted(entries, key=lambda it: bool(it.serves)):
             changed = entry in todo
             if changed:
                 observer.note(f"importing {entry.name}: {entry.size / 1e6:.0f} MB")
-                source = _box_file(folder, entry, work)
-                Vagrant(Path.cwd(), log=log).add_box(
-                    entry.name, str(source), provider=entry.provider
-                )
+                # The stick may give other bytes than a moment ago: Vagrant takes what was checked.
+                source = work / "lab.box"
+                stick.put_together(folder, entry.files, source)
+                vagrant = Vagrant(Path.cwd(), log=log)
+                add_checked(vagrant, entry.name, str(source), provider=entry.provider)
+                remove(source)
             _note(entry, changed=changed)
             moved.append(_moved(entry, changed=changed))
     return moved
@@ -217,9 +232,7 @@ def _packed(
             files = old.files
         else:
             observer.note(f"packing {box.name}")
-            room = work / str(number)
-            room.mkdir()
-            packed[key] = project.provider.export_box(box, work=room, log=log)
+            packed[key] = _pack(project, box, work / str(number), log)
             files = stick.parts_of(
                 packed[key], name=box.name, provider=box.provider, identity=box.identity
             )
@@ -238,6 +251,22 @@ def _packed(
     return entries, packed
 
 
+def _pack(project: Project, box: catalog.Box, room: Path, log: Path) -> Path:
+    """A box as a file, beside the folder that it was made in, which is gone again."""
+    hint = "Free some space there, and run the same command again."
+    # What a root takes that is not in its box is known once it is packed.
+    _require_room({room.parent: int(box.size_mb * 1e6)}, hint=hint)
+    room.mkdir()
+    try:
+        made = project.provider.export_box(box, work=room, log=log)
+    except ProcessError:
+        _require_room({room.parent: 0}, hint=hint)
+        raise
+    packed = made.rename(room.with_suffix(".box"))
+    remove_tree(room)
+    return packed
+
+
 def _with_others(
     entry: Entry, before: Mapping[tuple[str, str], Entry], project: Project, *, whole: bool
 ) -> Entry:
@@ -253,27 +282,35 @@ def _without(entry: Entry, project: Project, *, whole: bool) -> Entry:
     return replace(entry, needed_by=tuple(kept))
 
 
-def _require_room(
-    folder: Path, todo: Sequence[Entry], before: Mapping[tuple[str, str], Entry]
-) -> None:
-    """See that the stick can take what is to be copied, before anything on it is touched."""
-    needed = sum(
-        file.size for entry in todo for file in entry.files if not stick.has_file(folder, file)
-    )
-    replaced = {
-        file.path: (folder / file.path).stat().st_size
-        for entry in todo
-        if (old := before.get((entry.name, entry.provider))) is not None
-        for file in old.files
-        if (folder / file.path).is_file()
-    }
-    free = shutil.disk_usage(_existing(folder)).free + sum(replaced.values())
-    if needed + _SPARE_BYTES > free:
-        raise HostError(
-            f"The stick has too little room: {needed / 1e6:.0f} MB are needed, "
-            f"and {free / 1e6:.0f} MB are free",
-            hint="Free some space there, or take a larger one; then run the same command again.",
-        )
+def _refuse_password(machines: Sequence[Machine]) -> None:
+    """See that no bake is made with an index's password: what steps write of it stays there."""
+    labs = {machine.lab.name: machine.lab for machine in machines if class_steps(machine)}
+    for lab in labs.values():
+        if "@" in urlsplit(pip_index(lab.guest)).netloc:
+            raise HostError(
+                f"{lab.name} takes Python packages from an index with a password, "
+                "and a stick is lost easily",
+                details="Class steps may write the index down (pipenv does, in a Pipfile), and "
+                "their bake would bring it along.",
+                hint="For the export name an index without a password, or none, as `pip_index` in "
+                "labs.yaml.",
+            )
+
+
+def _require_room(needed: Mapping[Path, int], *, hint: str) -> None:
+    """See that so many bytes can be written in folders, two of which may be on one disk."""
+    disks: dict[int, list[Path]] = {}
+    for folder in needed:
+        disks.setdefault(_existing(folder).stat().st_dev, []).append(folder)
+    for folders in disks.values():
+        amount = sum(needed[folder] for folder in folders)
+        free = shutil.disk_usage(_existing(folders[0])).free
+        if amount + _SPARE_BYTES > free:
+            raise HostError(
+                f"{' and '.join(map(str, folders))}: too little room, {amount / 1e6:.0f} MB are "
+                f"needed, and {free / 1e6:.0f} MB are free",
+                hint=hint,
+            )
 
 
 def _has(entry: Entry) -> bool:
@@ -299,18 +336,6 @@ def _note(entry: Entry, *, changed: bool) -> None:
         if base is not None:
             needs.append(replace(need, identity=base.identity))
     note_import(box, needs, origin=entry.origin)
-
-
-def _box_file(folder: Path, entry: Entry, work: Path) -> Path:
-    """The box in one file."""
-    if len(entry.files) == 1:
-        return (folder / entry.files[0].path).resolve()
-    whole = work / "whole.box"
-    with whole.open("wb") as target:
-        for file in entry.files:
-            with (folder / file.path).open("rb") as source:
-                shutil.copyfileobj(source, target)
-    return whole
 
 
 def _moved(entry: Entry, *, changed: bool) -> Moved:

@@ -105,8 +105,8 @@ lxc.Lxc.capacity = lambda _: tuple(Limit(**it) for it in json.loads(limits.read_
 pace.look_at_host = lambda: pace.Load(processors=4, load=0, free_mb=1e6)
 lxc.BRIDGE = "lo"
 ssh.listens = lambda *_, **__: True
-boxes.PACK_GUEST = os.environ["LAB_STUB_WORLD"] + "/bin/pack-guest"
-boxes.ISOLATE = os.environ["LAB_STUB_WORLD"] + "/bin/isolate"
+boxes.PACK_GUEST = Path(os.environ["LAB_STUB_WORLD"], "bin/pack-guest")
+boxes.ISOLATE = Path(os.environ["LAB_STUB_WORLD"], "bin/isolate")
 main()
 """
 

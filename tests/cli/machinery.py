@@ -92,7 +92,10 @@ def steps_of(machine: str) -> Path:
     """Where the steps are noted that a machine has done; those of the machine to bake on as `bake`."""
     if called(machine) == "bake":
         return WORLD / "steps" / "bake"
-    return next((WORLD / "lxc").glob(f"lab-*-{machine}")) / "delta" / "steps"
+    # A scratch machine is called as its container is.
+    own = WORLD / "lxc" / machine
+    folder = own if own.is_dir() else next((WORLD / "lxc").glob(f"lab-*-{machine}"))
+    return folder / "delta" / "steps"
 
 
 def called(machine: str) -> str:

@@ -30,6 +30,7 @@ labs:
 # One process that has loaded everything, and forks itself for each `lab` that is asked for.
 SERVER = """
 import json, os, sys
+from pathlib import Path
 from lab import cli
 from lab.cli import app
 from lab.machines import ssh
@@ -39,8 +40,8 @@ from lab.workflow import bake, lifecycle, project, up
 lxc.BRIDGE = "lo"
 ssh.listens = lambda *_, **__: True
 project.secrets.token_hex = lambda count: "c0ffee01"[: 2 * count]
-boxes.PACK_GUEST = os.environ["LAB_STUB_WORLD"] + "/bin/pack-guest"
-boxes.ISOLATE = os.environ["LAB_STUB_WORLD"] + "/bin/isolate"
+boxes.PACK_GUEST = Path(os.environ["LAB_STUB_WORLD"], "bin/pack-guest")
+boxes.ISOLATE = Path(os.environ["LAB_STUB_WORLD"], "bin/isolate")
 for line in sys.stdin:
     words, at = json.loads(line)
     child = os.fork()

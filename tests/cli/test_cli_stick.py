@@ -157,13 +157,104 @@ def test_a_full_stick_is_told_before_it_is_touched(
     before = inodes(usb)
     ran = lab("box", "export", str(usb))
     assert ran.code == HOST
-    assert "The stick has too little room" in ran.said
+    assert "too little room" in ran.said
     assert inodes(usb) == before
     assert stick_files.read(usb)
 
     ran = lab("box", "import", str(usb))
     assert ran.code == HOST
     assert "too little room" in ran.said
+
+
+def full(monkeypatch: pytest.MonkeyPatch, disk: Path) -> None:
+    """From now on nothing is free below a folder; the stick and the work folder are two disks."""
+    usage = shutil._ntuple_diskusage  # type: ignore[attr-defined]
+    monkeypatch.setattr(
+        stick.shutil,
+        "disk_usage",
+        lambda path: usage(1, 1, 0 if Path(path).is_relative_to(disk) else 10**12),
+    )
+
+
+def test_what_goes_from_the_stick_makes_room_and_what_is_damaged_goes_first(
+    lab: Lab, world: Any, usb: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert lab("box", "export", str(usb)).code == OK
+    (old,) = (usb / "boxes").glob("lab-bake-*")
+    (base,) = (usb / "boxes").glob("lab-debian-*")
+    full(monkeypatch, usb)
+    base.write_bytes(b"")
+    (world.project / "provision/tiny/steps/web.sh").write_text("echo other\n")
+    assert lab("box", "export", str(usb)).code == HOST
+    os.truncate(old, 10_000_000)
+    seen = []
+    copy = stick_files.copy_parts
+
+    def watched(source: Path, *rest: Any) -> None:
+        seen.append((len(list((usb / "boxes").iterdir())), len(list(source.parent.glob("*.box")))))
+        copy(source, *rest)
+
+    monkeypatch.setattr(stick.stick, "copy_parts", watched)
+    ran = lab("box", "export", str(usb))
+    assert ran.code == OK, ran.err
+    # What has been copied is not kept twice.
+    assert seen == [(0, 2), (1, 1)]
+    assert stick_files.read(usb)
+
+
+def test_too_little_room_for_what_is_made_on_the_way_is_told(
+    lab: Lab, world: Any, usb: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full(monkeypatch, Path("/var/tmp"))
+    ran = lab("box", "export", str(usb))
+    assert (ran.code, "/var/tmp/" in ran.said, "too little room" in ran.said) == (HOST, True, True)
+
+
+def test_an_index_s_password_does_not_go_on_a_stick(lab: Lab, world: Any, usb: Path) -> None:
+    world.edit(
+        "    domain:",
+        "    guest: {pip_index: 'https://me:hunter2@index.example.org/simple'}\n    domain:",
+    )
+    ran = lab("box", "export", str(usb))
+    assert ran.code == HOST
+    assert "hello takes Python packages from an index with a password" in ran.said
+    assert "hunter2" not in ran.said
+    assert (usb.exists(), world.calls("vagrant")) == (False, [])
+
+
+def test_a_stick_that_gives_other_bytes_each_time_gives_vagrant_nothing(
+    lab: Lab, world: Any, usb: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert lab("box", "export", str(usb)).code == OK
+    another_computer(world, monkeypatch)
+    before = len(world.calls("vagrant"))
+    entries = stick_files.read(usb)
+    monkeypatch.setattr(stick.stick, "read", lambda _: entries)
+    for box in (usb / "boxes").iterdir():
+        box.write_bytes(b"x" + box.read_bytes()[1:])
+    ran = lab("box", "import", str(usb))
+    assert ran.code == NOT_ALL_WELL
+    assert "gives other bytes each time" in ran.said
+    assert len(world.calls("vagrant")) == before
+
+
+def test_what_vagrant_says_is_kept_in_its_own_folder(
+    lab: Lab, world: Any, usb: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert lab("box", "export", str(usb)).code == OK
+    home = another_computer(world, monkeypatch)
+    world.fault(vagrant__box={"stderr": "no room"})
+    monkeypatch.chdir(usb)
+    before = sorted(path.name for path in usb.iterdir())
+    assert lab("box", "import", ".").code != OK
+    assert sorted(path.name for path in usb.iterdir()) == before
+    assert "no room" in (home / "lab-box-import.log").read_text()
+
+
+def test_a_folder_on_the_system_s_disk_is_told(lab: Lab, world: Any, usb: Path) -> None:
+    ran = lab("box", "export", str(usb))
+    on_it = usb.stat().st_dev == Path("/").stat().st_dev
+    assert ("is on the system's disk: `lsblk` says" in ran.said, ran.code) == (on_it, OK)
 
 
 def test_a_stick_that_is_not_mounted_is_not_made(lab: Lab, world: Any, tmp_path: Path) -> None:

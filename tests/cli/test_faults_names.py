@@ -124,8 +124,9 @@ def test_a_folder_with_a_hostile_name_is_a_folder(
     [events] = evaluated(folder / "Vagrantfile")
     mine = of_machine(events, "hello-ana")
     assert told(mine, "private_key_path=") == [[f"{folder}/.lab/ssh/hello-ana/admin"]]
-    hook = shlex.split(told(mine, "customize")[-1][1])
-    assert hook[3:] == [f"{folder}/.lab/seed", f"{folder}/.lab/ssh/hello-ana"]
+    hooks = {key: shlex.split(text)[3:] for key, text in told(mine, "customize")}
+    assert hooks["hook.pre-start"] == [f"{folder}/.lab/seed", f"{folder}/.lab/ssh/hello-ana"]
+    assert hooks["net.0.script.up"] == [f"{folder}/.lab/isolate"]
     assert lab("destroy", "--yes").code == OK
     assert not list(folder.parent.rglob("mark"))
 

@@ -67,11 +67,6 @@ def as_root(*words: str) -> None:
     subprocess.run(["sudo", *words], check=True, capture_output=True)
 
 
-def start_again(folder: ClassFolder) -> None:
-    folder.lab("halt")
-    folder.lab("up")
-
-
 def ports() -> list[str]:
     links = subprocess.run(["ip", "-br", "link"], capture_output=True, text=True, check=True)
     return [line.split("@")[0] for line in links.stdout.splitlines() if line.startswith("labiw")]
@@ -94,6 +89,24 @@ def test_the_host_serves_those_without_the_internet(students: ClassFolder) -> No
     knock = "exec 3<>/dev/tcp/$(ip route | sed -n 's/^default via \\([^ ]*\\).*/\\1/p')/53"
     students.student("eva", knock)
     students.student("ana", knock)
+
+
+def test_the_port_of_dhcp_is_no_way_out(students: ClassFolder) -> None:
+    # What this computer hands on to there is counted, and goes no further.
+    as_root("nft", "add", "table", "ip", "lab_try")
+    hook = "{ type filter hook forward priority -300; }"
+    as_root("nft", "add", "chain", "ip", "lab_try", "forward", hook)
+    as_root("nft", "add rule ip lab_try forward ip daddr 192.0.2.67 udp dport 67 counter drop")
+    try:
+        counted = []
+        for login in ("eva", "ana"):
+            students.student(login, "echo out >/dev/udp/192.0.2.67/67")
+            listed = ["sudo", "nft", "list", "chain", "ip", "lab_try", "forward"]
+            said = subprocess.run(listed, capture_output=True, text=True, check=True).stdout
+            counted.append("packets 0 " not in said)
+        assert counted == [False, True]
+    finally:
+        as_root("nft", "delete", "table", "ip", "lab_try")
 
 
 def test_nothing_of_the_proof_is_left(students: ClassFolder) -> None:
@@ -157,19 +170,21 @@ def test_without_the_rules_the_proof_fails(students: ClassFolder) -> None:
     told = students.lab("verify", "--isolation", exit_code=1).stdout
     assert "reaches apart-luis: arp, " in told
 
-    start_again(students)
+    # All of them run: nothing is started again.
+    students.lab("up")
     rows_of(students, exit_code=0)
 
 
 def test_without_the_route_s_rule_the_proof_fails(students: ClassFolder) -> None:
     rules = subprocess.run(["ip", "rule"], capture_output=True, text=True, check=True).stdout
-    [rule] = [line for line in rules.splitlines() if "iif lxcbr0 prohibit" in line]
+    network = students.student("ana", "ip -4 route show dev eth0 proto kernel").split()[0]
+    [rule] = [line for line in rules.splitlines() if f"to {network} iif lxcbr0 prohibit" in line]
     as_root("ip", "rule", "del", *rule.split(":")[1].replace("from all", "").split())
     rows = rows_of(students, exit_code=1)
     assert ("apart-ana", "apart-luis") in reached(rows)
     assert ways(rows, "apart-ana", "apart-luis") == ["gateway"]
 
-    start_again(students)
+    students.lab("up")
     rows_of(students, exit_code=0)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tarfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,9 @@ import pytest
 
 from lab.classroom.results import BoxStatus
 from lab.errors import HOST, HostError, LabError, ProcessError, UsageError
+from lab.machines.boxes import catalog
 from lab.machines.boxes.names import box_name
+from lab.machines.boxes.repack import pack_folder
 from lab.workflow import boxes as module
 from lab.workflow.boxes import add_box, build_box, ensure_boxes, list_boxes
 
@@ -160,6 +163,48 @@ def test_a_box_that_was_damaged_on_its_way_is_not_kept(
     with pytest.raises(LabError, match=r"is damaged: box\.img is not what was packed"):
         add_box("base", "base.box", provider="libvirt", on_wait=print)
     assert removed == [("base", "libvirt")]
+
+
+def test_roots_of_other_homes_stay_and_those_of_boxes_built_anew_go(
+    home: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    removed = []
+
+    class FakeProvider:
+        name = "lxc"
+
+        def roots(self) -> dict[str, bool]:
+            return {"old": False, "new": False, "another-home": False, "next.part": False}
+
+        def root_of(self, box: Any) -> str:
+            return str(box.root_id)
+
+        def remove_root(self, root: str) -> None:
+            removed.append(root)
+
+    monkeypatch.setattr(module, "PROVIDERS", ("lxc",))
+    monkeypatch.setattr(module, "untried", lambda _: FakeProvider())
+    monkeypatch.setattr(module, "trouble_with", lambda _: None)
+    folder = home("lab-VAGRANTSLASH-debian-12").parent
+    (folder / "root-id").write_text("old\n")
+    with module.boxes_locked("box build debian-12", on_wait=print):
+        (folder / "root-id").write_text("new\n")
+    assert module.prune(on_wait=print) == ["the unpacked root old"]
+    assert removed == ["old"]
+
+
+def test_a_box_is_packed_as_small_as_it_is_and_not_compressed_twice(
+    home: Callable[..., Path], tmp_path: Path
+) -> None:
+    for recipe, begins in (("c0ffee", b"./"), ("", b"\x1f\x8b")):
+        folder = home(f"a{recipe}", "libvirt", lab_recipe=recipe).parent
+        (folder / "box.img").write_bytes(b"disk")
+        box = catalog.find(f"a{recipe}", provider="libvirt")
+        assert box is not None
+        packed = pack_folder(box, work=tmp_path, log=tmp_path / "log")
+        assert packed.read_bytes()[:2] == begins
+        with tarfile.open(packed) as archive:
+            assert archive.getnames() == ["./box.img", "./metadata.json"]
 
 
 def test_every_box_in_the_list(home: Callable[..., Path]) -> None:

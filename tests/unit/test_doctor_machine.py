@@ -79,7 +79,7 @@ def inside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Inside:
     monkeypatch.setattr(machine, "scratch_machine", boots)
     monkeypatch.setattr(machine.kit, "run_steps", lambda *_, **__: None)
     monkeypatch.setattr(machine.kit, "pack_kit", lambda *_: b"")
-    monkeypatch.setattr(machine.ssh, "Shell", lambda *_: inside)
+    monkeypatch.setattr(machine.ssh, "Shell", lambda *_, **__: inside)
     monkeypatch.setattr(machine, "index_url", lambda _: INDEX)
     monkeypatch.setattr(machine.tempfile, "tempdir", str(tmp_path))
     return inside

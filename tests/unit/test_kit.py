@@ -141,6 +141,17 @@ def test_some_steps_may_be_asked_for_by_force(
     assert call[-2:] == ["$kit/run-steps", ana.steps[-1].argument]
 
 
+def test_offline_no_step_is_run_that_downloads(
+    project: Project, ana: Machine, answering: Answering, tmp_path: Path
+) -> None:
+    answering("")
+    settings = settings_folder(project.folder, "hello")
+    settings.mkdir(parents=True, exist_ok=True)
+    (settings / "offline").touch()
+    ran(project, ana)
+    assert [call[1] for call in asked(tmp_path)] == ["LAB_REFUSED=base web"] * 2
+
+
 def test_steps_are_run_in_the_guide_s_order(
     project: Project, ana: Machine, answering: Answering, tmp_path: Path
 ) -> None:
@@ -150,7 +161,7 @@ def test_steps_are_run_in_the_guide_s_order(
     assert [name for name in names if name in STEPS] == list(STEPS)
 
 
-@pytest.mark.parametrize("name", ["force", "report"])
+@pytest.mark.parametrize("name", ["force", "refused", "report"])
 def test_a_variable_does_not_take_the_runner_s_own_words(
     classroom: Callable[..., Project], name: str
 ) -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
+import socket
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from lab.errors import MachineError
-from lab.machines import logins, neighbours
-from lab.machines.logins import INSECURE_KEYS, Door
+from lab.machines import doors, neighbours
+from lab.machines.doors import INSECURE_KEYS, Door
 from lab.machines.neighbours import Heard, Listener, Place, Tries
 from lab.system import process
 from lab.workflow.project import Project
@@ -118,6 +121,11 @@ def test_a_guest_that_cannot_says_why(project: Project, guest: dict[str, Any]) -
             "ana@10.0.3.7: Permission denied (publickey,password).",
             Door(methods=("publickey", "password"), accepted=(MINE,)),
         ),
+        (
+            "debug1: Authentication succeeded (none).\n"
+            'Authenticated to 10.0.3.7 ([10.0.3.7]:22) using "none".',
+            Door(lets_in=True),
+        ),
         ("Host key verification failed.", Door(is_another=True)),
         ("ssh: connect to host 10.0.3.7 port 22: No route to host", Door()),
     ],
@@ -125,10 +133,10 @@ def test_a_guest_that_cannot_says_why(project: Project, guest: dict[str, Any]) -
 def test_who_would_be_let_in_is_asked_at_the_door(
     program: Program, tmp_path: Path, said: str, door: Door
 ) -> None:
-    (tmp_path / "said").write_text(said.format(print=logins.fingerprint(MINE)) + "\n")
+    (tmp_path / "said").write_text(said.format(print=doors.fingerprint(MINE)) + "\n")
     program("ssh", f'echo "$*" >{tmp_path}/words; cat {tmp_path}/said >&2; exit 255')
-    offered = logins.write_keys([*INSECURE_KEYS, f"{MINE} ana"], tmp_path)
-    told = logins.ask(
+    offered = doors.write_keys([*INSECURE_KEYS, f"{MINE} ana"], tmp_path)
+    told = doors.ask(
         "10.0.3.7",
         port=2022,
         user="ana",
@@ -150,3 +158,40 @@ def test_who_would_be_let_in_is_asked_at_the_door(
     ):
         assert word in words
     assert words.count("IdentityFile=") == 3
+
+
+def perl(script: str) -> subprocess.CompletedProcess[str]:
+    """Run what guests run, with a script instead of what is asked of them."""
+    text = neighbours._PROGRAM.read_text().replace("$modes{$mode}->(@words);", script)
+    words = [shutil.which("perl") or "perl", "-", "try", "c0ffee"]
+    return subprocess.run(words, input=text, capture_output=True, text=True, check=False)
+
+
+def test_only_a_door_that_opens_is_reached() -> None:
+    with socket.socket() as open_, socket.socket() as shut:
+        for it in (open_, shut):
+            it.bind(("127.0.0.1", 0))
+        open_.listen()
+        ports = [it.getsockname()[1] for it in (open_, shut)]
+        doors_ = ", ".join(f"['127.0.0.1', {port}]" for port in ports)
+        # No connection can be made to everybody: that fails at once.
+        told = perl(
+            f"print join ' ', map {{ $_->[1] }} reached(2, {doors_}, ['255.255.255.255', 80]);"
+        )
+    assert (told.stdout, told.stderr) == (str(ports[0]), "")
+
+
+def test_a_frame_that_is_not_sent_ends_the_tries() -> None:
+    told = perl("socket my $s, AF_INET, SOCK_DGRAM, 0; sent($s, 'x'); print 'sent';")
+    assert (told.stdout, told.returncode != 0) == ("", True)
+    assert told.stderr == "a frame could not be sent: Destination address required\n"
+
+
+def test_a_frame_that_finds_no_room_is_sent_later() -> None:
+    told = perl(
+        "socketpair my $s, my $t, AF_UNIX, SOCK_DGRAM | Socket::SOCK_NONBLOCK, 0;"
+        "while (defined send $s, 'x', 0) {}"
+        "if (!fork) { select undef, undef, undef, 0.2; recv $t, my $x, 9, 0; exit }"
+        "sent($s, 'y'); print 'sent';"
+    )
+    assert (told.stdout, told.stderr) == ("sent", "")

@@ -85,6 +85,22 @@ def test_steps_run_in_order_and_only_once(guest: Guest) -> None:
     assert re.fullmatch(r"d1 0 \d+\.\d{3} none\n", record)
 
 
+def test_what_downloads_fails_offline_without_being_run_and_stands_where_it_did(
+    guest: Guest,
+) -> None:
+    guest.run("one:d1")
+    guest.write("two", f"touch {guest.root}/two-ran")
+    offline = {"LAB_REFUSED": "one two"}
+    assert guest.words("one:d1", **offline) == ["kept one"]
+    done = guest.run("one:d1", "two:d2", **offline)
+    assert done.returncode == 1
+    assert done.stdout.splitlines() == ["kept one", "start two", "ended two 1 0"]
+    assert "lab is offline, and the step two downloads something" in done.stderr
+    assert not (guest.root / "two-ran").exists()
+    # It has not failed: what it did before it was asked for again still stands.
+    assert guest.words("one:d1", "two:d2") == ["kept one", "start two", "ended two"]
+
+
 def test_another_digest_runs_the_step_again(guest: Guest) -> None:
     guest.run("one:d1", "two:d2")
     assert guest.words("one:d1", "two:d3") == ["kept one", "start two", "ended two"]

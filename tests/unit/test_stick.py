@@ -123,6 +123,19 @@ def test_a_large_box_goes_in_parts(
     assert read(folder) == (it,)
 
 
+def test_parts_become_one_box_again_only_if_each_is_what_was_written(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stick, "PART_BYTES", 4096)
+    it = entry(source)
+    write(tmp_path / "usb", (source, it))
+    stick.put_together(tmp_path / "usb", it.files, tmp_path / "whole")
+    assert (tmp_path / "whole").read_bytes() == source.read_bytes()
+    (tmp_path / "usb" / it.files[1].path).write_bytes(b"x" * 4096)
+    with pytest.raises(LabError, match="gives other bytes each time"):
+        stick.put_together(tmp_path / "usb", it.files, tmp_path / "another")
+
+
 def test_an_empty_folder_and_none_are_no_sticks(tmp_path: Path) -> None:
     for folder in (tmp_path, tmp_path / "none"):
         assert (
@@ -155,9 +168,8 @@ def test_what_a_killed_lab_left_goes_and_what_is_somebody_s_stays(usb: Path, sou
         path.write_text("x")
     (it,) = read(usb)
     stick.open_for_writing(usb)
-    stick.clear(usb, [file.path for file in it.files])
+    assert stick.not_needed(usb, [file.path for file in it.files]) == [old]
     assert not left.exists()
-    assert not old.exists()
     assert all(path.exists() for path in theirs)
     assert stick.holds(usb, it)
 

@@ -168,6 +168,7 @@ def test_a_list_without_machines_has_none() -> None:
 def test_what_a_machine_is_reached_at_is_in_the_list() -> None:
     found = manage.parse_machines(LISTING)
     assert found[f"{PREFIX}web-ana"].ports == {22: 22004, 80: 28004}
+    assert found[f"{PREFIX}web-ana"].rules == ("port-80", "ssh")
     assert found["debian-12_1700000000000_1"].ports == {}
     # Of one that VirtualBox cannot read there is no more than that.
     assert found["<inaccessible!>"].state == "unknown"
@@ -287,6 +288,15 @@ def test_a_machine_that_runs_is_stopped_before_it_is_removed(virtualbox: Path) -
     ]
 
 
+def test_of_a_machine_that_is_removed_nothing_is_kept(virtualbox: Path, wanted: Wanted) -> None:
+    zoe = replace(wanted, name=f"{PREFIX}web-zoe")
+    assert VirtualBox().allot_addresses([zoe]).ports == {zoe.name: {22: 22000, 80: 28000}}
+    # It was never made.
+    VirtualBox().remove(zoe.name)
+    eva = replace(wanted, name=f"{PREFIX}web-eva")
+    assert VirtualBox().allot_addresses([eva]).ports == {eva.name: {22: 22000, 80: 28000}}
+
+
 def test_a_machine_that_is_not_there_is_removed_already(virtualbox: Path) -> None:
     VirtualBox().remove(f"{PREFIX}web-zoe")
     assert calls(virtualbox) == []
@@ -306,15 +316,18 @@ def test_a_machine_that_does_not_listen_is_switched_off(
     assert calls(virtualbox)[-1] == f"controlvm {PREFIX}web-ana poweroff"
 
 
-def test_a_box_of_a_machine_is_without_its_disc(virtualbox: Path, tmp_path: Path) -> None:
+def test_a_box_of_a_machine_is_without_its_disc_mark_and_ports(
+    virtualbox: Path, tmp_path: Path
+) -> None:
     work = tmp_path / "work"
     work.mkdir()
-    box = VirtualBox().pack("scratch", root_id="", recipe="abc", work=work, log=tmp_path / "log")
-    detach, export = calls(virtualbox)
-    assert detach == (
-        "storageattach scratch --storagectl SATA Controller --port 1 --device 0 --medium none"
-    )
-    assert export == f"export scratch --output {work}/box/box.ovf"
+    luis = f"{PREFIX}web-luis"
+    box = VirtualBox().pack(luis, root_id="", recipe="abc", work=work, log=tmp_path / "log")
+    assert calls(virtualbox) == [
+        f"storageattach {luis} --storagectl SATA Controller --port 1 --device 0 --medium none",
+        f"modifyvm {luis} --description  --natpf1 delete port-80 --natpf1 delete ssh",
+        f"export {luis} --output {work}/box/box.ovf",
+    ]
     with tarfile.open(box) as archive:
         assert {it.lstrip("./") for it in archive.getnames()} == {
             "",
@@ -326,6 +339,29 @@ def test_a_box_of_a_machine_is_without_its_disc(virtualbox: Path, tmp_path: Path
         assert told is not None
         noted = json.loads(told.read())
     assert (noted["provider"], noted["lab_recipe"]) == ("virtualbox", "abc")
+
+
+@pytest.mark.parametrize(("disks", "count"), [("", 0), ("a.vmdk b.vmdk", 2)])
+def test_a_machine_with_another_number_of_disks_is_no_box(
+    virtualbox: Path, program: Program, tmp_path: Path, disks: str, count: int
+) -> None:
+    program(
+        manage.PROGRAM,
+        f"""case $1 in
+    list) cat {virtualbox}/listing ;;
+    export) for disk in {disks}; do : >"$(dirname "$4")/$disk"; done ;;
+esac""",
+    )
+    work = tmp_path / "work"
+    work.mkdir()
+    log = tmp_path / "log"
+    with pytest.raises(MachineError) as caught:
+        VirtualBox().pack(f"{PREFIX}web-luis", root_id="", recipe="abc", work=work, log=log)
+    assert caught.value == MachineError(
+        f"VirtualBox exported {count} disks of {PREFIX}web-luis, and a box has one",
+        details=disks,
+        log=log,
+    )
 
 
 @pytest.mark.usefixtures("virtualbox")

@@ -116,6 +116,16 @@ def test_a_port_that_somebody_listens_at_is_not_given() -> None:
     assert module._is_free(port)
 
 
+def test_who_answers_at_a_port_has_it_though_the_system_would_give_it_away(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with socket.socket() as busy:
+        busy.bind(("", 0))
+        busy.listen()
+        monkeypatch.setattr(module.socket.socket, "bind", lambda *_: None)
+        assert not module._is_free(busy.getsockname()[1])
+
+
 def test_the_shared_network_is_one_that_virtualbox_may_have(tmp_path: Path) -> None:
     assert allowed_networks(tmp_path / "none") == (IPv4Network("192.168.56.0/21"),)
     conf = tmp_path / "networks.conf"

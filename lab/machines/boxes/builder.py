@@ -76,6 +76,12 @@ class Kind(Protocol):
 
 
 _KINDS: Mapping[str, Kind] = {"lxc": lxc, "libvirt": libvirt, "virtualbox": virtualbox}
+# Debian's packages of Vagrant with what it needs for a provider.
+_VAGRANTS = {
+    "lxc": "vagrant vagrant-lxc",
+    "libvirt": "vagrant vagrant-libvirt",
+    "virtualbox": "vagrant",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -175,7 +181,7 @@ def _require(recipe: Recipe) -> Path | None:
     if shutil.which("vagrant") is None:
         raise HostError(
             "`vagrant`, which the box is for, is not installed",
-            hint="sudo apt-get install --no-install-recommends vagrant vagrant-lxc",
+            hint=f"sudo apt-get install --no-install-recommends {_VAGRANTS[recipe.provider]}",
         )
     recipe.kind.require()
     if not process.run(process.as_root(["true"]), check=False).ok:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from lab.machines.boxes.catalog import Box
 from lab.system import process
 
 _TIMEOUT_S = 3600.0
 
 
-def pack_folder(folder: Path, *, work: Path, log: Path) -> Path:
+def pack_folder(box: Box, *, work: Path, log: Path) -> Path:
     """A Vagrant box of the folder that Vagrant keeps one in: the same bytes for the same files.
 
     Args:
-        folder: the box's.
+        box: the box.
         work: where the box file is made.
         log: gets the output of the packing.
 
@@ -23,19 +24,20 @@ def pack_folder(folder: Path, *, work: Path, log: Path) -> Path:
     Raises:
         ProcessError: it could not be packed.
     """
-    box = work / "lab.box"
-    names = sorted(path.name for path in folder.iterdir())
+    packed = work / "lab.box"
+    names = sorted(path.name for path in box.folder.iterdir())
     # What lab noted of a box is of this host; hidden files are nothing that Vagrant made.
     names = [name for name in names if not name.startswith((".", "lab-"))]
-    # A root of LXC's is compressed by itself; Vagrant reads either.
-    compressed = [] if "rootfs.tar.gz" in names else ["--use-compress-program", "gzip -1 -n"]
+    # Images that lab made, and roots of LXC's, are compressed by themselves; Vagrant reads either.
+    small = bool(box.recipe) or "rootfs.tar.gz" in names
+    compressed = [] if small else ["--use-compress-program", "gzip -1 -n"]
     process.run(
         [
-            "tar", "--create", "--file", str(box), *compressed, "--sparse", "--sort=name",
+            "tar", "--create", "--file", str(packed), *compressed, "--sparse", "--sort=name",
             "--numeric-owner", "--owner=0", "--group=0",
-            "--directory", str(folder), *(f"./{name}" for name in names),
+            "--directory", str(box.folder), *(f"./{name}" for name in names),
         ],
         log=log,
         timeout_s=_TIMEOUT_S,
     )  # fmt: skip
-    return box
+    return packed

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import sys
 
 from lab.classroom.classes import GuestSettings
 from lab.errors import LabError
-from lab.machines.guest_settings import settings_files
+from lab.machines.guest_settings import pip_index
 from lab.system import process
 
 # pip knows its default, and the project's own files name none: a school may have its own.
@@ -15,15 +14,9 @@ _DEFAULT = "from pip._internal.models.index import PyPI; print(PyPI.simple_url)"
 
 
 def index_url(guest: GuestSettings) -> str:
-    """The index of guests with these settings, "" where nobody here knows.
-
-    Raises:
-        HostError: labs.yaml says `host`, and this computer has no such thing.
-    """
-    wanted = GuestSettings(pip_index=guest.pip_index)
-    written = settings_files(wanted, distribution="", environment=os.environ).get("pip.conf", "")
-    if written:
-        return written.rpartition("index-url = ")[2].strip()
+    """The index of guests with these settings, "" where nobody here knows."""
+    if named := pip_index(guest):
+        return named
     for python in (sys.executable, "python3"):
         try:
             said = process.run([python, "-c", _DEFAULT], check=False, timeout_s=30)

@@ -301,7 +301,7 @@ class Libvirt(KeptDisks):
 
     def export_box(self, box: Box, *, work: Path, log: Path) -> Path:
         """See `Provider.export_box`; the box is all of it."""
-        return pack_folder(box.folder, work=work, log=log)
+        return pack_folder(box, work=work, log=log)
 
     def root_of(self, box: Box) -> str:
         """See `Provider.root_of`; a damaged box has none."""

@@ -222,7 +222,7 @@ class Lxc(KeptDisks):
     def export_box(self, box: Box, *, work: Path, log: Path) -> Path:
         """See `Provider.export_box`; the root of a bake is this host's, and packed with it."""
         if box.holds_root or not box.root_id:
-            return pack_folder(box.folder, work=work, log=log)
+            return pack_folder(box, work=work, log=log)
         tarball = work / boxes_lxc.IMAGE
         root = Path(self._lxcpath(), ".lab-roots", box.root_id)
         boxes_lxc.pack_root(root, tarball=tarball, log=log)

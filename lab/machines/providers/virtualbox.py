@@ -176,12 +176,12 @@ class VirtualBox:
         """See `Provider.remove`."""
         crash.point(f"before {guest} is removed")
         found = manage.virtual_machines().get(guest)
-        if found is None:
-            return
-        if found.state != "stopped":
-            manage.run("controlvm", guest, "poweroff", check=False)
-            self._wait_until_stopped(guest)
-        manage.run("unregistervm", guest, "--delete")
+        if found is not None:
+            if found.state != "stopped":
+                manage.run("controlvm", guest, "poweroff", check=False)
+                self._wait_until_stopped(guest)
+            manage.run("unregistervm", guest, "--delete")
+        network.forget([guest])
 
     def removal(self, guest: str) -> Command:
         """See `Provider.removal`."""
@@ -234,15 +234,25 @@ class VirtualBox:
         folder.mkdir()
         # Else the disc with the guest's own keys would be of the box.
         manage.run("storageattach", guest, *_SEED_DRIVE, "--medium", "none", log=log)
+        # And its clones would have its mark and its ports.
+        rules = manage.virtual_machines()[guest].rules
+        words = [word for rule in rules for word in ("--natpf1", "delete", rule)]
+        manage.run("modifyvm", guest, "--description", "", *words, log=log)
         appliance = folder / "box.ovf"
         manage.run("export", guest, "--output", str(appliance), log=log, timeout_s=_EXPORT_S)
-        [disk] = [it.name for it in folder.iterdir() if it.suffix == ".vmdk"]
+        disks = sorted(it.name for it in folder.iterdir() if it.suffix == ".vmdk")
+        if len(disks) != 1:
+            raise MachineError(
+                f"VirtualBox exported {len(disks)} disks of {guest}, and a box has one",
+                details=" ".join(disks),
+                log=log,
+            )
         metadata = {"provider": self.name, "lab_recipe": recipe}
-        return write_box_file(folder, image=disk, metadata=metadata, log=log)
+        return write_box_file(folder, image=disks[0], metadata=metadata, log=log)
 
     def export_box(self, box: Box, *, work: Path, log: Path) -> Path:
         """See `Provider.export_box`."""
-        return pack_folder(box.folder, work=work, log=log)
+        return pack_folder(box, work=work, log=log)
 
     def root_of(self, box: Box) -> str:  # noqa: ARG002 (none has one)
         """See `Provider.root_of`: what clones share is a virtual machine that Vagrant keeps."""

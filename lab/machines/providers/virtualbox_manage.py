@@ -27,6 +27,7 @@ _RULE = re.compile(
     r"^NIC \d+ Rule\(\d+\): .*protocol = (?:tcp|TCP), .*host port = (\d+), .*guest port = (\d+)$",
     re.MULTILINE,
 )
+_RULE_NAME = re.compile(r"^NIC 1 Rule\(\d+\): +name = (.*?), protocol = ", re.MULTILINE)
 _STATES = {
     "running": "running",
     "powered off": "stopped",
@@ -47,6 +48,7 @@ class VirtualMachine:
         state: `running`, `stopped` or `unknown`.
         marked: whether lab has started it.
         ports: the ports of this computer that lead to its own, by its own.
+        rules: what the rules are called that say so.
     """
 
     name: str
@@ -54,6 +56,7 @@ class VirtualMachine:
     state: str
     marked: bool
     ports: Mapping[int, int]
+    rules: tuple[str, ...] = ()
 
 
 def run(
@@ -101,6 +104,7 @@ def _parsed(name: str, block: str) -> VirtualMachine:
         state=_STATES.get(state[1], "unknown") if state else "unknown",
         marked=MARK in block.splitlines(),
         ports={int(own): int(port) for port, own in _RULE.findall(block)},
+        rules=tuple(_RULE_NAME.findall(block)),
     )
 
 

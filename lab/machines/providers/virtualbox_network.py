@@ -35,6 +35,7 @@ _REGISTRY = "lab-virtualbox.json"
 # A number is kept for a machine that is about to be made, and no longer when nobody makes it.
 _KEPT_FOR_S = 24 * 3600
 _LOCK_S = 60.0
+_ANSWER_S = 0.5
 
 
 def give_numbers(guests: Sequence[str], machines: Mapping[str, VirtualMachine]) -> dict[str, int]:
@@ -198,6 +199,11 @@ def _are_free(number: int, is_free: Callable[[int], bool]) -> bool:
 
 
 def _is_free(port: int) -> bool:
+    # With macOS a port can be taken at this address that somebody has at all addresses.
+    with closing(socket.socket(socket.AF_INET, socket.SOCK_STREAM)) as asked:
+        asked.settimeout(_ANSWER_S)
+        if asked.connect_ex((LOOPBACK, port)) == 0:
+            return False
     with closing(socket.socket(socket.AF_INET, socket.SOCK_STREAM)) as tried:
         # What was closed a moment ago does not count.
         tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -13,8 +13,17 @@ from lab.errors import HostError, LabError, LockedError
 from lab.machines.boxes import catalog
 from lab.machines.boxes.profiles import PROFILES, Profile
 from lab.machines.health import Check, Command, Finding, Health, Verdict, examine, finding_of
-from lab.machines.probes import bridge, disk, kernel, programs, surroundings, vagrant_index
-from lab.machines.providers import PROVIDERS
+from lab.machines.probes import (
+    bridge,
+    disk,
+    kernel,
+    libvirt,
+    programs,
+    surroundings,
+    vagrant_index,
+)
+from lab.machines.providers import PROVIDERS, libvirt_storage
+from lab.machines.providers.libvirt import Libvirt
 from lab.machines.providers.lxc import Lxc
 from lab.machines.providers.virtualbox import VirtualBox
 from lab.system import lock, parallel, process
@@ -28,7 +37,7 @@ from lab.workflow.scratch import DEFAULT_BOX, guarded
 # LXC's own default, where it does not say.
 _LXCPATH = Path("/var/lib/lxc")
 _SLOW_AT_A_TIME = 4
-_PROJECT_GB, _VAGRANT_GB, _LXC_GB, _BUILD_GB = 0.2, 0.5, 1.0, 2.0
+_PROJECT_GB, _VAGRANT_GB, _MACHINES_GB, _BUILD_GB = 0.2, 0.5, 1.0, 2.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -197,6 +206,7 @@ def _of_host(subject: Subject) -> list[Check]:
         _quick("programs.ssh-keygen", "SSH keys", programs.ssh_keygen),
         *(_of_linux(subject) if subject.provider.name != VirtualBox.name else ()),
         *(_of_lxc(subject) if subject.provider.name == Lxc.name else ()),
+        *(_of_libvirt() if subject.provider.name == Libvirt.name else ()),
         _quick(
             "vagrant.index",
             "Vagrant's list of machines",
@@ -261,12 +271,28 @@ def _of_lxc(subject: Subject) -> list[Check]:
             "disk.machines",
             "LXC's folder",
             lambda: disk.writable_by_root(
-                _lxcpath(), needed_gb=_LXC_GB, why="The machines are there."
+                _lxcpath(), needed_gb=_MACHINES_GB, why="The machines are there."
             ),
         ),
         _quick(
             "leftovers.roots", "half-unpacked boxes", lambda: leftovers.half_unpacked(_lxcpath())
         ),
+    ]
+
+
+def _of_libvirt() -> list[Check]:
+    """What only libvirt's machines need."""
+    return [
+        _quick("libvirt.pool", "libvirt's storage pool", libvirt.pool),
+        _quick("libvirt.networks", "libvirt's networks", libvirt.networks),
+        _quick(
+            "disk.machines",
+            "libvirt's folder",
+            lambda: disk.writable_by_root(
+                libvirt_storage.ROOT, needed_gb=_MACHINES_GB, why="The machines are there."
+            ),
+        ),
+        _quick("leftovers.images", "half-copied images", libvirt.half_copied_image),
     ]
 
 

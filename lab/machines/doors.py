@@ -22,6 +22,7 @@ INSECURE_KEYS = (
 _ACCEPTED = re.compile(r"Server accepts key: .*?(SHA256:[\w+/]+)")
 _OTHER_HOST_KEY = re.compile(r"Host key verification failed|HOST IDENTIFICATION HAS CHANGED")
 _METHODS = re.compile(r"Permission denied \(([\w,-]+)\)")
+_LET_IN = re.compile(r"^(?:debug1: )?Authenticated to ", re.MULTILINE)
 _TIMEOUT_S = 30.0
 
 
@@ -33,17 +34,19 @@ class Door:
         methods: the ways in that the server offers (`publickey`, `password`); empty where it did
             not say.
         accepted: those of the offered public keys that would open it.
+        lets_in: whether it let in who showed nothing: an account without a password.
         is_another: whether it showed another host key than the one that is pinned.
     """
 
     methods: tuple[str, ...] = ()
     accepted: tuple[str, ...] = ()
+    lets_in: bool = False
     is_another: bool = False
 
     @property
     def answered(self) -> bool:
         """Whether anything is known of it."""
-        return bool(self.methods or self.accepted or self.is_another)
+        return bool(self.methods or self.accepted or self.lets_in or self.is_another)
 
 
 def ask(  # noqa: PLR0913 (whose door, and what is tried there)
@@ -56,7 +59,7 @@ def ask(  # noqa: PLR0913 (whose door, and what is tried there)
     offered: Mapping[str, Path],
     patience: float,
 ) -> Door:
-    """Ask at an account's door which keys would open it; nobody goes in.
+    """Ask at an account's door which keys would open it; nobody goes in, unless it is open.
 
     An SSH server says whether a public key would do before it wants to see the other half.
 
@@ -96,6 +99,7 @@ def ask(  # noqa: PLR0913 (whose door, and what is tried there)
     return Door(
         methods=tuple(methods[-1].split(",")) if methods else (),
         accepted=tuple(dict.fromkeys(prints[it] for it in _ACCEPTED.findall(said) if it in prints)),
+        lets_in=bool(_LET_IN.search(said)),
         is_another=bool(_OTHER_HOST_KEY.search(said)),
     )
 
