@@ -192,6 +192,7 @@ def test_guests_are_told_with_their_state_address_and_identity(
 def test_a_guest_that_was_put_back_to_fresh_is_still_somebody_s(
     program: Program, tmp_path: Path
 ) -> None:
+    (tmp_path / "libvirt" / "images").mkdir(parents=True)
     answering(program, {"ana": "shut off", "luis": "shut off"})
     guests = tmp_path / "libvirt" / "guests"
     for login in ("ana", "luis"):

@@ -126,7 +126,13 @@ def host(tmp_path: Path, program: Program, monkeypatch: pytest.MonkeyPatch) -> H
     root.mkdir()
     found = Host(root)
     program("sudo", 'shift; exec "$@"')
-    program("ip", "")
+    program(
+        "ip",
+        f"""case "$*" in
+  *-batch*) sed 's/^rule add pref 100 /100: /' >>{root}/rules ;;
+  *'rule show') cat {root}/rules 2>/dev/null || : ;;
+esac""",
+    )
     program("virsh", VIRSH.format(here=str(root)))
     monkeypatch.setattr(libvirt_storage, "ROOT", found.library)
     monkeypatch.setattr(libvirt_storage, "IMAGES", found.library / "images")
