@@ -80,8 +80,33 @@ start_libvirt() {
     return 1
 }
 
+# What of lab's libvirt has already: that is left alone.
+note_what_libvirt_has() {
+    libvirt_had=" $(virsh_names net-list) "
+    libvirt_had_pool=" $(virsh_names pool-list) "
+}
+
+virsh_names() { # net-list|pool-list
+    as_root virsh --quiet --connect qemu:///system "$1" --all --name | tr -s '[:space:]' ' '
+}
+
+forget_what_libvirt_had_not() {
+    local network
+    for network in lab lab-open lab-offline lab-open-offline; do
+        case "$libvirt_had" in *" $network "*) continue ;; esac
+        as_root virsh --quiet --connect qemu:///system "net-destroy $network; net-undefine $network" >/dev/null 2>&1 || true
+    done
+    case "$libvirt_had_pool" in *" lab "*) return 0 ;; esac
+    as_root virsh --quiet --connect qemu:///system "pool-destroy lab; pool-undefine lab" >/dev/null 2>&1 || true
+    # A guest's disk that is still there is for somebody to look at.
+    if [ -z "$(as_root sh -c 'ls /var/lib/libvirt/lab/guests 2>/dev/null')" ]; then
+        as_root rm -rf --one-file-system /var/lib/libvirt/lab
+    fi
+}
+
 stop_libvirt_if_started() {
     local daemon network
+    if [ -n "${libvirt_had:-}" ]; then forget_what_libvirt_had_not; fi
     [ -n "${libvirt_started:-}" ] || return 0
     # A network outlives the daemon that started it.
     for network in lab lab-open lab-offline lab-open-offline; do

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -24,6 +25,7 @@ DEVICE = Path("/dev/kvm")
 QEMU = "qemu-system-x86_64"
 _BOOT = Path("/boot")
 _BOOT_S = 15.0
+_USELESS_FOR_S = 3600.0
 _VERDICT_NAME = "lab-kvm.json"
 _SIGN_OF_LIFE = "Linux version"
 
@@ -49,22 +51,31 @@ class KvmTrial:
 def remembered_trial() -> KvmTrial:
     """How trying KVM ended on this computer, tried once for as long as it runs.
 
-    Where KVM is of no use, to see that takes a quarter of a minute.
+    Where KVM is of no use, to see that takes a quarter of a minute; that is tried again after an
+    hour, as what hindered it may pass: another hypervisor, or a computer that was busy.
 
     Raises:
         Interrupted: somebody stopped lab.
     """
-    path = vagrant_home() / _VERDICT_NAME
-    now = _circumstances()
     with suppress(OSError, ValueError, KeyError, TypeError, LabError):
-        noted = read_json(path)
-        if noted["circumstances"] == now:
-            return KvmTrial(kvm=Kvm(noted["kvm"]), why=str(noted["why"]), fix=str(noted["fix"]))
+        noted = read_json(vagrant_home() / _VERDICT_NAME)
+        trial = KvmTrial(kvm=Kvm(noted["kvm"]), why=str(noted["why"]), fix=str(noted["fix"]))
+        fresh = 0 <= time.time() - noted["tried_s"] < _USELESS_FOR_S
+        if noted["circumstances"] == _circumstances() and (fresh or trial.kvm is not Kvm.USELESS):
+            return trial
     trial = try_kvm()
+    remember(trial)
+    return trial
+
+
+def remember(trial: KvmTrial) -> None:
+    """Note how trying KVM ended just now, for `remembered_trial`."""
+    if trial.kvm is Kvm.UNTRIED:
+        return
+    noted = {"circumstances": _circumstances(), "tried_s": int(time.time()), **asdict(trial)}
     # Whoever cannot note it tries again.
     with suppress(LabError):
-        write_json(path, {"circumstances": now, **asdict(trial)})
-    return trial
+        write_json(vagrant_home() / _VERDICT_NAME, noted)
 
 
 def _circumstances() -> list[str]:
@@ -105,6 +116,18 @@ def try_kvm(*, roots: Sequence[Path] = (), timeout_s: float = _BOOT_S) -> KvmTri
             kvm=Kvm.UNTRIED,
             why=f"{DEVICE} is there, and no kernel (/boot/vmlinuz-*) to try it with",
             fix="sudo apt-get install --no-install-recommends linux-image-cloud-amd64",
+        )
+    try:
+        root = process.run(process.as_root(["true"]), check=False)
+    except process.Interrupted:
+        raise
+    except LabError as error:
+        return KvmTrial(kvm=Kvm.UNTRIED, why=error.message, fix=error.hint)
+    if not root.ok:
+        return KvmTrial(
+            kvm=Kvm.UNTRIED,
+            why=f"{DEVICE} is there, and only root can try it: {root.tail(1)}",
+            fix="Run lab as root, or let your user run sudo without a password (visudo).",
         )
     return _booted(kernel, timeout_s)
 

@@ -77,9 +77,15 @@ def scratch_machine(
     left = False
     try:
         shutil.copytree(settings, kit.settings_folder(folder, machine.lab.name))
+        # Of one whose removal was cut off: it was nobody's.
+        provider.clear([machine.container])
         ours = _equipped(machine, folder, provider)
         provider.keep_apart([ours.wanted], log=log)
-        provider.prepare([ours.wanted], new=[ours.container], log=log)
+        refused = provider.prepare([ours.wanted], new=[ours.container], log=log)
+        if refused:
+            raise MachineError(
+                "The scratch machine cannot be made", details="\n".join(refused.values()), log=log
+            )
         text = render_vagrantfile([ours], project=folder.project, provider=provider)
         write_if_changed(folder.project / "Vagrantfile", text)
         vagrant = Vagrant(folder.project, log=log)

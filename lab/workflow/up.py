@@ -191,7 +191,7 @@ def _make_ready(work: _Work) -> _Work:
         offline=options.offline,
     )
     project = with_addresses(project, going, guests)
-    _prepare(project, _same(going, project), guests, failures)
+    failures |= _prepare(project, _same(going, project), guests, failures)
     machines = _same(work.machines, project)
     return replace(work, project=project, machines=machines, guests=guests, failures=failures)
 
@@ -218,10 +218,13 @@ def _prepare(
     machines: Sequence[Machine],
     guests: Mapping[str, Guest],
     failures: Mapping[str, str],
-) -> None:
+) -> dict[str, str]:
     """Have the provider see that the host has what the machines that are to be booted need.
 
     Those that run already, whoever's they are, are kept apart as well.
+
+    Returns:
+        Why some cannot be booted, by machine.
     """
     booted = [it for it in not_running(machines, guests) if it.name not in failures]
     waiting = not_running(project.machines, guests)
@@ -229,12 +232,14 @@ def _prepare(
     log = project.folder.logs / "boxes.log"
     if booted or running:
         project.provider.keep_apart([it.wanted for it in (*booted, *running)], log=log)
-    if booted:
-        project.provider.prepare(
-            [machine.wanted for machine in booted],
-            new={machine.container for machine in booted} - guests.keys(),
-            log=log,
-        )
+    if not booted:
+        return {}
+    refused = project.provider.prepare(
+        [machine.wanted for machine in booted],
+        new={machine.container for machine in booted} - guests.keys(),
+        log=log,
+    )
+    return {it.name: refused[it.container] for it in booted if it.container in refused}
 
 
 def _same(machines: Sequence[Machine], project: Project) -> list[Machine]:

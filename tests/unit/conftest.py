@@ -62,6 +62,7 @@ class FakeProvider:
     patience: float = 1.0
     said: tuple[str, ...] = ()
     cleared: list[str] = field(default_factory=list)
+    unprepared: dict[str, str] = field(default_factory=dict)
     kept_apart: list[str] = field(default_factory=list)
     addresses: dict[str, str] = field(default_factory=dict)
     ports: dict[str, dict[int, int]] = field(default_factory=dict)
@@ -82,8 +83,11 @@ class FakeProvider:
     def keep_apart(self, wanted: Sequence[Wanted], *, log: Path) -> None:
         self.kept_apart = [it.name for it in wanted]
 
-    def prepare(self, wanted: Sequence[Wanted], *, new: Collection[str], log: Path) -> None:
+    def prepare(
+        self, wanted: Sequence[Wanted], *, new: Collection[str], log: Path
+    ) -> dict[str, str]:
         """Nothing is asked of the host."""
+        return self.unprepared
 
     def allot_addresses(self, guests: Sequence[Wanted]) -> Addresses:
         names = [it.name for it in guests]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 from lab.machines import kvm
 from lab.machines.health import Health
-from lab.machines.kvm import Kvm, try_kvm
+from lab.machines.kvm import Kvm, KvmTrial, try_kvm
 from lab.machines.probes import kernel
 from tests.unit.conftest import Program
 
@@ -71,6 +72,32 @@ def test_nothing_to_try_it_with(host: Path, monkeypatch: pytest.MonkeyPatch) -> 
     trial = try_kvm()
     assert (trial.kvm, "qemu-system-x86" in trial.fix) == (Kvm.UNTRIED, True)
     assert kernel.kvm(roots=[], provider="lxc").outcome is Health.UNKNOWN
+
+
+@pytest.mark.usefixtures("host")
+def test_a_computer_that_asks_for_a_password_is_no_verdict_on_kvm(
+    program: Program, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(kvm.process, "as_root", lambda argv: ["sudo", "-n", *argv])
+    program("sudo", "echo 'sudo: a password is required' >&2; exit 1")
+    trial = kvm.remembered_trial()
+    assert trial.kvm is Kvm.UNTRIED
+    assert "sudo: a password is required" in trial.why
+    assert not (tmp_path / "vagrant.d" / "lab-kvm.json").exists()
+
+
+def test_what_hindered_kvm_may_pass(host: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = [Kvm.USELESS, Kvm.WORKS, Kvm.USELESS]
+    monkeypatch.setattr(kvm, "try_kvm", lambda **_: KvmTrial(kvm=found.pop(0), why="tried"))
+    assert [kvm.remembered_trial().kvm, kvm.remembered_trial().kvm] == [Kvm.USELESS] * 2
+    noted = host / "vagrant.d" / "lab-kvm.json"
+    verdict = json.loads(noted.read_text())
+    noted.write_text(json.dumps({**verdict, "tried_s": verdict["tried_s"] - 3601}))
+    assert [kvm.remembered_trial().kvm, kvm.remembered_trial().kvm] == [Kvm.WORKS] * 2
+    # `lab doctor` always tries, and what it sees counts from then on.
+    monkeypatch.setattr(kernel, "try_kvm", kvm.try_kvm)
+    assert kernel.kvm(roots=[], provider="libvirt").outcome is Health.NOTE
+    assert kvm.remembered_trial().kvm is Kvm.USELESS
 
 
 def test_a_guest_s_kernel_serves_where_the_host_has_none(host: Path) -> None:

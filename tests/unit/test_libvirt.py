@@ -149,8 +149,8 @@ def answering(program: Program, domains: dict[str, str], network: str = NETWORK)
         state: "".join(f"{UUIDS[it]}\n" for it, was in domains.items() if was == state)
         for state in ("running", "shut off")
     }
-    answers = [listed, by_state["running"], by_state["shut off"], network, "", "", ""]
-    said = "".join(f"@lab asks@{answer}" for answer in answers) + "@lab asks@"
+    answers = [by_state["running"], by_state["shut off"], network, "", "", "", listed]
+    said = "".join(f"@lab asks@{answer}" for answer in answers)
     program("virsh", f"printf %s {shlex.quote(said)}")
 
 
@@ -160,6 +160,7 @@ def test_guests_are_told_with_their_state_address_and_identity(
     answering(program, {"ana": "running", "luis": "shut off", "marta": "shut off", "pep": "paused"})
     images = tmp_path / "libvirt" / "images"
     images.mkdir(parents=True)
+    (tmp_path / "libvirt" / "guests").mkdir()
     for login, size in (("ana", 196928), ("luis", 9_000_000), ("marta", 196928)):
         own = tmp_path / "libvirt" / "guests" / f"lab-c0ffee-hello-{login}"
         own.mkdir(parents=True)
@@ -191,6 +192,7 @@ def test_guests_are_told_with_their_state_address_and_identity(
 def test_a_guest_that_was_put_back_to_fresh_is_still_somebody_s(
     program: Program, tmp_path: Path
 ) -> None:
+    (tmp_path / "libvirt" / "images").mkdir(parents=True)
     answering(program, {"ana": "shut off", "luis": "shut off"})
     guests = tmp_path / "libvirt" / "guests"
     for login in ("ana", "luis"):
@@ -206,8 +208,28 @@ def test_a_guest_that_was_put_back_to_fresh_is_still_somebody_s(
 
 def test_a_libvirt_that_answers_nothing_has_not_no_guests(program: Program) -> None:
     program("virsh", "echo 'error: Disconnected from qemu:///system' >&2; exit 1")
-    with pytest.raises(ProcessError, match="libvirt did not answer"):
+    with pytest.raises(ProcessError, match="did not say which machines"):
         Libvirt().guests("lab-")
+
+
+def test_a_list_of_machines_that_failed_is_not_that_there_are_none(program: Program) -> None:
+    # All else was answered; what failed printed nothing.
+    program("virsh", f"printf %s {shlex.quote('@lab asks@' * 7)}; exit 1")
+    with pytest.raises(ProcessError, match="did not say which machines"):
+        Libvirt().guests("lab-")
+    with pytest.raises(ProcessError, match="did not say which machines"):
+        Libvirt().clear(["lab-c0ffee-hello-ana"])
+
+
+def test_a_folder_of_disks_that_is_not_there_is_not_an_empty_one(
+    program: Program, tmp_path: Path
+) -> None:
+    answering(program, {"ana": "shut off"})
+    with pytest.raises(ProcessError) as caught:
+        Libvirt().guests("lab-c0ffee-")
+    assert caught.value.message == (
+        f"What libvirt's machines have in {tmp_path / 'libvirt'} cannot be read"
+    )
 
 
 def test_one_question_that_fails_does_not_shift_the_other_answers(program: Program) -> None:
@@ -255,7 +277,8 @@ def test_that_machines_are_emulated_is_said_before_they_boot() -> None:
     assert Libvirt().patience > 1
     assert Libvirt().remarks() == (
         "KVM does not work here (the kernel said nothing for 15 s), so machines are emulated: "
-        "a boot takes a minute, and each step several times as long. What mends it: Turn it on.",
+        "a boot takes a minute, and each step several times as long. What mends it: Turn it on. "
+        "`lab doctor` tries again.",
     )
 
 

@@ -39,6 +39,7 @@ LUIS, MARTA = replace(ANA, name="luis"), replace(ANA, name="marta")
 DOMAIN = """<domain type='qemu'>
   <name>ana</name>
   <features><acpi /><tcg><tb-cache unit='MiB'>256</tb-cache></tcg></features>
+  <cpu mode='custom' match='exact' check='none'><model fallback='allow'>qemu64</model></cpu>
   <devices>
     <interface type='network'>
       <mac address='52:54:0a:b1:00:02' />
@@ -154,6 +155,30 @@ def test_a_machine_moves_to_another_network_and_to_kvm() -> None:
     assert mac.get("address") == "52:54:0a:b1:04:02"
     assert root.find("features/tcg") is None
     assert root.find("features/acpi") is not None
+    assert [ElementTree.tostring(it) for it in root.findall("cpu")] == [
+        b'<cpu mode="host-passthrough" />'
+    ]
+
+
+def test_a_machine_that_was_made_under_kvm_is_emulated_where_that_works_no_longer() -> None:
+    under_kvm = adapted(DOMAIN, kind="kvm", network="lab", mac="52:54:0a:b1:00:02").replace(
+        '<cpu mode="host-passthrough" />',
+        '<cpu mode="host-passthrough" check="none" migratable="on" />',
+    )
+    assert "migratable" in under_kvm
+    root = ElementTree.fromstring(
+        adapted(under_kvm, kind="qemu", network="lab", mac="52:54:0a:b1:00:02")
+    )
+    # libvirt refuses `migratable` of any other processor than the host's.
+    assert [it.attrib for it in root.findall("cpu")] == [{"mode": "custom", "match": "exact"}]
+    assert root.findtext("cpu/model") == "qemu64"
+    assert (root.get("type"), root.findtext("features/tcg/tb-cache")) == ("qemu", "256")
+    assert not adapted(
+        ElementTree.tostring(root, encoding="unicode"),
+        kind="qemu",
+        network="lab",
+        mac="52:54:0a:b1:00:02",
+    )
 
 
 def test_guests_may_have_names_with_spaces() -> None:

@@ -14,6 +14,7 @@ import pytest
 from lab.errors import HostError, ProcessError
 from lab.machines.boxes import catalog
 from lab.machines.providers import libvirt_storage
+from lab.machines.providers.libvirt import Libvirt
 from lab.machines.providers.libvirt_storage import image_name, place
 from tests.unit.conftest import Program
 
@@ -112,6 +113,24 @@ def test_a_disk_that_is_full_is_told(tmp_path: Path, program: Program) -> None:
         place([box], log=tmp_path / "log", root=tmp_path / "root")
     assert "could not be copied" in caught.value.message
     assert caught.value.details == "cp: error writing: No space left on device"
+    assert caught.value.hint == "Free some space there, or: lab box prune"
+    program("cp", "echo 'cp: cannot open: Input/output error' >&2; exit 1")
+    with pytest.raises(ProcessError) as caught:
+        place([box], log=tmp_path / "log", root=tmp_path / "root")
+    assert "space" not in caught.value.hint
+
+
+def test_a_box_without_its_image_is_told_and_has_no_root(tmp_path: Path) -> None:
+    box = box_in(tmp_path / "home")
+    (box.folder / "box.img").unlink()
+    with pytest.raises(HostError) as caught:
+        image_name(box)
+    assert caught.value.message == (
+        "The box lab/debian-12 is damaged: its image cannot be read (No such file or directory)"
+    )
+    assert Libvirt().root_of(box) == ""
+    (box.folder / "metadata.json").unlink()
+    assert Libvirt().root_of(box) == ""
 
 
 def test_an_image_is_used_as_long_as_an_overlay_is_its_clone(

@@ -126,6 +126,20 @@ def up(world: World, witness: Any, **options: Any) -> dict[str, MachineOutcome]:
     return {outcome.login: outcome for outcome in outcomes}
 
 
+def test_what_the_provider_cannot_prepare_is_that_machines_trouble(
+    world: World, witness: Any
+) -> None:
+    world.project.provider.unprepared = {"lab-c0ffee-hello-luis": "its disk is in the way"}
+    outcomes = up(world, witness)
+    assert {login: it.ok for login, it in outcomes.items()} == {
+        "ana": True,
+        "luis": False,
+        "marta": True,
+    }
+    assert "hello-luis" not in [name for names in world.booted for name in names]
+    assert "its disk is in the way" in str(outcomes["luis"])
+
+
 def test_a_class_from_nothing(world: World, witness: Any) -> None:
     project = world.project
     outcomes = up(world, witness)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lab.machines.health import Verdict, note, ok, unknown
-from lab.machines.kvm import Kvm, try_kvm
+from lab.machines.kvm import Kvm, remember, try_kvm
 
 _WITHOUT = {
     "lxc": "the provider lxc does without",
@@ -22,6 +22,7 @@ def kvm(*, roots: Sequence[Path], provider: str) -> Verdict:
         provider: what boots the machines.
     """
     trial = try_kvm(roots=roots)
+    remember(trial)
     if trial.kvm is Kvm.WORKS:
         return ok(trial.why)
     told = f"{trial.why}; {_WITHOUT[provider]}"

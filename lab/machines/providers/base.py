@@ -197,13 +197,19 @@ class Provider(Protocol):
             ProcessError: a command failed.
         """
 
-    def prepare(self, wanted: Sequence[Wanted], *, new: Collection[str], log: Path) -> None:
+    def prepare(
+        self, wanted: Sequence[Wanted], *, new: Collection[str], log: Path
+    ) -> Mapping[str, str]:
         """See that the host has what guests need before Vagrant starts them.
 
         Args:
             wanted: the guests that are about to be started.
             new: the names of those that must still be made.
             log: gets the output of the commands.
+
+        Returns:
+            Why some guests must not be started, and what mends that, by name; nothing of theirs
+            was touched.
 
         Raises:
             HostError: the host cannot have it; with the command that mends that.

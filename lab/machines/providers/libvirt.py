@@ -6,6 +6,7 @@ import ipaddress
 import shutil
 import time
 from collections.abc import Collection, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 
 from lab.classroom.classes import MachineSize
@@ -16,7 +17,7 @@ from lab.machines.boxes import libvirt as boxes_libvirt
 from lab.machines.boxes.catalog import Box
 from lab.machines.boxes.repack import pack_folder
 from lab.machines.health import Command
-from lab.machines.providers import libvirt_capacity, libvirt_network, libvirt_storage
+from lab.machines.providers import libvirt_capacity, libvirt_disks, libvirt_network, libvirt_storage
 from lab.machines.providers import libvirt_virsh as virsh
 from lab.machines.providers.base import Addresses, Guest, Limit, Wanted
 from lab.machines.providers.kept_disks import KeptDisks
@@ -33,7 +34,7 @@ _GEMS = (
     "/var/lib/gems/*/gems",
 )
 _PLUGIN = "vagrant-libvirt-*"
-_PLAIN_PROCESSOR = (("cpu_mode", "custom"), ("cpu_model", "qemu64"))
+_PLAIN_PROCESSOR = (("cpu_mode", "custom"), ("cpu_model", virsh.PLAIN_PROCESSOR))
 _HALT_S = 30.0
 _LOOK_AGAIN_S = 0.5
 # What of a machine is its own, and goes before others are made of it. What it keeps for its next
@@ -112,46 +113,40 @@ class Libvirt(KeptDisks):
         untried = trial.kvm is kvm.Kvm.UNTRIED
         lead = "Nobody knows whether KVM works here" if untried else "KVM does not work here"
         fix = f" What mends it: {trial.fix}" if trial.fix else ""
+        again = "" if untried else " `lab doctor` tries again."
         return (
             f"{lead} ({trial.why}), so machines are emulated: a boot takes a minute, and each step "
-            f"several times as long.{fix}",
+            f"several times as long.{fix}{again}",
         )
 
-    @property
+    @cached_property
     def _by_kvm(self) -> bool:
         return kvm.remembered_trial().kvm is kvm.Kvm.WORKS
 
     def guests(self, prefix: str) -> dict[str, Guest]:
         """See `Provider.guests`."""
-        answers = virsh.ask(
-            *virsh.DOMAINS, *(f"net-dumpxml {it}" for it in libvirt_network.NAMES.values())
+        all_, answers = virsh.domains_and(
+            *(f"net-dumpxml {it}" for it in libvirt_network.NAMES.values())
         )
-        domains = virsh.parse_domains(*answers[:3])
-        networks = [it for xml in answers[3:] if (it := virsh.parse_network(xml)) is not None]
+        domains = {name: it for name, it in all_.items() if name.startswith(prefix)}
+        networks = [it for xml in answers if (it := virsh.parse_network(xml)) is not None]
         addresses = virsh.guests_with_address(networks)
-        listed = process.run(
-            process.as_root(
-                ["sh", "-c", libvirt_storage.LIST, "sh", str(libvirt_storage.ROOT), prefix]
-            ),
-            timeout_s=60,
-        ).stdout.splitlines()
-        own = {name: rest for name, *rest in (line.split() for line in listed)}
+        own = libvirt_disks.owned(domains)
         found = {}
         for name, domain in domains.items():
-            if not name.startswith(prefix):
-                continue
-            size, kept, *identity = own.get(name, ("0", "no"))
+            disk = own[name]
             running = domain.state == "running"
             # What never wrote to its disk holds nobody's work, whatever made it; unless it has
             # snapshots, and was put back to fresh.
-            wrote = running or int(size) > libvirt_storage.FRESH_BYTES
-            started = kept == "kept" or (bool(identity) and wrote)
+            started = disk.holds_work or (bool(disk.identity) and running)
             found[name] = Guest(
                 name=name,
                 state=domain.state,
                 ip=addresses.get(name, "") if running else "",
                 started=started,
-                identity=f"{self.name}:{domain.uuid}:{identity[0]}" if started and identity else "",
+                identity=f"{self.name}:{domain.uuid}:{disk.identity}"
+                if started and disk.identity
+                else "",
                 vagrant_id=domain.uuid,
             )
         return found
@@ -161,7 +156,6 @@ class Libvirt(KeptDisks):
         size = wanted.size
         found = (
             ("driver", "kvm" if self._by_kvm else "qemu"),
-            # Emulated, the plainest processor boots in two thirds of the time of the best one.
             *((("cpu_mode", "host-passthrough"),) if self._by_kvm else _PLAIN_PROCESSOR),
             ("cpus", str(size.cpus)),
             ("memory", str(size.memory_mb)),
@@ -184,24 +178,33 @@ class Libvirt(KeptDisks):
     def keep_apart(self, wanted: Sequence[Wanted], *, log: Path) -> None:
         """See `Provider.keep_apart`; it is done with the networks, as addresses are allotted."""
 
-    def prepare(self, wanted: Sequence[Wanted], *, new: Collection[str], log: Path) -> None:
+    def prepare(
+        self, wanted: Sequence[Wanted], *, new: Collection[str], log: Path
+    ) -> dict[str, str]:
         """See `Provider.prepare`."""
         libvirt_storage.ensure_pool(log=log)
-        self.mend([it.name for it in wanted if it.name not in new], log=log)
+        failures = self.mend([it.name for it in wanted if it.name not in new], log=log)
+        failures |= _in_the_way(new)
         libvirt_network.ensure((libvirt_network.name_for(it) for it in wanted), log=log)
-        to_make = [it for it in wanted if it.name in new]
+        able = [it for it in wanted if it.name not in failures]
+        to_make = [it for it in able if it.name in new]
         boxes = {it.box: catalog.find(it.box, provider=self.name) for it in to_make}
         there = [box for box in boxes.values() if box is not None]
         libvirt_storage.place(there, log=log)
         # A volume of its name, of a making that was cut off, would hinder the next.
         libvirt_storage.clear([it.name for it in to_make])
         libvirt_storage.refresh([libvirt_storage.image_name(box) for box in there], log=log)
-        libvirt_storage.seed(wanted, new=new, log=log)
-        self._adapt([it for it in wanted if it.name not in new], log=log)
+        libvirt_storage.seed(able, new=new, log=log)
+        return failures | self._adapt([it for it in able if it.name not in new], log=log)
 
-    def _adapt(self, wanted: Sequence[Wanted], *, log: Path) -> None:
-        """Take into account what labs.yaml, or this computer, says otherwise than before."""
+    def _adapt(self, wanted: Sequence[Wanted], *, log: Path) -> dict[str, str]:
+        """Take into account what labs.yaml, or this computer, says otherwise than before.
+
+        Returns:
+            Why some guests' definitions could not be changed, by name.
+        """
         found = virsh.ask(*(f"dumpxml {it.name} --inactive" for it in wanted)) if wanted else []
+        failures = {}
         for guest, xml in zip(wanted, found, strict=True):
             if not xml.strip() or not guest.address:
                 continue
@@ -211,20 +214,28 @@ class Libvirt(KeptDisks):
                 network=libvirt_network.name_for(guest),
                 mac=libvirt_network.mac_of(guest.address),
             )
-            if changed and not virsh.read("define", changed, log=log).ok:
-                raise ProcessError(f"libvirt does not take the change of {guest.name}", log=log)
+            if not changed:
+                continue
+            defined = virsh.read("define", changed, log=log)
+            if not defined.ok:
+                failures[guest.name] = (
+                    f"libvirt does not take the change of {guest.name}\n{defined.tail()}\n"
+                    f"Mend its definition (sudo virsh edit {guest.name}), or make it anew: "
+                    "lab up --recreate LOGIN"
+                )
+        return failures
 
     def allot_addresses(self, guests: Sequence[Wanted]) -> Addresses:
         """See `Provider.allot_addresses`."""
         if not guests:
             return Addresses()
-        domains = virsh.parse_domains(*virsh.ask(*virsh.DOMAINS))
         libvirt_storage.keep_names([it.name for it in guests])
+        domains = virsh.domains()
         given = libvirt_network.give_addresses(
             guests,
             existing=domains.keys(),
             running={it.name for it in domains.values() if it.state != "stopped"},
-            forgotten=libvirt_storage.forgotten(domains.keys()),
+            forgotten=libvirt_network.forgotten({*domains, *libvirt_storage.spoken_for()}),
         )
         # DHCP tells guests their name server.
         return Addresses(of=given)
@@ -236,7 +247,7 @@ class Libvirt(KeptDisks):
             f"destroy {guest}",
             f"undefine {guest} --managed-save --snapshots-metadata --checkpoints-metadata --nvram",
         )
-        if guest in virsh.parse_domains(*virsh.ask(*virsh.DOMAINS)):
+        if guest in virsh.domains():
             raise ProcessError(
                 f"libvirt's machine {guest} could not be removed",
                 hint=f"sudo virsh undefine {guest}   (says why)",
@@ -245,26 +256,41 @@ class Libvirt(KeptDisks):
 
     def removal(self, guest: str) -> Command:
         """See `Provider.removal`."""
-        script = f"destroy {guest}; undefine {guest} --managed-save --remove-all-storage"
-        return Command(argv=("virsh", "--connect", virsh.URI, script), as_root=True)
+        virsh_script = (
+            f"destroy {guest}; undefine {guest} --managed-save --snapshots-metadata "
+            "--checkpoints-metadata --nvram --remove-all-storage"
+        )
+        # The address that is kept for it is let go when it is gone: see `forgotten`.
+        script = (
+            f"virsh --connect {virsh.URI} '{virsh_script}' && "
+            f"rm -rf --one-file-system -- {libvirt_storage.GUESTS / guest}"
+        )
+        return Command(argv=("sh", "-c", script), as_root=True)
 
     def clear(self, guests: Collection[str]) -> None:
         """See `Provider.clear`."""
-        there = virsh.parse_domains(*virsh.ask(*virsh.DOMAINS))
+        there = virsh.domains()
         gone = [guest for guest in guests if guest not in there]
-        libvirt_storage.clear(gone)
+        # What is cut off is found again by what is left on the disk.
         libvirt_network.release(gone)
+        libvirt_storage.clear(gone)
 
     def halt(self, guest: str) -> None:
         """See `Provider.halt`."""
         virsh.run("shutdown", guest, check=False)
         deadline = time.monotonic() + _HALT_S * self.patience
         while time.monotonic() < deadline:
-            found = virsh.parse_domains(*virsh.ask(*virsh.DOMAINS)).get(guest)
-            if found is None or found.state == "stopped":
+            if _is_stopped(guest):
                 return
             process.pause(_LOOK_AGAIN_S)
-        virsh.run("destroy", guest)
+        pulled = virsh.run("destroy", guest, check=False)
+        # It may have stopped by itself just then.
+        if not pulled.ok and not _is_stopped(guest):
+            raise ProcessError(
+                f"libvirt's machine {guest} could not be stopped",
+                details=pulled.tail(),
+                hint=f"sudo virsh destroy {guest}   (says why)",
+            )
 
     def pack(self, guest: str, *, root_id: str, recipe: str, work: Path, log: Path) -> Path:  # noqa: ARG002 (the box holds its root itself)
         """See `Provider.pack`."""
@@ -278,8 +304,11 @@ class Libvirt(KeptDisks):
         return pack_folder(box, work=work, log=log)
 
     def root_of(self, box: Box) -> str:
-        """See `Provider.root_of`."""
-        return libvirt_storage.image_name(box)
+        """See `Provider.root_of`; a damaged box has none."""
+        try:
+            return libvirt_storage.image_name(box)
+        except HostError:
+            return ""
 
     def roots(self) -> dict[str, bool]:
         """See `Provider.roots`; the guests of every project on this host count."""
@@ -302,6 +331,28 @@ class Libvirt(KeptDisks):
     def needs(self, size: MachineSize, *, new: bool) -> Mapping[str, float]:
         """See `Provider.needs`."""
         return libvirt_capacity.needs(size, new=new, emulated=not self._by_kvm)
+
+
+def _in_the_way(new: Collection[str]) -> dict[str, str]:
+    """Why guests cannot be made: something is under their names that may be somebody's work."""
+    there = virsh.domains()
+    failures = {
+        name: f"libvirt has a machine {name} now, and had none when lab began\nAgain: lab up"
+        for name in new
+        if name in there
+    }
+    for name, file in libvirt_disks.work_of([it for it in new if it not in there]).items():
+        failures[name] = (
+            f"libvirt has no machine {name}, and what was on it is still in {file}\n"
+            "To have it back, define it again: sudo virsh define FILE\n"
+            "To make it anew, without what was on it: lab destroy LOGIN, then lab up LOGIN"
+        )
+    return failures
+
+
+def _is_stopped(guest: str) -> bool:
+    found = virsh.domains().get(guest)
+    return found is None or found.state == "stopped"
 
 
 def _has_plugin() -> bool:

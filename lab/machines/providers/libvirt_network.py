@@ -43,6 +43,17 @@ _CANDIDATES = tuple(
 # For guests that somebody boots without lab. All others are given out by lab.
 _BY_CHANCE = 64
 _TRIES = 5
+# URI NETWORKS, and a definition as its input. One lab at a time, and only when there are no others
+# than those that the choice was made by: two labs would choose the same addresses.
+_DEFINE = """
+set -eu
+exec 9</run
+flock 9
+now=$(virsh --quiet --connect "$1" net-list --all --name | tr -s '[:space:]' ' ')
+[ "${now% }" = "$2" ] || exit 7
+virsh --quiet --connect "$1" net-define /dev/stdin
+"""
+_OTHERS_SINCE = 7
 FULL = "Destroy machines that nobody needs (virsh list --all lists all of this computer)."
 
 
@@ -109,7 +120,8 @@ def ensure(names: Iterable[str], *, log: Path | None = None) -> dict[str, Networ
             raise HostError(
                 f"libvirt has a network {name} here that lab did not make",
                 details="Nobody knows whether it keeps machines apart.",
-                hint=f"Give it another name, or remove it: sudo virsh net-undefine {name}",
+                hint="Give it another name. To remove it, when no machine uses it: "
+                f"sudo virsh net-destroy {name}; sudo virsh net-undefine {name}",
             )
     up = set(virsh.ask("net-list --name")[0].split())
     for name in wanted:
@@ -241,6 +253,23 @@ def release(guests: Collection[str]) -> None:
     _change("delete", kept)
 
 
+def forgotten(spoken_for: Collection[str]) -> set[str]:
+    """Guests of lab's for which an address is kept, and that nobody has or is about to make.
+
+    Args:
+        spoken_for: those that somebody has or is about to make.
+
+    Raises:
+        ProcessError: libvirt did not answer.
+    """
+    return {
+        name
+        for network in known().values()
+        for name in network.reserved
+        if name.startswith("lab") and name not in spoken_for
+    }
+
+
 def room(networks: Iterable[Network]) -> tuple[int, int]:
     """How many addresses are left in the fullest of the networks, and how many each has."""
     all_ = list(networks)
@@ -249,16 +278,28 @@ def room(networks: Iterable[Network]) -> tuple[int, int]:
 
 
 def _define(name: str, *, log: Path | None) -> None:
-    others = virsh.networks(virsh.ask("net-list --all --name")[0].split())
-    taken = [*_routed(), *(other.gateway.network for other in others.values())]
-    network = next((it for it in _CANDIDATES if not any(it.overlaps(no) for no in taken)), None)
-    if network is None:
-        raise HostError(
-            "Every private network that lab would give libvirt's machines is in use here",
-            hint=f"Define libvirt's network {name} yourself: sudo virsh net-define FILE",
+    for _ in range(_TRIES):
+        there = virsh.ask("net-list --all --name")[0].split()
+        # Another lab was quicker: that is well, too.
+        if name in there:
+            return
+        others = virsh.networks(there)
+        taken = [*_routed(), *(other.gateway.network for other in others.values())]
+        network = next((it for it in _CANDIDATES if not any(it.overlaps(no) for no in taken)), None)
+        if network is None:
+            raise HostError(
+                "Every private network that lab would give libvirt's machines is in use here",
+                hint=f"Define libvirt's network {name} yourself: sudo virsh net-define FILE",
+            )
+        done = process.run(
+            process.as_root(["sh", "-c", _DEFINE, "sh", virsh.URI, " ".join(there)]),
+            stdin=xml_of(name, network).encode(),
+            log=log,
+            timeout_s=120,
+            check=False,
         )
-    # Another lab may have been quicker: that is well, too.
-    virsh.read("net-define", xml_of(name, network), log=log)
+        if done.returncode != _OTHERS_SINCE:
+            return
 
 
 def _routed() -> list[ipaddress.IPv4Network]:
@@ -329,13 +370,19 @@ def _not_forbidden(ways: Sequence[_Detour]) -> list[_Detour]:
 
 
 def _change(verb: str, reservations: Iterable[tuple[str, Reservation]]) -> None:
-    questions = [
-        f"net-update {network} {verb} ip-dhcp-host "
-        f"\"<host mac='{it.mac}' name='{it.guest}' ip='{it.ip}'/>\" --live --config"
-        for network, it in reservations
-    ]
-    if questions:
-        virsh.ask(*questions)
+    changes = list(reservations)
+    if not changes:
+        return
+    up = set(virsh.ask("net-list --name")[0].split())
+    virsh.ask(
+        *(
+            f"net-update {network} {verb} ip-dhcp-host "
+            f"\"<host mac='{it.mac}' name='{it.guest}' ip='{it.ip}'/>\" --config"
+            # Of one that is down libvirt refuses both at a time.
+            + (" --live" if network in up else "")
+            for network, it in changes
+        )
+    )
 
 
 def _free(network: Network) -> Iterator[str]:

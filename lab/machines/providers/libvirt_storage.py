@@ -23,9 +23,6 @@ ROOT = Path("/var/lib/libvirt/lab")
 IMAGES = ROOT / "images"
 GUESTS = ROOT / "guests"
 SEED_NAME = "seed.iso"
-# A fresh overlay has four clusters of 64 KB, none of them the guest's. With more than that, a guest
-# has written to it.
-FRESH_BYTES = 256 * 1024
 _PLACE_S = 900.0
 _TRIES = 20
 _WAIT_S = 0.5
@@ -74,7 +71,7 @@ for name; do
   touch "$guests/$name"
 done
 """
-_KEPT_FOR_MIN = 60
+_KEPT_FOR_MIN = 24 * 60
 
 # GUESTS STAGED NEW ...: seed discs from a folder, each called after its guest; and what tells a new
 # guest from all others that had its name.
@@ -95,20 +92,6 @@ done
 for name; do
   cat /proc/sys/kernel/random/uuid >"$guests/$name/identity.new"
   mv -- "$guests/$name/identity.new" "$guests/$name/identity"
-done
-"""
-
-# ROOT PREFIX. How much each guest's overlay holds, whether it has had snapshots, and its identity.
-LIST = """
-cd "$1" 2>/dev/null || exit 0
-for own in guests/"$2"*/; do
-  name=${own#guests/}
-  name=${name%/}
-  identity= kept=no
-  [ ! -e "$own/identity" ] || read -r identity <"$own/identity" || :
-  [ ! -d "$own/snapshots" ] || kept=kept
-  size=$(stat -c %s "images/$name.img" 2>/dev/null || echo 0)
-  echo "$name $size $kept $identity"
 done
 """
 
@@ -139,14 +122,21 @@ def ensure_pool(*, log: Path | None = None) -> None:
     """See that lab's storage pool is there, and active.
 
     Raises:
+        HostError: somebody else's has its name.
         ProcessError: libvirt could not make it.
     """
-    if POOL in virsh.ask("pool-list --name")[0].split():
-        return
     process.run(process.as_root(["sh", "-c", _MAKE_FOLDERS, "sh", str(ROOT)]), log=log)
     if POOL not in virsh.ask("pool-list --all --name")[0].split():
         # Another lab may be quicker, here and below.
         virsh.read("pool-define", _POOL_XML, log=log)
+    if f"<path>{IMAGES}</path>" not in virsh.ask(f"pool-dumpxml {POOL}")[0]:
+        raise HostError(
+            f"libvirt has a storage pool {POOL} here that lab did not make",
+            details=f"Its folder is not {IMAGES}.",
+            hint=f"Give it another name. What it is: sudo virsh pool-dumpxml {POOL}",
+        )
+    if POOL in virsh.ask("pool-list --name")[0].split():
+        return
     virsh.run("pool-autostart", POOL, log=log, check=False)
     started = virsh.run("pool-start", POOL, log=log, check=False)
     if POOL not in virsh.ask("pool-list --name")[0].split():
@@ -159,18 +149,28 @@ def image_name(box: catalog.Box) -> str:
     """What vagrant-libvirt calls the base image of a box in a pool.
 
     Its version, or when its image was made where it has none; see its `HandleBoxImage`.
+
+    Raises:
+        HostError: the box is damaged.
     """
     disk = (_metadata_of(box).get("disks") or [{}])[0]
     name = str(disk.get("name") or Path(str(disk.get("path", "box.img"))).stem)
     version = box.version
     if version in {"", "0"}:
-        version = f"0_{int(image_of(box).stat().st_mtime)}"
+        try:
+            version = f"0_{int(image_of(box).stat().st_mtime)}"
+        except OSError as error:
+            raise _damaged(box, f"its image cannot be read ({error.strerror})") from error
     name = name.replace("/", "-SLASH-")
     return f"{box.name.replace('/', '-VAGRANTSLASH-')}_vagrant_box_image_{version}_{name}.img"
 
 
 def image_of(box: catalog.Box) -> Path:
-    """The file in a box's folder that holds its disk."""
+    """The file in a box's folder that holds its disk.
+
+    Raises:
+        HostError: the box is damaged.
+    """
     disk = (_metadata_of(box).get("disks") or [{}])[0]
     return box.folder / str(disk.get("path", "box.img"))
 
@@ -197,22 +197,20 @@ def place(boxes: Sequence[catalog.Box], *, log: Path, root: Path = ROOT) -> None
             check=False,
         )
         if done.returncode == _DAMAGED:
-            raise HostError(
-                f"The box {box.name} is damaged: its image is not the one that was packed",
-                hint=f"vagrant box remove {box.name} --provider libvirt --force, then: lab up",
-                log=log,
-            )
+            raise _damaged(box, "its image is not the one that was packed", log=log)
         if not done.ok:
             raise ProcessError(
                 f"The image of the box {box.name} could not be copied to {root}",
                 details=done.tail(),
-                hint="Free some space there, or: lab box prune",
+                hint="Free some space there, or: lab box prune"
+                if "No space left" in done.stderr
+                else "Mend that, then run the same command again.",
                 log=log,
             )
 
 
 def keep_names(guests: Sequence[str]) -> None:
-    """Note that guests are about to be made: see `forgotten`.
+    """Note that guests are about to be made: see `spoken_for`.
 
     Raises:
         ProcessError: root could not note it.
@@ -220,22 +218,22 @@ def keep_names(guests: Sequence[str]) -> None:
     process.run(process.as_root(["sh", "-c", _KEEP, "sh", str(GUESTS), *guests]))
 
 
-def forgotten(existing: Collection[str]) -> set[str]:
-    """Guests that were to be made, and in an hour nobody made them.
+def spoken_for() -> set[str]:
+    """Guests that have a disk, or were about to be made in the last day.
 
-    Args:
-        existing: those that there are.
+    Raises:
+        ProcessError: that cannot be read.
     """
-    old = process.run(
+    found = process.run(
         process.as_root(
             [
-                *("find", str(GUESTS), "-mindepth", "1", "-maxdepth", "1", "-type", "d"),
-                *("-mmin", f"+{_KEPT_FOR_MIN}", "-printf", "%f\\n"),
+                *("find", str(ROOT), "-mindepth", "2", "-maxdepth", "2"),
+                *("(", "-path", "*/images/*.img", "-o", "-path", "*/guests/*", "-type", "d"),
+                *("-mmin", f"-{_KEPT_FOR_MIN}", ")", "-printf", "%f\\n"),
             ]
-        ),
-        check=False,
+        )
     )
-    return set(old.stdout.split()) - set(existing)
+    return {name.removesuffix(".img") for name in found.stdout.split()}
 
 
 def refresh(names: Collection[str], *, log: Path) -> None:
@@ -244,15 +242,21 @@ def refresh(names: Collection[str], *, log: Path) -> None:
     Raises:
         ProcessError: it does not.
     """
+    why = ""
     for _ in range(_TRIES):
         if set(names) <= set(_volumes()):
             return
         # Refused for as long as libvirt makes a volume for somebody.
-        virsh.run("pool-refresh", POOL, log=log, check=False)
+        why = virsh.run("pool-refresh", POOL, log=log, check=False).tail(3)
         if set(names) <= set(_volumes()):
             return
         process.pause(_WAIT_S)
-    raise ProcessError(f"libvirt does not find {', '.join(names)} in its pool {POOL}", log=log)
+    raise ProcessError(
+        f"libvirt does not find {', '.join(names)} in its pool {POOL}",
+        details=why,
+        hint=f"sudo virsh pool-refresh {POOL}, then run the same command again",
+        log=log,
+    )
 
 
 def seed(wanted: Sequence[Wanted], *, new: Collection[str], log: Path) -> None:
@@ -332,5 +336,16 @@ def _volumes() -> list[str]:
 
 
 def _metadata_of(box: catalog.Box) -> dict[str, list[dict[str, str]]]:
-    data = json.loads((box.folder / "metadata.json").read_text(encoding="utf-8"))
+    try:
+        data = json.loads((box.folder / "metadata.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise _damaged(box, "its metadata.json cannot be read") from error
     return data if isinstance(data, dict) else {}
+
+
+def _damaged(box: catalog.Box, how: str, *, log: Path | None = None) -> HostError:
+    return HostError(
+        f"The box {box.name} is damaged: {how}",
+        hint=f"vagrant box remove {box.name} --provider libvirt --force, then: lab up",
+        log=log,
+    )

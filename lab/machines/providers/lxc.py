@@ -126,9 +126,11 @@ class Lxc(KeptDisks):
         """See `Provider.keep_apart`; LXC's hook sees to it again as it starts a guest."""
         lxc_isolation.install(wanted, bridge=BRIDGE, log=log)
 
-    def prepare(self, wanted: Sequence[Wanted], *, new: Collection[str], log: Path) -> None:
+    def prepare(
+        self, wanted: Sequence[Wanted], *, new: Collection[str], log: Path
+    ) -> dict[str, str]:
         """See `Provider.prepare`; LXC's hooks do the rest as it starts a guest."""
-        self.mend([it.name for it in wanted if it.name not in new], log=log)
+        return self.mend([it.name for it in wanted if it.name not in new], log=log)
 
     def settings(self, wanted: Wanted) -> tuple[tuple[str, str], ...]:
         """See `Provider.settings`; an overlay has no size of its own, so `disk` is not enforced."""

@@ -138,7 +138,13 @@ class VirtualBox:
     def keep_apart(self, wanted: Sequence[Wanted], *, log: Path) -> None:
         """See `Provider.keep_apart`; each has a network of its own, without rules of the host's."""
 
-    def prepare(self, wanted: Sequence[Wanted], *, new: Collection[str], log: Path) -> None:  # noqa: ARG002 (no command is run)
+    def prepare(
+        self,
+        wanted: Sequence[Wanted],
+        *,
+        new: Collection[str],
+        log: Path,  # noqa: ARG002 (no command is run)
+    ) -> dict[str, str]:
         """See `Provider.prepare`: writes the discs with what is each machine's own."""
         if online := [it.name for it in wanted if not it.internet]:
             raise HostError(
@@ -150,6 +156,7 @@ class VirtualBox:
             disc = it.keys / SEED_NAME
             if it.name in new or not disc.exists():
                 write_seed_disc(disc, keys=it.keys)
+        return {}
 
     def allot_addresses(self, guests: Sequence[Wanted]) -> Addresses:
         """See `Provider.allot_addresses`; addresses are of the network of those not kept apart."""

@@ -33,7 +33,7 @@ NETWORKS_CONF = Path("/etc/vbox/networks.conf")
 _PREFERRED = ipaddress.IPv4Network("192.168.60.0/22")
 _REGISTRY = "lab-virtualbox.json"
 # A number is kept for a machine that is about to be made, and no longer when nobody makes it.
-_KEPT_FOR_S = 3600
+_KEPT_FOR_S = 24 * 3600
 _LOCK_S = 60.0
 _ANSWER_S = 0.5
 
