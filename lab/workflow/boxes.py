@@ -5,7 +5,6 @@ Boxes are a user's, not a project's. So a lock of their own is held while one is
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -23,13 +22,13 @@ from lab.machines.providers import AUTO, PROVIDERS, trouble_with, untried
 from lab.machines.providers.base import Provider
 from lab.machines.vagrant import Vagrant
 from lab.system import lock, parallel
-from lab.system.files import LabFolder, read_json, write_if_changed
+from lab.system.files import LabFolder
 from lab.workflow.observer import Observer
 from lab.workflow.provider_choice import provider_beside
 
 LOCK_NAME = "lab-boxes.lock"
 IN_USE_NAME = "lab-boxes-in-use.lock"
-_ROOTS_NAME = "lab-roots.json"
+_ROOTS_NAME = "lab-roots"
 # Building a box takes minutes, on a slow line many.
 _WAIT_S = 3600.0
 
@@ -269,7 +268,7 @@ def _prune(provider: Provider, log: Path | None) -> list[str]:
             let_go.add(root)
         else:
             kept.add(root)
-    known = _known_roots().get(provider.name, ())
+    known = {root for name, root in _known_roots() if name == provider.name}
     for root in roots:
         # What no box here ever had belongs to another user's boxes, who sees this folder too.
         if root not in kept and root in known:
@@ -282,25 +281,25 @@ def _prune(provider: Provider, log: Path | None) -> list[str]:
 
 def _note_roots() -> None:
     """Note which roots the boxes here have: of one that is built anew the old root is left over."""
-    noted = {name: set(roots) for name, roots in _known_roots().items()}
+    mine = set()
     for provider in map(untried, PROVIDERS):
-        mine = noted.setdefault(provider.name, set())
         for box in catalog.boxes():
             # A box without its image has no root that anybody could name.
             with suppress(OSError):
                 if box.provider == provider.name and (root := provider.root_of(box)):
-                    mine.add(root)
+                    mine.add((provider.name, root))
+    if new := sorted(mine - _known_roots()):
+        with (catalog.vagrant_home() / _ROOTS_NAME).open("a", encoding="utf-8") as file:
+            # The end of the line before may be missing, where lab was killed.
+            file.write("".join(f"\n{provider} {root}" for provider, root in new))
+
+
+def _known_roots() -> set[tuple[str, str]]:
+    """The providers and names of the roots that boxes here have, or had once."""
     path = catalog.vagrant_home() / _ROOTS_NAME
-    text = json.dumps({name: sorted(roots) for name, roots in noted.items() if roots}, indent=2)
-    write_if_changed(path, f"{text}\n")
-
-
-def _known_roots() -> dict[str, list[str]]:
-    """The roots that boxes here have, or had once, by provider."""
+    text = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
     return {
-        str(name): [str(root) for root in roots]
-        for name, roots in read_json(catalog.vagrant_home() / _ROOTS_NAME).items()
-        if isinstance(roots, list)
+        (provider, root) for provider, _, root in (it.partition(" ") for it in text.split("\n"))
     }
 
 
