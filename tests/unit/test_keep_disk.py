@@ -275,8 +275,8 @@ def test_a_snapshot_that_is_deleted_is_gone(guest: Guest) -> None:
 @pytest.mark.parametrize(
     ("words", "why"),
     [
-        (("restore", NAME, "good"), f"{NAME} is not stopped"),
-        (("renew", NAME), f"{NAME} is not stopped"),
+        (("restore", NAME, "good"), f"{NAME} is not stopped. Next: lab halt, and the same again"),
+        (("renew", NAME), f"{NAME} is not stopped. Next: lab halt, and the same again"),
         (("restore", NAME, "bad"), f"{NAME} has no snapshot bad"),
         (("delete", NAME, "bad"), f"{NAME} has no snapshot bad"),
         (("save", OTHER, "good"), f"there is no guest {OTHER}"),
