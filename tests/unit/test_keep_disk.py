@@ -330,6 +330,17 @@ def test_a_guest_without_an_overlay_is_saved_and_restored_and_not_made_fresh(
     assert "is no clone that shares a box of lab's" in done.stderr
 
 
+def test_who_cannot_be_made_fresh_is_known_while_it_runs(guest: Guest) -> None:
+    assert guest.run("bound", NAME).stdout == ""
+    (guest.folder / "config").write_text(f"lxc.rootfs.path = {guest.disk}\n")
+    (guest.root / "info.json").write_text("{}")
+    told = guest.run("bound", NAME).stdout
+    assert told.startswith(f"{NAME} {NAME} is no clone ")
+    assert told.endswith(": only making it anew makes it fresh\n")
+    assert (guest.state, guest.left_over) == ("RUNNING", [])
+    assert not (guest.folder / "snapshots").exists()
+
+
 def test_a_guest_that_cannot_be_copied_goes_on(guest: Guest, program: Program) -> None:
     program("cp", "echo 'cp: No space left on device' >&2; exit 1")
     done = guest.run("save", NAME, "good", check=False)
