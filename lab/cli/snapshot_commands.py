@@ -108,6 +108,7 @@ def restore(
 
     Example: lab snapshot restore before-exam ana --discard --yes
     """
+    from lab.cli.marking import runs_in
     from lab.workflow import snapshots
     from lab.workflow.project import select
     from lab.workflow.run import UpOptions
@@ -117,7 +118,6 @@ def restore(
     machines = select(project.machines, targets or ())
     doomed = snapshots.matching(project, machines, name)
     options.confirm("restore", list(doomed) if discard else [], loss=_LOSS, yes=yes)
-    keep_as = None if discard else snapshots.name_before("restore", datetime.now())
 
     def work(project: Project, machines: tuple[Machine, ...]) -> list[MachineOutcome]:
         with options.progress() as live:
@@ -125,7 +125,8 @@ def restore(
                 project,
                 machines,
                 name,
-                keep_as=keep_as,
+                runs=runs_in(project.folder),
+                keep_as=None if discard else snapshots.name_before("restore", datetime.now()),
                 observer=live,
                 options=UpOptions(jobs=jobs),
             )
@@ -200,11 +201,10 @@ def reset(
 
     project = options.project_of(file)
     machines = select(project.machines, targets)
-    keep_as = None if discard else name_before("reset", datetime.now())
-    losing = workflow.logins_with_attempts(project, machines, runs_in(project.folder))
-    _tell_of_attempts(losing, keep_as)
+    cannot = workflow.not_resettable(project, machines)
+    able = [it.name for it in machines if it.container not in cannot]
     # Who names one student means that one; a lab or a pattern may be more than was thought of.
-    asked = [it.name for it in machines] if discard or len(machines) > len(targets) else []
+    asked = able if discard or len(machines) > len(targets) else []
     loss = _LOSS if discard else "keeping what is on them now as snapshots"
     options.confirm("reset", asked, loss=loss, yes=yes)
 
@@ -213,7 +213,8 @@ def reset(
             return workflow.reset(
                 project,
                 machines,
-                keep_as=keep_as,
+                runs=runs_in(project.folder),
+                keep_as=None if discard else name_before("reset", datetime.now()),
                 observer=live,
                 options=UpOptions(jobs=jobs, offline=offline),
             )
@@ -243,19 +244,6 @@ def _put_back(
         else:
             interrupted = False
     end_with(outcomes, output, interrupted=interrupted)
-
-
-def _tell_of_attempts(losing: list[str], keep_as: str | None) -> None:
-    """Say whose attempts will count no more, and how they can."""
-    if not losing:
-        return
-    shown = ", ".join(losing[:5]) + (f" and {len(losing) - 5} more" if len(losing) > 5 else "")
-    options.tell(
-        f"note: a machine that was reset is another one. What was verified of {shown} stays in "
-        "`lab history`, and makes no mark from now on but with `lab grades --at MOMENT`"
-        + (f", or when it is put back: lab snapshot restore {keep_as}" if keep_as else "")
-        + "."
-    )
 
 
 def register(app: typer.Typer) -> None:

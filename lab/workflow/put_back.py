@@ -6,12 +6,12 @@ Whatever cuts it off: a machine has one of the two disks, and `lab up` goes on w
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from lab.classroom.results import MachineOutcome
-from lab.errors import LabError
+from lab.errors import LabError, MachineError
 from lab.machines.fleet import Machine
 from lab.machines.providers.base import Guest
 from lab.machines.services import note_what_is_down
@@ -20,7 +20,7 @@ from lab.workflow.connect import write_ssh_config
 from lab.workflow.observer import Observer
 from lab.workflow.prepare import refusals
 from lab.workflow.project import Project
-from lab.workflow.reconcile import find
+from lab.workflow.reconcile import Found, find
 from lab.workflow.records import Stage, read_record, write_record
 from lab.workflow.run import Interruption, UpOptions
 from lab.workflow.up import bring_up, room_for
@@ -38,12 +38,16 @@ class Change:
         again: the command that does it, to which a target is added.
         saves: whether what was there is kept.
         do: does it to a guest.
+        cannot: why it cannot be done to guests, by the provider's name for them.
+        warn: is told of the machines to which it is about to be done.
     """
 
     name: str
     again: str
     saves: bool
     do: Callable[[str], None]
+    cannot: Mapping[str, str] = field(default_factory=dict)
+    warn: Callable[[Sequence[Machine]], None] = lambda _machines: None
 
 
 def put_back(
@@ -56,7 +60,8 @@ def put_back(
 ) -> list[MachineOutcome]:
     """Stop machines, change their disks, and bring them up again.
 
-    Those that do not exist, or that lab leaves as they are, are left to `bring_up`.
+    Those that do not exist, or to which it cannot be done, fail and are left as they are. What ran
+    and could not be changed runs again in the end.
 
     Returns:
         One outcome a machine, in their order.
@@ -66,34 +71,76 @@ def put_back(
         LabError: Vagrant cannot be used at all.
         Interruption: somebody stopped it.
     """
-    room = room_for(project, machines, overcommit=True)
-    if room.fit < room.of:
-        raise room.refusal()
     guests = project.provider.guests(project.prefix)
     found = find(project, machines, guests)
     refused = refusals(found)
-    there = [it for it in machines if it.name not in refused and not found[it.name].to_be_made]
+    outcomes = _left_alone(project, [found[it.name] for it in machines], change.cannot)
+    room = room_for(project, _without(machines, outcomes), overcommit=True)
+    if room.fit < room.of:
+        raise room.refusal()
+    there = _without(machines, refused.keys() | outcomes.keys())
     write_ssh_config(project, guests)
+    change.warn(there)
     began = time.monotonic()
-    outcomes = _change_disks(project, there, guests, change, observer=observer, jobs=options.jobs)
-    going = [machine for machine in machines if machine.name not in outcomes]
+    failed = _change_disks(project, there, guests, change, observer=observer, jobs=options.jobs)
+    outcomes |= failed
+    going = _without(machines, outcomes)
+    again = [it for it in there if it.name in failed and found[it.name].running]
     seconds = round(time.monotonic() - began, 1)
     interrupted = any(outcome.message == INTERRUPTED for outcome in outcomes.values())
     if interrupted:
         outcomes |= {it.name: _not_done(project, it, INTERRUPTED, "lab up") for it in going}
-    elif going:
+    else:
         # They ran before, or it has been seen that they fit.
         options = replace(options, overcommit=True)
-        try:
-            brought_up = bring_up(project, going, observer=observer, options=options)
-        except Interruption as stop:
-            brought_up, interrupted = list(stop.outcomes.values()), True
+        brought_up, interrupted = _bring_up(project, going, observer=observer, options=options)
         outcomes |= {
             it.machine: replace(it, seconds=round(it.seconds + seconds, 1)) for it in brought_up
         }
+        if not interrupted:
+            as_they_were = replace(options, provision=False, bake=False)
+            booted, interrupted = _bring_up(project, again, observer=observer, options=as_they_were)
+            outcomes |= {it.machine: _failed_and_booted(failed[it.machine], it) for it in booted}
     if interrupted:
         raise Interruption({it.name: outcomes[it.name] for it in machines})
     return [outcomes[machine.name] for machine in machines]
+
+
+def _without(machines: Sequence[Machine], names: Collection[str]) -> list[Machine]:
+    return [machine for machine in machines if machine.name not in names]
+
+
+def _left_alone(
+    project: Project, found: Sequence[Found], cannot: Mapping[str, str]
+) -> dict[str, MachineOutcome]:
+    """What is told of the machines that are not there, or that the provider cannot change."""
+    outcomes = {}
+    for it in found:
+        machine = it.machine
+        if it.to_be_made and not it.foreign:
+            outcomes[machine.name] = _not_done(project, machine, "it is not made yet", "lab up")
+        elif why := cannot.get(machine.container):
+            outcomes[machine.name] = _not_done(project, machine, why, "lab up --recreate")
+    return outcomes
+
+
+def _bring_up(
+    project: Project, machines: Sequence[Machine], *, observer: Observer, options: UpOptions
+) -> tuple[list[MachineOutcome], bool]:
+    """What became of the machines, and whether somebody stopped it."""
+    if not machines:
+        return [], False
+    try:
+        return bring_up(project, machines, observer=observer, options=options), False
+    except Interruption as stop:
+        return list(stop.outcomes.values()), True
+
+
+def _failed_and_booted(failed: MachineOutcome, booted: MachineOutcome) -> MachineOutcome:
+    if booted.ok:
+        return failed
+    more = ("it could not be booted again either:", booted.message, *booted.tail)
+    return replace(failed, tail=(*failed.tail, *more), log=booted.log)
 
 
 def _change_disks(
@@ -128,15 +175,27 @@ def _change_disk(
     if state != "stopped":
         tell("stopping")
         project.provider.halt(machine.container)
-    # What it has done then is asked of it when it runs again.
+    tell(change.name)
+    intact = False
+    try:
+        change.do(machine.container)
+    except MachineError:
+        intact = True
+        raise
+    finally:
+        # Also where it is not known what became of it.
+        if not intact:
+            _forget_steps(project, machine)
+
+
+def _forget_steps(project: Project, machine: Machine) -> None:
+    """What a machine has done is asked of it when it runs again."""
     record = read_record(project.folder, machine.name)
     if record is not None:
         write_record(
             project.folder,
             replace(record, stage=Stage.BOOTED, failed_step="", steps={}, variables={}),
         )
-    tell(change.name)
-    change.do(machine.container)
 
 
 def side_by_side(

@@ -25,6 +25,7 @@ def reset(
     project: Project,
     machines: Sequence[Machine],
     *,
+    runs: Sequence[Run],
     keep_as: str | None,
     observer: Observer,
     options: UpOptions,
@@ -36,7 +37,8 @@ def reset(
 
     Args:
         project: whose machines.
-        machines: which of them; one that is not there is made, as `lab up` does.
+        machines: which of them; one that is not there fails, and is for `lab up`.
+        runs: what was verified on them.
         keep_as: the snapshot that keeps what is on them; None drops that.
         observer: told of the progress.
         options: how they are brought up.
@@ -45,15 +47,20 @@ def reset(
         One outcome a machine, in their order.
 
     Raises:
-        HostError: they do not fit on the host, or something would have to be downloaded offline;
-            nothing has been changed.
+        HostError: they do not fit on the host, or something would have to be downloaded offline,
+            or the provider cannot; nothing has been changed.
         LabError: Vagrant or a box cannot be used at all.
         Interruption: somebody stopped it.
     """
+    cannot = not_resettable(project, machines)
     found = find(project, machines, project.provider.guests(project.prefix))
     write_guest_settings(project, offline=options.offline)
     slow = [
-        it for it in machines if not found[it.name].to_be_made and _runs_class_steps(project, it)
+        it
+        for it in machines
+        if it.container not in cannot
+        and not found[it.name].to_be_made
+        and _runs_class_steps(project, it)
     ]
     if options.offline:
         refuse_to_download_for_reset(
@@ -69,8 +76,25 @@ def reset(
         again="lab reset" if keep_as else "lab reset --discard",
         saves=keep_as is not None,
         do=lambda guest: project.provider.renew(guest, keep_as=keep_as),
+        cannot=cannot,
+        warn=lambda them: _warn_of_attempts(
+            logins_with_attempts(project, them, runs), keep_as, observer
+        ),
     )
     return put_back(project, machines, change, observer=observer, options=options)
+
+
+def not_resettable(project: Project, machines: Sequence[Machine]) -> dict[str, str]:
+    """Why the provider cannot make machines fresh, by its names for those with which it cannot.
+
+    Raises:
+        HostError: it cannot with any machine.
+        ProcessError: it did not answer.
+    """
+    project.provider.require_snapshots()
+    found = find(project, machines, project.provider.guests(project.prefix))
+    there = [it for it in machines if not (found[it.name].to_be_made or found[it.name].foreign)]
+    return dict(project.provider.not_renewable([it.container for it in there]))
 
 
 def logins_with_attempts(
@@ -89,6 +113,19 @@ def logins_with_attempts(
         if now[it.name]
         and counting(own(Place(lab=it.lab, student=it.student), book), identity_now=now[it.name])
     ]
+
+
+def _warn_of_attempts(losing: Sequence[str], keep_as: str | None, observer: Observer) -> None:
+    """Say whose attempts will count no more, and how they can."""
+    if not losing:
+        return
+    shown = ", ".join(losing[:5]) + (f" and {len(losing) - 5} more" if len(losing) > 5 else "")
+    observer.note(
+        f"a machine that was reset is another one. What was verified of {shown} stays in "
+        "`lab history`, and makes no mark from now on but with `lab grades --at MOMENT`"
+        + (f", or when it is put back: lab snapshot restore {keep_as}" if keep_as else "")
+        + "."
+    )
 
 
 def _runs_class_steps(project: Project, machine: Machine) -> bool:

@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from lab.classroom.results import MachineOutcome, SnapshotStatus
+from lab.classroom.runs import Run
 from lab.errors import LabError, MachineError, UsageError
 from lab.machines import kit
 from lab.machines.fleet import Machine
@@ -22,6 +23,7 @@ from lab.workflow.project import Project
 from lab.workflow.put_back import INTERRUPTED, Change, put_back, side_by_side
 from lab.workflow.reconcile import find
 from lab.workflow.records import Stage, read_record, write_record
+from lab.workflow.reset import logins_with_attempts
 from lab.workflow.run import Interruption, UpOptions
 
 _NAME = re.compile(r"[a-z0-9][-a-z0-9._]{0,39}")
@@ -50,8 +52,10 @@ def list_snapshots(project: Project, machines: Sequence[Machine]) -> list[Snapsh
     """The machines' snapshots, machine by machine, each oldest first.
 
     Raises:
-        ProcessError: the provider did not answer.
+        HostError: the provider keeps none.
+        ProcessError: it did not answer.
     """
+    project.provider.require_snapshots()
     found = project.provider.snapshots(project.prefix)
     return [
         SnapshotStatus(
@@ -90,6 +94,7 @@ def save(
 
     Raises:
         UsageError: there are some of that name, or it is none; nothing was saved.
+        HostError: the provider keeps no snapshots.
         MachineError: some could not be saved; the others are.
     """
     check_name(name)
@@ -113,7 +118,8 @@ def save(
         project.provider.save_snapshot(machine.container, name)
 
     failed = side_by_side(machines, work, what="saving", observer=observer, jobs=jobs)
-    _raise_if_any(machines, failed, did="Saved", again=f"lab snapshot save {name}")
+    again = f"lab snapshot save {'--force ' if force else ''}{name}"
+    _raise_if_any(machines, failed, did="Saved", again=again)
     return len(machines)
 
 
@@ -146,7 +152,9 @@ def matching(
 
     Raises:
         UsageError: no machine has one; with what comes near.
+        HostError: the provider keeps none.
     """
+    project.provider.require_snapshots()
     found = project.provider.snapshots(project.prefix)
     theirs = {it.name: [kept.name for kept in found.get(it.container, ())] for it in machines}
     matched = {
@@ -164,11 +172,12 @@ def matching(
     return {machine: names for machine, names in matched.items() if names}
 
 
-def restore(
+def restore(  # noqa: PLR0913 (what a restore is made of)
     project: Project,
     machines: Sequence[Machine],
     name: str,
     *,
+    runs: Sequence[Run],
     keep_as: str | None,
     observer: Observer,
     options: UpOptions,
@@ -182,6 +191,7 @@ def restore(
         project: whose machines.
         machines: which of them; those without such a snapshot are left as they are, and fail.
         name: the snapshot's.
+        runs: what was verified on them.
         keep_as: the snapshot that keeps what is on them now; None drops that.
         observer: told of the progress.
         options: how they are brought up.
@@ -191,13 +201,14 @@ def restore(
 
     Raises:
         UsageError: no machine has such a snapshot.
-        HostError: they do not fit on the host; nothing has been changed.
+        HostError: they do not fit on the host, or the provider cannot; nothing has been changed.
         LabError: Vagrant cannot be used at all.
         Interruption: somebody stopped it.
     """
     check_name(name)
     having = matching(project, machines, name)
     before = identities(project, machines)
+    counted = logins_with_attempts(project, machines, runs)
     again = " ".join(["lab snapshot restore", *([] if keep_as else ["--discard"]), name])
     change = Change(
         name="restoring",
@@ -215,7 +226,9 @@ def restore(
     up = [machine for machine in going if outcomes[machine.name].ok]
     unwell = _see_to(project, up, observer=observer, jobs=options.jobs)
     outcomes |= {it: _unwell(outcomes[it], why) for it, why in unwell.items()}
-    _tell_of_identities(before, identities(project, up), observer)
+    now = identities(project, going)
+    others = [it for it in going if before[it.name] and now[it.name] not in {"", before[it.name]}]
+    _tell_of_identities(counted, logins_with_attempts(project, others, runs), others, observer)
     if INTERRUPTED in unwell.values():
         raise Interruption(outcomes)
     return [outcomes[machine.name] for machine in machines]
@@ -289,13 +302,30 @@ def _unwell(outcome: MachineOutcome, why: str) -> MachineOutcome:
 
 
 def _tell_of_identities(
-    before: Mapping[str, str], now: Mapping[str, str], observer: Observer
+    counted: Sequence[str], counting: Sequence[str], others: Sequence[Machine], observer: Observer
 ) -> None:
-    """Marks hang on which machine it is: where that has changed, it is said."""
-    others = [name for name, identity in now.items() if before.get(name) not in {"", identity}]
-    if others:
+    """Marks hang on which machine it is: where that has changed, it is said.
+
+    Args:
+        counted: whose attempts counted before, as `LAB/LOGIN`.
+        counting: whose attempts count now.
+        others: the machines that are others now.
+        observer: is told.
+    """
+    if not others:
+        return
+    targets = [f"{it.lab.name}/{it.student.login}" for it in others]
+    observer.note(
+        f"the snapshot is of another machine, of before or after a reset: {_listed(targets)}"
+    )
+    if gone := [it for it in targets if it in counted]:
         observer.note(
-            f"the machines of before they were reset, whose attempts count again: {_listed(others)}"
+            "what was verified on the one that was there stays in `lab history`, and makes no mark "
+            f"from now on but with `lab grades --at MOMENT`: {_listed(gone)}"
+        )
+    if counting:
+        observer.note(
+            f"what was verified on the one that is there now counts again: {_listed(counting)}"
         )
 
 

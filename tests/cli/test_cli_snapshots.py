@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from lab.errors import HOST, NOT_ALL_WELL, OK, USAGE
+from lab.errors import HOST, NOT_ALL_WELL, OK, USAGE, HostError
+from lab.machines.providers.kept_disks import KeptDisks
 
 Lab = Callable[..., Any]
 
@@ -237,7 +238,7 @@ def test_a_reset_machine_is_fresh_another_one_and_its_work_is_kept(lab: Lab, wor
     ran = lab("snapshot", "restore", kept, "ana")
     assert ran.code == OK
     assert (read(world, "ana"), identity(world, "ana")) == ("work", before["ana"])
-    assert "whose attempts count again: hello-ana" in ran.said
+    assert "the snapshot is of another machine, of before or after a reset: hello/ana" in ran.said
 
 
 @pytest.mark.usefixtures("up")
@@ -253,10 +254,88 @@ def test_only_a_reset_of_many_or_for_good_is_asked_for(lab: Lab, world: Any) -> 
     assert [login for login, _ in names(lab)] == ["ana", "luis"]
 
 
-def test_a_machine_that_is_not_there_is_made(lab: Lab, world: Any) -> None:
-    assert lab("reset", "ana").code == OK
-    assert world.guests == {"hello-ana": "RUNNING"}
-    assert names(lab) == []
+@pytest.mark.usefixtures("up")
+@pytest.mark.parametrize("words", [("reset",), ("snapshot", "restore", "good")], ids=" ".join)
+def test_a_machine_that_is_not_there_is_left_to_up(
+    lab: Lab, world: Any, words: tuple[str, ...]
+) -> None:
+    lab("snapshot", "save", "good", "ana")
+    # Of the guest, and not of what is beside it.
+    next((world.root / "guests").glob("lab-*-hello-ana")).unlink()
+    ran = lab(*words, "ana", "--format", "json")
+    assert ran.code == NOT_ALL_WELL
+    [ana] = ran.json["machines"]
+    assert (ana["message"], ana["retry"]) == ("it is not made yet", "lab up hello/ana")
+    assert names(lab) == [("ana", "good")]
+    assert "hello-ana" not in world.guests
+
+
+@pytest.mark.usefixtures("up")
+def test_a_machine_that_could_not_be_put_back_runs_again_and_is_what_it_was(
+    lab: Lab, world: Any
+) -> None:
+    lab("snapshot", "save", "good", "ana", "luis")
+    for login in ("ana", "luis"):
+        write(world, login, "more")
+    (world.disk("hello-ana").parent / "snapshots/good/seeded").unlink()
+    ran = lab("snapshot", "restore", "good", "ana", "luis", "--format", "json")
+    assert ran.code == NOT_ALL_WELL
+    ana, luis = ran.json["machines"]
+    assert ana["message"].endswith("hello-ana could not be put back to good")
+    assert (ana["ok"], ana["retry"]) == (False, "lab snapshot restore good hello/ana")
+    # There is room.
+    assert "lab snapshot delete" not in "".join(ana["tail"])
+    assert (luis["ok"], read(world, "luis")) == (True, "work")
+    assert (world.guests["hello-ana"], read(world, "ana")) == ("RUNNING", "more")
+    assert lab("status", "ana", "--format", "json").json["machines"][0]["steps_done"] == 2
+
+
+@pytest.mark.usefixtures("up")
+def test_a_machine_that_cannot_be_made_fresh_is_not_stopped_for_it(lab: Lab, world: Any) -> None:
+    config = world.disk("hello-ana").parent / "config"
+    config.write_text(config.read_text().replace("overlay:/root:", ""))
+    # Nothing would be lost, so that nobody is asked.
+    ran = lab("reset", "ana", "--discard", "--format", "json")
+    assert ran.code == NOT_ALL_WELL
+    [ana] = ran.json["machines"]
+    assert "is no clone that shares a box of lab's" in ana["message"]
+    assert ana["retry"] == "lab up --recreate hello/ana"
+    assert not any("hello-" in word for call in world.calls("lxc-stop") for word in call)
+    assert (world.guests["hello-ana"], read(world, "ana")) == ("RUNNING", "work")
+
+
+@pytest.mark.usefixtures("up")
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("snapshot", "list"),
+        ("snapshot", "save", "good"),
+        ("snapshot", "restore", "good"),
+        ("snapshot", "delete", "good"),
+        ("reset", "hello"),
+    ],
+    ids=" ".join,
+)
+def test_a_provider_without_snapshots_says_so_before_anything_else(
+    lab: Lab, world: Any, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    def none(_: object) -> None:
+        raise HostError("not with this provider")
+
+    monkeypatch.setattr(KeptDisks, "require_snapshots", none)
+    ran = lab(*words)
+    assert (ran.code, ran.out) == (HOST, "")
+    assert "not with this provider" in ran.said
+    assert not any("hello-" in word for call in world.calls("lxc-stop") for word in call)
+
+
+@pytest.mark.usefixtures("up")
+def test_what_is_to_be_replaced_is_so_in_the_next_command_too(lab: Lab, world: Any) -> None:
+    world.lose("hello-luis")
+    assert (
+        "lab snapshot save --force good hello/luis"
+        in lab("snapshot", "save", "good", "--force").said
+    )
 
 
 @pytest.mark.usefixtures("up")
@@ -315,7 +394,12 @@ def test_whose_attempts_count_no_more_is_told_and_a_restore_brings_them_back(
     [name] = {it["name"] for it in lab("snapshot", "list", "--format", "json").json["snapshots"]}
     assert f"lab snapshot restore {name}" in ran.said
     assert marks() == {"ana": None, "luis": 5, "marta": None}
-    assert lab("snapshot", "restore", name, "ana").code == OK
+    keep(hour=2, ana="pf", identity=f"lxc:{identity(world, 'ana')}")
+    assert marks() == {"ana": 5, "luis": 5, "marta": None}
+    ran = lab("snapshot", "restore", name, "ana")
+    assert ran.code == OK
+    assert "makes no mark from now on but with `lab grades --at MOMENT`: hello/ana" in ran.said
+    assert "the one that is there now counts again: hello/ana" in ran.said
     assert marks() == {"ana": 10, "luis": 5, "marta": None}
 
 

@@ -275,8 +275,8 @@ def test_a_snapshot_that_is_deleted_is_gone(guest: Guest) -> None:
 @pytest.mark.parametrize(
     ("words", "why"),
     [
-        (("restore", NAME, "good"), f"{NAME} is not stopped"),
-        (("renew", NAME), f"{NAME} is not stopped"),
+        (("restore", NAME, "good"), f"{NAME} is not stopped. Next: lab halt, and the same again"),
+        (("renew", NAME), f"{NAME} is not stopped. Next: lab halt, and the same again"),
         (("restore", NAME, "bad"), f"{NAME} has no snapshot bad"),
         (("delete", NAME, "bad"), f"{NAME} has no snapshot bad"),
         (("save", OTHER, "good"), f"there is no guest {OTHER}"),
@@ -328,6 +328,17 @@ def test_a_guest_without_an_overlay_is_saved_and_restored_and_not_made_fresh(
     done = guest.run("renew", NAME, check=False)
     assert (done.returncode, (root / "home/work").read_text()) == (1, "work")
     assert "is no clone that shares a box of lab's" in done.stderr
+
+
+def test_who_cannot_be_made_fresh_is_known_while_it_runs(guest: Guest) -> None:
+    assert guest.run("bound", NAME).stdout == ""
+    (guest.folder / "config").write_text(f"lxc.rootfs.path = {guest.disk}\n")
+    (guest.root / "info.json").write_text("{}")
+    told = guest.run("bound", NAME).stdout
+    assert told.startswith(f"{NAME} {NAME} is no clone ")
+    assert told.endswith(": only making it anew makes it fresh\n")
+    assert (guest.state, guest.left_over) == ("RUNNING", [])
+    assert not (guest.folder / "snapshots").exists()
 
 
 def test_a_guest_that_cannot_be_copied_goes_on(guest: Guest, program: Program) -> None:

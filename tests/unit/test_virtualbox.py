@@ -381,12 +381,13 @@ def test_what_the_host_allows(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
 def test_snapshots_are_left_to_vagrant() -> None:
     assert VirtualBox().snapshots(PREFIX) == {}
     for ask in (
+        VirtualBox().require_snapshots,
         lambda: VirtualBox().save_snapshot("x", "before"),
         lambda: VirtualBox().restore_snapshot("x", "before", keep_as=None),
         lambda: VirtualBox().renew("x", keep_as="before"),
         lambda: VirtualBox().delete_snapshot("x", "before"),
     ):
-        with pytest.raises(MachineError) as caught:
+        with pytest.raises(HostError) as caught:
             ask()
         assert "vagrant snapshot save" in caught.value.hint
 

@@ -253,6 +253,20 @@ class Provider(Protocol):
             ProcessError: it could not be stopped.
         """
 
+    def require_snapshots(self) -> None:
+        """See that guests' disks can be kept and put back.
+
+        Raises:
+            HostError: not this provider's; with what does instead.
+        """
+
+    def not_renewable(self, guests: Sequence[str]) -> Mapping[str, str]:
+        """Why guests cannot be made fresh by `renew`, by name; those that can are left out.
+
+        Raises:
+            ProcessError: the provider did not answer.
+        """
+
     def snapshots(self, prefix: str) -> Mapping[str, tuple[Snapshot, ...]]:
         """The snapshots of all guests whose name starts with `prefix`, in one query, oldest first.
 

@@ -16,6 +16,7 @@ from lab.system import crash, process
 KEEP_DISK = Path(boxes.__file__).with_name("keep-disk")
 # Gigabytes that a slow disk copies.
 _TIMEOUT_S = 1800.0
+_FULL = ("No space left", "Disk quota exceeded")
 _HINT = "`lab snapshot list` says how much room they take, `lab snapshot delete` makes some."
 
 
@@ -27,6 +28,16 @@ class KeptDisks:
     """
 
     keep_disk: Path
+
+    def require_snapshots(self) -> None:
+        """See `Provider.require_snapshots`."""
+
+    def not_renewable(self, guests: Sequence[str]) -> Mapping[str, str]:
+        """See `Provider.not_renewable`."""
+        if not guests:
+            return {}
+        lines = process.run(self._command("bound", *guests), timeout_s=60).stdout.splitlines()
+        return {guest: why for guest, _, why in (line.partition(" ") for line in lines)}
 
     def snapshots(self, prefix: str) -> Mapping[str, tuple[Snapshot, ...]]:
         """See `Provider.snapshots`."""
@@ -94,7 +105,8 @@ class KeptDisks:
         ran = process.run(self._command(what, guest, *words), timeout_s=_TIMEOUT_S, check=False)
         crash.point(f"after {guest}: {what}")
         if not ran.ok:
-            raise MachineError(why_not, details=ran.tail(3), hint=_HINT)
+            full = any(words in ran.stderr for words in _FULL)
+            raise MachineError(why_not, details=ran.tail(3), hint=_HINT if full else "")
 
     def _command(self, *words: str) -> list[str]:
         return process.as_root([str(KEEP_DISK), str(self.keep_disk), *words])

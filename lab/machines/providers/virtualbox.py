@@ -208,6 +208,14 @@ class VirtualBox:
             process.pause(_LOOK_AGAIN_S)
         return False
 
+    def require_snapshots(self) -> None:
+        """See `Provider.require_snapshots`."""
+        raise _no_snapshots()
+
+    def not_renewable(self, guests: Sequence[str]) -> Mapping[str, str]:  # noqa: ARG002 (none is)
+        """See `Provider.not_renewable`."""
+        raise _no_snapshots()
+
     def snapshots(self, prefix: str) -> Mapping[str, tuple[Snapshot, ...]]:  # noqa: ARG002 (lab takes none)
         """See `Provider.snapshots`; those that Vagrant or somebody else took are theirs."""
         return {}
@@ -300,8 +308,8 @@ class VirtualBox:
         return {"memory": float(size.memory_mb + _BESIDE_MB), **only_new}
 
 
-def _no_snapshots() -> MachineError:
-    return MachineError(
+def _no_snapshots() -> HostError:
+    return HostError(
         "lab takes no snapshots of VirtualBox's machines, and does not reset them",
         hint="Vagrant's own: vagrant snapshot save MACHINE NAME, vagrant snapshot restore MACHINE "
         "NAME. A machine made anew: lab destroy LOGIN && lab up LOGIN",

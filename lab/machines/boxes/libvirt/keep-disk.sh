@@ -29,13 +29,20 @@ thaw_by() { thaw=(virsh --quiet --connect qemu:///system resume "$guest"); }
 # Not libvirt's own notes on whose an image was: those are of the guest that runs.
 copy_disk() { cp --reflink=auto --sparse=always --preserve=timestamps -- "$1" "$2" && chmod 0600 "$2"; }
 
+is_clone() { # of a guest that runs, too; while a disk is being changed there is none to be asked
+    local info
+    [ -e "$disk" ] || return 0
+    info=$(qemu-img info --force-share --output=json "$disk") || fail "the image of $guest cannot be read"
+    case $info in *'"full-backing-filename"'*) ;; *) fail "$guest is no clone of a box: only making it anew makes it fresh" ;; esac
+}
+
 fresh_disk() {
     local info base format bytes
     info=$(qemu-img info --output=json "$disk")
     base=$(sed -n 's/^    "full-backing-filename": "\(.*\)",\{0,1\}$/\1/p' <<<"$info")
     format=$(sed -n 's/^    "backing-filename-format": "\(.*\)",\{0,1\}$/\1/p' <<<"$info")
     bytes=$(sed -n 's/^    "virtual-size": \([0-9]*\),\{0,1\}$/\1/p' <<<"$info")
-    [ -n "$base" ] || fail "$guest is no clone of a box: only making it anew makes it fresh"
+    [ -n "$base" ] || fail "it is not clear what $guest is a clone of"
     qemu-img create -q -f qcow2 -F "${format:-qcow2}" -b "$base" "$1/disk" "$bytes"
     chmod 0600 "$1/disk"
     cat /proc/sys/kernel/random/uuid >"$1/$mark"

@@ -18,10 +18,12 @@ thaw_by() { thaw=(lxc-unfreeze --name "$guest"); }
 
 copy_disk() { cp -a --reflink=auto -- "$1" "$2"; }
 
-fresh_disk() { # the seed leaves the mark at the next start
+is_clone() {
     case $root in overlay:*) ;; *) fail "$guest is no clone that shares a box of lab's: only making it anew makes it fresh" ;; esac
-    mkdir -m 0755 "$1/disk"
 }
+
+# The seed leaves the mark at the next start.
+fresh_disk() { mkdir -m 0755 "$1/disk"; }
 
 is_fresh() { [ ! -e "$own/seeded" ]; }
 
