@@ -221,7 +221,8 @@ def test_what_vagrant_is_told_of_a_machine_of_virtualbox(
     assert told(luis, "name=") == [["lab-c0ffee-web-luis"]]
     assert told(luis, "linked_clone=") == [[True]]
     assert told(luis, "gui=") == [[False]]
-    [[disc], [modify]] = told(luis, "customize")
+    [[drive], [disc], [modify]] = told(luis, "customize")
+    assert drive[:4] == ["storagectl", "id", "--name", "lab"]
     assert disc[:2] == ["storageattach", "id"]
     assert disc[-1] == f"{project.path}/.lab/ssh/web-luis/seed.iso"
     assert modify[:4] == ["modifyvm", "id", "--memory", "768"]

@@ -324,7 +324,7 @@ def test_a_box_of_a_machine_is_without_its_disc_mark_and_ports(
     luis = f"{PREFIX}web-luis"
     box = VirtualBox().pack(luis, root_id="", recipe="abc", work=work, log=tmp_path / "log")
     assert calls(virtualbox) == [
-        f"storageattach {luis} --storagectl SATA Controller --port 1 --device 0 --medium none",
+        f"storagectl {luis} --name lab --remove",
         f"modifyvm {luis} --description  --natpf1 delete port-80 --natpf1 delete ssh",
         f"export {luis} --output {work}/box/box.ovf",
     ]

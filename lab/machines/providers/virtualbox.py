@@ -38,7 +38,6 @@ _DISK_RESERVE_GB = 8.0
 _HALT_S = 30.0
 _LOOK_AGAIN_S = 0.5
 _EXPORT_S = 1800.0
-_SEED_DRIVE = ("--storagectl", "SATA Controller", "--port", "1", "--device", "0")
 
 
 class VirtualBox:
@@ -240,8 +239,8 @@ class VirtualBox:
         """See `Provider.pack`."""
         folder = work / "box"
         folder.mkdir()
-        # Else the disc with the guest's own keys would be of the box.
-        manage.run("storageattach", guest, *_SEED_DRIVE, "--medium", "none", log=log)
+        # Else the drive, and the disc with the guest's own keys, would be of the box.
+        manage.run("storagectl", guest, "--name", "lab", "--remove", log=log)
         # And its clones would have its mark and its ports.
         rules = manage.virtual_machines()[guest].rules
         words = [word for rule in rules for word in ("--natpf1", "delete", rule)]
