@@ -48,6 +48,8 @@ def pytest_configure(config: pytest.Config) -> None:
     )
 
 
+# Before pytest-xdist reads the groups.
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     asked = REQUIRED or "machines" in str(config.getoption("-m"))
     for item in items:
