@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from xdist.scheduler.loadscope import LoadScopeScheduling
 
 MACHINES = Path(__file__).parent / "machines"
 REQUIRED = os.environ.get("LAB_REQUIRE_MACHINES") == "1"
@@ -48,16 +49,25 @@ def pytest_configure(config: pytest.Config) -> None:
     )
 
 
-# Before pytest-xdist reads the groups.
-@pytest.hookimpl(tryfirst=True)
+class MachinesApart(LoadScopeScheduling):
+    """Containers are tested one after another, full machines beside them, and all else around those."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        if "tests/machines/" not in nodeid:
+            return nodeid
+        return "full" if "test_full_machine.py" in nodeid else "machines"
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> MachinesApart:
+    return MachinesApart(config, log)
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     asked = REQUIRED or "machines" in str(config.getoption("-m"))
     for item in items:
         if MACHINES not in item.path.parents:
             continue
         item.add_marker("machines")
-        # Containers one after another, full machines beside them; all else goes round them (pytest-xdist, loadgroup).
-        item.add_marker(pytest.mark.xdist_group("full" if _of_full_machines(item) else "machines"))
         if not asked:
             item.add_marker(pytest.mark.skip(reason="boots real guests: run with -m machines"))
         elif shutil.which("vagrant") is None:
@@ -74,10 +84,6 @@ def pytest_runtest_makereport(
         report.outcome = "failed"
         report.longrepr = f"skipped with LAB_REQUIRE_MACHINES=1: {report.longrepr}"
     return report
-
-
-def _of_full_machines(item: pytest.Item) -> bool:
-    return item.path.name == "test_full_machine.py"
 
 
 def _on_machines(item: pytest.Item) -> bool:
