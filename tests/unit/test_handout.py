@@ -148,6 +148,8 @@ def test_who_has_no_machine_yet_has_no_page_and_their_old_one_goes(made: Project
     folder = made.path / "handouts" / "hello"
     del made.provider.found["lab-c0ffee-hello-luis"]
     made.provider.add("lab-c0ffee-hello-marta", started=False)
+    [marta] = [machine for machine in made.machines if machine.name == "hello-marta"]
+    write_record(made.folder, new_record(marta))
     told = hand_out(made)
     assert told.pages == (folder / "ana.html",)
     assert told.without == (
