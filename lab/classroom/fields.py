@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections.abc import Callable
 from decimal import Decimal
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -151,6 +151,15 @@ def one_of(*options: str) -> Callable[[str], str]:
     return check
 
 
+def on_or_off(value: object) -> str:
+    """`on` or `off`, which are words here, and not YAML's yes and no."""
+    if isinstance(value, bool):
+        raise refusal(f"must be on or off: write `{'on' if value else 'off'}`")
+    if text(value) not in {"on", "off"}:
+        raise refusal("must be on or off")
+    return str(value)
+
+
 def is_host_name(name: str) -> bool:
     """Whether `name` is a lower-case host name, of 253 characters at most."""
     return len(name) <= 253 and all(_LABEL.fullmatch(label) for label in name.split("."))
@@ -276,13 +285,7 @@ Provider = Annotated[
     AfterValidator(one_of(*PROVIDERS)),
     WithJsonSchema({"type": "string", "enum": list(PROVIDERS)}),
 ]
-# `on` and `off` are words here, and not YAML's yes and no.
-OnOff = Annotated[
-    Literal["on", "off"],
-    BeforeValidator(text),
-    BeforeValidator(one_of("on", "off")),
-    WithJsonSchema({"enum": ["on", "off"]}),
-]
+OnOff = Annotated[str, BeforeValidator(on_or_off), WithJsonSchema({"enum": ["on", "off"]})]
 TrueFalse = Annotated[bool, BeforeValidator(true_or_false)]
 Cpus = Annotated[
     int,
