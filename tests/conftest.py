@@ -50,12 +50,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 class MachinesApart(LoadScopeScheduling):
-    """Containers are tested one after another, full machines beside them, and all else around those."""
+    """Tests on machines run one after another, as they wait for each other's boxes; all else beside them."""
 
     def _split_scope(self, nodeid: str) -> str:
-        if "tests/machines/" not in nodeid:
-            return nodeid
-        return "full" if "test_full_machine.py" in nodeid else "machines"
+        return "machines" if "tests/machines/" in nodeid else nodeid
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> MachinesApart:

@@ -16,7 +16,9 @@ from tests.machines.conftest import BOX, REPOSITORY, ClassFolder
 # Emulated, the guide's steps alone take longer than all other tests.
 pytestmark = [
     pytest.mark.may_skip,
-    pytest.mark.skipif(os.environ.get("LAB_LIBVIRT") != "1", reason="LAB_LIBVIRT=1 runs it"),
+    pytest.mark.skipif(
+        os.environ.get("LAB_LIBVIRT") != "1", reason="./scripts/test full-machine runs it"
+    ),
 ]
 LABS_YAML = f"""\
 defaults: {{provider: libvirt, box: {BOX}, domain: example.org, guest: {{ca_certificates: host}}}}
