@@ -136,3 +136,14 @@ def test_what_waits_for_the_next_start_is_told_by_plan_and_up(lab: Lab, world: A
     lab("halt", "ana", "luis", "marta")
     assert "next start" not in lab("up").said
     assert labels(lab) == dict.fromkeys(LOGINS, "ok")
+
+
+def test_plan_refuses_what_up_refuses_where_the_machines_are_another_provider_s(
+    lab: Lab, world: Any
+) -> None:
+    lab("up")
+    world.edit("    box: debian-12\n", "    box: debian-12\n    provider: libvirt\n")
+    for words in (("plan",), ("up", "--dry-run"), ("up",)):
+        ran = lab(*words)
+        assert ran.code == USAGE
+        assert "this class has machines with another" in ran.err
