@@ -12,9 +12,7 @@ from lab.system.files import LabFolder, read_json
 from lab.workflow.doctor.subject import Subject
 from lab.workflow.holders import LOGINS_FILE, all_holders
 from lab.workflow.project import PROJECT_FILE
-from lab.workflow.provider_choice import (
-    refuse_other_machines,
-)
+from lab.workflow.provider_choice import refuse_other_machines
 from lab.workflow.records import Stage, all_records, read_record
 
 _KEYS = ("admin", "host", "student")
