@@ -88,11 +88,15 @@ elif [ -e "$sources.before-lab" ]; then
     mv "$sources.before-lab" "$sources"
 fi
 
-if [ -e "$settings/pip.conf" ] || [ -e "$settings/offline" ]; then
+# Without a wheelhouse pip is left as it is: it would find nothing at all.
+wheelhouse=
+[ ! -e "$settings/offline" ] || [ ! -d "$wheels" ] || wheelhouse=$wheels
+
+if [ -e "$settings/pip.conf" ] || [ -n "$wheelhouse" ]; then
     {
         echo "$pip_mark"
         if [ -e "$settings/pip.conf" ]; then cat "$settings/pip.conf"; else echo '[global]'; fi
-        [ ! -e "$settings/offline" ] || printf 'no-index = true\nfind-links = %s\n' "$wheels"
+        [ -z "$wheelhouse" ] || printf 'no-index = true\nfind-links = %s\n' "$wheelhouse"
     } >/etc/pip.conf.new
     chmod 0644 /etc/pip.conf.new
     mv /etc/pip.conf.new /etc/pip.conf
@@ -101,8 +105,8 @@ elif [ -e /etc/pip.conf ] && [ "$(head -n 1 /etc/pip.conf)" = "$pip_mark" ]; the
 fi
 
 # pipenv has an index of its own in mind, and asks it for digests.
-if [ -e "$settings/offline" ]; then
-    printf 'PIPENV_PYPI_MIRROR=file://%s/simple\n' "$wheels" >>"$environment"
+if [ -n "$wheelhouse" ]; then
+    printf 'PIPENV_PYPI_MIRROR=file://%s/simple\n' "$wheelhouse" >>"$environment"
 fi
 
 if [ -e "$settings/proxy" ]; then

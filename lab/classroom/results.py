@@ -182,8 +182,9 @@ class Label(StrEnum):
 class PlannedMachine:
     """One machine as `lab plan` sees it.
 
-    `why` says what is the matter, and `action` what `lab up` does about it. A foreign machine has
-    no lab and no login: it is somebody else's.
+    `why` says what is the matter, and `action` what `lab up` does about it; one that `waits` is as
+    labs.yaml says from its next start on. A foreign machine has no lab and no login: it is somebody
+    else's.
     """
 
     lab: str
@@ -192,6 +193,7 @@ class PlannedMachine:
     label: Label
     why: str = ""
     action: str = ""
+    waits: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -199,7 +201,8 @@ class MachineOutcome:
     """What `lab up` or `lab provision` made of one machine.
 
     `tail` holds the last lines that the failed step printed, `log` the file with all of them, and
-    `retry` the command that takes up this machine where it stopped.
+    `retry` the command that takes up this machine where it stopped; `waits` says what it runs with
+    where labs.yaml says otherwise, which holds from its next start on.
     """
 
     machine: str
@@ -212,6 +215,7 @@ class MachineOutcome:
     tail: tuple[str, ...] = ()
     log: str = ""
     retry: str = ""
+    waits: str = ""
     ip: str | None = None
     url: str | None = None
     seconds: float = 0.0

@@ -265,9 +265,11 @@ def _show_plan(
 ) -> None:
     from lab.workflow.plan import plan as find_plan
     from lab.workflow.project import select
+    from lab.workflow.provider_choice import refuse_other_machines
     from lab.workflow.up import room_for, unfinished
 
     project = options.project_of(file)
+    refuse_other_machines(project.classroom, project.folder)
     machines = select(project.machines, targets or ())
     with options.progress() as live:
         if retry_failed:

@@ -45,7 +45,9 @@ def plan_table(rows: Sequence[PlannedMachine], *, fits: Sequence[str], console: 
         guests = amount(others, "guest")
         console.print(Text(f"{guests} on this computer not of this class: never touched"))
     # More than how many fit: what limits, and the options.
-    console.print(Text(f"Next: {'one of the options above' if len(fits) > 1 else _next(counted)}"))
+    console.print(
+        Text(f"Next: {'one of the options above' if len(fits) > 1 else _next(ours, counted)}")
+    )
 
 
 def _columns(rows: Sequence[PlannedMachine]) -> list[Column]:
@@ -69,9 +71,14 @@ def _name(row: PlannedMachine) -> str:
     return f"{row.lab}/{row.login}" if row.lab else row.machine
 
 
-def _next(counted: Counter[Label]) -> str:
+def _next(rows: Sequence[PlannedMachine], counted: Counter[Label]) -> str:
     if any(counted[label] for label in (Label.MISSING, Label.STOPPED, Label.HALF_MADE)):
         return "lab up"
+    waiting = [row for row in rows if row.waits]
+    if waiting and len(waiting) == counted[Label.DRIFTED]:
+        several = _labs(rows) > 1
+        names = [inert_line(_name(row) if several else row.login) for row in waiting]
+        return f"lab halt {' '.join(names)}, then lab up"
     if counted[Label.DRIFTED]:
         return "lab up, where it says that it would do something"
     if counted[Label.ORPHAN]:

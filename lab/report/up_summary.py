@@ -27,6 +27,8 @@ def up_summary(outcomes: Sequence[MachineOutcome], *, console: Console) -> None:
             console.print(line)
         console.print()
     console.print(Text(_sentence(outcomes, failures), style="bold"))
+    for line in _waiting(outcomes):
+        console.print(line)
     console.print(Text(f"Next: {_next(failures)}"))
 
 
@@ -74,6 +76,21 @@ def _sentence(outcomes: Sequence[MachineOutcome], failures: Sequence[MachineOutc
         names = listing([inert_line(failure.login) for failure in failures])
         sentence += f"; {len(failures)} failed: {names}"
     return sentence
+
+
+def _waiting(outcomes: Sequence[MachineOutcome]) -> Iterator[RenderableType]:
+    """Who runs with something else than labs.yaml says, and what helps."""
+    several = len({it.lab for it in outcomes}) > 1
+    names: dict[str, list[str]] = {}
+    for it in outcomes:
+        if it.waits:
+            name = f"{it.lab}/{it.login}" if several else it.login
+            names.setdefault(it.waits, []).append(inert_line(name))
+    for why, those in names.items():
+        yield block(f"{', '.join(those)}: {inert_line(why)}", indent=2)
+    if names:
+        halted = " ".join(name for those in names.values() for name in those)
+        yield Text(f"That holds from their next start: lab halt {halted}, then lab up")
 
 
 def _next(failures: Sequence[MachineOutcome]) -> str:

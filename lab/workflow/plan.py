@@ -133,6 +133,7 @@ def _row(found: Found, stands: Standing, *, recreate: bool) -> PlannedMachine:
         label=stands.label,
         why=stands.why,
         action=_action(found, stands, recreate=recreate),
+        waits=bool(found.waits) and not (stands.step or found.other_box or recreate),
     )
 
 

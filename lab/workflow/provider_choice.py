@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 
 from lab.classroom.classes import Classroom
 from lab.errors import ConfigError, HostError, UsageError
@@ -36,7 +36,7 @@ def choose_provider(classroom: Classroom, folder: LabFolder, *, for_boot: bool) 
     wanted, used = wanted_provider(classroom), machines_by_provider(folder)
     name = provider_name(wanted, used)
     if for_boot:
-        refuse_other_machines(name if wanted == AUTO else wanted, used)
+        refuse_other_machines(classroom, folder)
     try:
         return provider_named(name)
     except HostError as error:
@@ -110,16 +110,20 @@ def provider_name(wanted: str, used: Collection[str]) -> str:
     return [*known, *sorted(used)][0]
 
 
-def refuse_other_machines(wanted: str, used: Mapping[str, Collection[str]]) -> None:
+def refuse_other_machines(classroom: Classroom, folder: LabFolder) -> None:
     """See that a class has no machines with another provider than the one that is to boot it.
 
     Args:
-        wanted: the name of that one.
-        used: the machines that were made, by their provider.
+        classroom: the class.
+        folder: lab's own beside its labs.yaml.
 
     Raises:
+        ConfigError: its labs want different providers.
         UsageError: there are some.
     """
+    wanted, used = wanted_provider(classroom), machines_by_provider(folder)
+    if wanted == AUTO:
+        wanted = provider_name(AUTO, used)
     others = {name: sorted(machines) for name, machines in used.items() if name != wanted}
     if others:
         raise UsageError(

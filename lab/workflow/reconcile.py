@@ -69,6 +69,14 @@ class Found:
             return ""
         return self.record.made_of if self.record.made_of != self.machine.lab.box else ""
 
+    @property
+    def waits(self) -> str:
+        """What it runs with where labs.yaml says otherwise, from its next start on, else ""."""
+        had, wanted = _noted_size(self.record), size_of(self.machine)
+        if not self.running or had in {"", wanted}:
+            return ""
+        return f"it runs with {had}; labs.yaml says {wanted}"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Standing:
@@ -159,10 +167,7 @@ def standing(found: Found, reports: Sequence[StepReport] | None) -> Standing:
     if not found.running:
         words = "" if found.guest.state == "stopped" else f"it is {found.guest.state}"
         return Standing(label=Label.STOPPED, why=words)
-    had, wanted = _noted_size(found.record), size_of(found.machine)
-    if had not in {"", wanted}:
-        return Standing(label=Label.DRIFTED, why=f"it runs with {had}; labs.yaml says {wanted}")
-    return steps
+    return Standing(label=Label.DRIFTED, why=found.waits) if found.waits else steps
 
 
 def size_of(machine: Machine) -> str:

@@ -291,6 +291,7 @@ class Run:
             tail=tail[-_TAIL_LINES:],
             log=str(self.project.folder.log_of(machine.name)),
             retry="" if ok else f"lab up {machine.lab.name}/{machine.student.login}",
+            waits=self.found[machine.name].waits,
             ip=address,
             url=machine.url if address else None,
             seconds=round(time.monotonic() - self.started, 1),

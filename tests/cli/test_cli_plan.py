@@ -31,6 +31,7 @@ def test_plan_is_told_as_agreed(lab: Lab, world: Any) -> None:
                 "label": "missing",
                 "why": "",
                 "action": "create it",
+                "waits": False,
             }
         ],
         "fits": {"fit": 1, "of": 1, "limits": ran.json["fits"]["limits"], "options": []},
@@ -121,3 +122,28 @@ def test_a_class_that_does_not_fit(lab: Lab, world: Any) -> None:
     assert list(world.guests) == ["hello-ana", "hello-luis"]
     assert lab("up", "--overcommit").code == OK
     assert set(world.guests.values()) == {"RUNNING"}
+
+
+def test_what_waits_for_the_next_start_is_told_by_plan_and_up(lab: Lab, world: Any) -> None:
+    lab("up")
+    world.edit("    box: debian-12\n", "    box: debian-12\n    internet: off\n")
+    then = "lab halt ana luis marta, then lab up"
+    assert f"Next: {then}" in lab("plan").said
+    up = lab("up")
+    assert (up.code, "0 changed" in up.said) == (OK, True)
+    assert "ana, luis, marta: it runs with" in up.said
+    assert f"That holds from their next start: {then}" in up.said
+    lab("halt", "ana", "luis", "marta")
+    assert "next start" not in lab("up").said
+    assert labels(lab) == dict.fromkeys(LOGINS, "ok")
+
+
+def test_plan_refuses_what_up_refuses_where_the_machines_are_another_provider_s(
+    lab: Lab, world: Any
+) -> None:
+    lab("up")
+    world.edit("    box: debian-12\n", "    box: debian-12\n    provider: libvirt\n")
+    for words in (("plan",), ("up", "--dry-run"), ("up",)):
+        ran = lab(*words)
+        assert ran.code == USAGE
+        assert "this class has machines with another" in ran.err

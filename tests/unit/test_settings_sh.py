@@ -135,8 +135,9 @@ def test_the_archive_is_another(apply: Apply) -> None:
 
 
 def test_offline_packages_come_from_the_wheelhouse_alone(apply: Apply) -> None:
+    wheels = apply() / "var/lib/lab/wheels"
+    wheels.mkdir()
     root = apply(offline="")
-    wheels = root / "var/lib/lab/wheels"
     assert (root / "etc/pip.conf").read_text() == (
         f"# Written by lab from labs.yaml\n[global]\nno-index = true\nfind-links = {wheels}\n"
     )
@@ -149,6 +150,15 @@ def test_offline_packages_come_from_the_wheelhouse_alone(apply: Apply) -> None:
     apply()
     assert not (root / "etc/pip.conf").exists()
     assert (root / "etc/environment").read_text() == "PATH=/bin\n"
+
+
+def test_offline_without_a_wheelhouse_pip_is_left_as_it_is(apply: Apply) -> None:
+    root = apply(offline="")
+    assert not (root / "etc/pip.conf").exists()
+    assert (root / "etc/environment").read_text() == "PATH=/bin\n"
+    index = "[global]\nindex-url = https://pip.example.org\n"
+    apply(offline="", pip=index)
+    assert (root / "etc/pip.conf").read_text() == f"# Written by lab from labs.yaml\n{index}"
 
 
 def test_pip_s_index_and_the_proxy(apply: Apply) -> None:

@@ -7,17 +7,12 @@ from pathlib import Path
 
 from lab.errors import LabError
 from lab.machines.health import Command, Verdict, from_error, note, ok, problem
-from lab.machines.providers import AUTO
 from lab.report.layout import amount, listing
 from lab.system.files import LabFolder, read_json
 from lab.workflow.doctor.subject import Subject
 from lab.workflow.holders import LOGINS_FILE, all_holders
 from lab.workflow.project import PROJECT_FILE
-from lab.workflow.provider_choice import (
-    machines_by_provider,
-    refuse_other_machines,
-    wanted_provider,
-)
+from lab.workflow.provider_choice import refuse_other_machines
 from lab.workflow.records import Stage, all_records, read_record
 
 _KEYS = ("admin", "host", "student")
@@ -32,9 +27,7 @@ def labs_yaml(subject: Subject, folder: LabFolder) -> Verdict:
     assert subject.classroom is not None
     labs = subject.classroom.labs
     try:
-        wanted = wanted_provider(subject.classroom)
-        if wanted != AUTO:
-            refuse_other_machines(wanted, machines_by_provider(folder))
+        refuse_other_machines(subject.classroom, folder)
     except LabError as error:
         return from_error(error, why="`lab up` boots nothing.")
     return ok(f"{amount(len(labs), 'lab')}, {amount(len(subject.students), 'machine')}")
