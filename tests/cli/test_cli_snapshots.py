@@ -130,7 +130,12 @@ def test_what_is_dropped_is_asked_for(lab: Lab, world: Any) -> None:
     assert ran.code == USAGE
     assert "This would restore hello-ana, and there is nobody here to ask" in ran.said
     assert read(world, "ana") == "broken"
-    assert lab("snapshot", "restore", "good", "ana", "--discard", "--yes").code == OK
+    ran = lab("snapshot", "restore", "good")
+    assert ran.code == USAGE
+    assert "This would restore hello-ana, hello-luis, hello-marta, and there is nobody here to ask" in ran.said
+    assert read(world, "ana") == "broken"
+    ran = lab("snapshot", "restore", "good", "ana", "--discard", "--yes")
+    assert (ran.code, "What ana had" in ran.said) == (OK, False)
     assert read(world, "ana") == "work"
     assert names(lab, "ana") == [("ana", "good")]
 
@@ -151,7 +156,7 @@ def test_a_snapshot_that_nobody_has_changes_nothing(lab: Lab, world: Any) -> Non
 def test_who_has_no_such_snapshot_is_left_alone(lab: Lab, world: Any) -> None:
     lab("snapshot", "save", "good", "ana", "luis")
     write(world, "marta", "more")
-    ran = lab("snapshot", "restore", "good", "--format", "json")
+    ran = lab("snapshot", "restore", "good", "--yes", "--format", "json")
     assert ran.code == NOT_ALL_WELL
     assert [(it["login"], it["ok"], it["message"]) for it in ran.json["machines"]] == [
         ("ana", True, ""),
@@ -235,6 +240,7 @@ def test_a_reset_machine_is_fresh_another_one_and_its_work_is_kept(lab: Lab, wor
     assert lab("status", "ana", "--format", "json").json["machines"] == [there]
 
     kept = lab("snapshot", "list", "--format", "json").json["snapshots"][0]["name"]
+    assert ran.err.endswith(f"What ana had: lab snapshot restore {kept} ana\n")
     ran = lab("snapshot", "restore", kept, "ana")
     assert ran.code == OK
     assert (read(world, "ana"), identity(world, "ana")) == ("work", before["ana"])
@@ -243,13 +249,13 @@ def test_a_reset_machine_is_fresh_another_one_and_its_work_is_kept(lab: Lab, wor
 
 @pytest.mark.usefixtures("up")
 def test_only_a_reset_of_many_or_for_good_is_asked_for(lab: Lab, world: Any) -> None:
-    for words in (("*",), ("hello",), ("ana", "--discard")):
+    for words in (("*",), ("hello",), ("ana", "luis"), ("ana", "--discard")):
         ran = lab("reset", *words)
         assert ran.code == USAGE
         assert "This would reset hello-ana" in ran.said
     assert lab("reset").code == USAGE
     assert read(world, "ana") == "work"
-    assert lab("reset", "ana", "luis").code == OK
+    assert lab("reset", "ana", "luis", "--yes").code == OK
     assert lab("reset", "marta", "--discard", "--yes").code == OK
     assert [login for login, _ in names(lab)] == ["ana", "luis"]
 
@@ -278,7 +284,7 @@ def test_a_machine_that_could_not_be_put_back_runs_again_and_is_what_it_was(
     for login in ("ana", "luis"):
         write(world, login, "more")
     (world.disk("hello-ana").parent / "snapshots/good/seeded").unlink()
-    ran = lab("snapshot", "restore", "good", "ana", "luis", "--format", "json")
+    ran = lab("snapshot", "restore", "good", "ana", "luis", "--yes", "--format", "json")
     assert ran.code == NOT_ALL_WELL
     ana, luis = ran.json["machines"]
     assert ana["message"].endswith("hello-ana could not be put back to good")
@@ -389,10 +395,11 @@ def test_whose_attempts_count_no_more_is_told_and_a_restore_brings_them_back(
         return {it["login"]: it["mark"] for it in ran.json["grades"]}
 
     assert marks() == {"ana": 10, "luis": 5, "marta": None}
-    ran = lab("reset", "ana", "marta")
+    ran = lab("reset", "ana", "marta", "--yes")
     assert "What was verified of hello/ana stays in `lab history`" in ran.said
     [name] = {it["name"] for it in lab("snapshot", "list", "--format", "json").json["snapshots"]}
-    assert f"lab snapshot restore {name}" in ran.said
+    assert f"when it is put back: lab snapshot restore {name} hello/ana." in ran.said
+    assert ran.err.endswith(f"What they had: lab snapshot restore {name} ana marta\n")
     assert marks() == {"ana": None, "luis": 5, "marta": None}
     keep(hour=2, ana="pf", identity=f"lxc:{identity(world, 'ana')}")
     assert marks() == {"ana": 5, "luis": 5, "marta": None}
