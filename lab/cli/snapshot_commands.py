@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -55,7 +56,10 @@ def save(
     from lab.workflow.project import select
 
     snapshots.check_name(name)
-    select(options.project_of(file).machines, targets or ())
+    project = options.project_of(file)
+    select(project.machines, targets or ())
+    if not targets:
+        snapshots.refuse_target_as_name(project.machines, name)
     with options.locked(file, "snapshot save", wait), options.progress() as live:
         project = options.project_of(file)
         machines = select(project.machines, targets or ())
@@ -170,14 +174,20 @@ def delete(
     project = options.project_of(file)
     machines = select(project.machines, targets or ())
     doomed = snapshots.matching(project, machines, name)
-    options.confirm(
-        "delete snapshots of", list(doomed), loss=f"those that are called {name}", yes=yes
-    )
+    rows = [
+        row
+        for row in snapshots.list_snapshots(project, machines)
+        if row.name in doomed.get(row.machine, ())
+    ]
+    having = Counter(row.name for row in rows)
+    shown = [f"{it} of {amount(count, 'machine')}" for it, count in having.items()]
+    total_mb = sum(row.size_mb for row in rows)
+    options.confirm("delete", shown, loss=f"{total_mb} MB in all, for good", yes=yes)
     with options.locked(file, "snapshot delete", wait), options.progress() as live:
         project = options.project_of(file)
         machines = select(project.machines, targets or ())
         gone = snapshots.delete(project, machines, name, observer=live, jobs=jobs)
-    options.tell(f"Removed {amount(gone, 'snapshot')}.")
+    options.tell(f"Removed {amount(len(gone), 'snapshot')}: {', '.join(dict.fromkeys(gone))}.")
 
 
 def reset(

@@ -43,6 +43,19 @@ def check_name(name: str) -> None:
         )
 
 
+def refuse_target_as_name(machines: Sequence[Machine], name: str) -> None:
+    """See that a snapshot of everybody is not called as a student or a lab: one of those was meant.
+
+    Raises:
+        UsageError: it is.
+    """
+    if any(name in {it.student.login, it.lab.name} for it in machines):
+        raise UsageError(
+            f"{name} is a student or a lab, and this would save everybody under that name",
+            hint=f"The snapshot's name comes first: lab snapshot save NAME {name}",
+        )
+
+
 def name_before(what: str, now: datetime) -> str:
     """What a snapshot is called that is taken before something: `before-reset-DATE-TIME`."""
     return f"before-{what}-{now:%Y%m%d-%H%M%S}"
@@ -125,8 +138,11 @@ def save(
 
 def delete(
     project: Project, machines: Sequence[Machine], pattern: str, *, observer: Observer, jobs: int
-) -> int:
-    """Remove the machines' snapshots of a name, or whose names match a pattern; how many.
+) -> list[str]:
+    """Remove the machines' snapshots of a name, or whose names match a pattern.
+
+    Returns:
+        The name of each one that was removed, machine by machine.
 
     Raises:
         UsageError: there is none.
@@ -142,7 +158,7 @@ def delete(
 
     failed = side_by_side(there, work, what="removing snapshots", observer=observer, jobs=jobs)
     _raise_if_any(there, failed, did="Cleared", again=f"lab snapshot delete '{pattern}'")
-    return sum(len(names) for names in doomed.values())
+    return [name for names in doomed.values() for name in names]
 
 
 def matching(
@@ -163,7 +179,8 @@ def matching(
     }
     if not any(matched.values()):
         known = sorted({name for names in theirs.values() for name in names})
-        near = difflib.get_close_matches(pattern, known, n=1)
+        is_name = _NAME.fullmatch(pattern) is not None
+        near = difflib.get_close_matches(pattern, known, n=1) if is_name else []
         raise UsageError(
             f"No machine here has a snapshot {pattern!r}"
             + (f"; did you mean {near[0]}?" if near else ""),
@@ -287,8 +304,7 @@ def _all_of(
                 login=it.student.login,
                 ok=False,
                 changed=False,
-                message=f"it has no snapshot {name}",
-                retry=f"lab snapshot list {it.lab.name}/{it.student.login}",
+                message=f"left as it is: it has no snapshot {name}",
             ),
         )
         for it in machines

@@ -92,6 +92,13 @@ def test_a_name_that_is_there_is_replaced_only_when_that_is_said(lab: Lab, world
     assert read(world, "ana") == "better"
 
 
+@pytest.mark.parametrize("name", ["ana", "hello"])
+def test_everybody_is_not_saved_under_the_name_of_a_student_or_a_lab(lab: Lab, name: str) -> None:
+    ran = lab("snapshot", "save", name)
+    assert ran.code == USAGE
+    assert f"The snapshot's name comes first: lab snapshot save NAME {name}" in ran.said
+
+
 @pytest.mark.usefixtures("up")
 def test_one_that_cannot_be_saved_stops_no_other(lab: Lab, world: Any) -> None:
     world.lose("hello-luis")
@@ -132,7 +139,10 @@ def test_what_is_dropped_is_asked_for(lab: Lab, world: Any) -> None:
     assert read(world, "ana") == "broken"
     ran = lab("snapshot", "restore", "good")
     assert ran.code == USAGE
-    assert "This would restore hello-ana, hello-luis, hello-marta, and there is nobody here to ask" in ran.said
+    assert (
+        "This would restore hello-ana, hello-luis, hello-marta, and there is nobody here to ask"
+        in ran.said
+    )
     assert read(world, "ana") == "broken"
     ran = lab("snapshot", "restore", "good", "ana", "--discard", "--yes")
     assert (ran.code, "What ana had" in ran.said) == (OK, False)
@@ -161,7 +171,7 @@ def test_who_has_no_such_snapshot_is_left_alone(lab: Lab, world: Any) -> None:
     assert [(it["login"], it["ok"], it["message"]) for it in ran.json["machines"]] == [
         ("ana", True, ""),
         ("luis", True, ""),
-        ("marta", False, "it has no snapshot good"),
+        ("marta", False, "left as it is: it has no snapshot good"),
     ]
     assert (world.guests["hello-marta"], read(world, "marta")) == ("RUNNING", "more")
 
@@ -217,9 +227,13 @@ def test_a_machine_that_does_not_stop_keeps_what_it_has(lab: Lab, world: Any) ->
 def test_snapshots_are_deleted_by_name_and_by_pattern(lab: Lab) -> None:
     for name in ("one", "two", "three"):
         lab("snapshot", "save", name, "ana", "luis")
-    assert lab("snapshot", "delete", "one").code == USAGE
-    assert "Removed 1 snapshot." in lab("snapshot", "delete", "one", "ana", "--yes").err
-    assert "Removed 4 snapshots." in lab("snapshot", "delete", "t*", "--yes").err
+    ran = lab("snapshot", "delete", "one")
+    assert ran.code == USAGE
+    assert "This would delete one of 2 machines, and there is nobody here to ask" in ran.said
+    assert "Removed 1 snapshot: one." in lab("snapshot", "delete", "one", "ana", "--yes").err
+    assert "Removed 4 snapshots: two, three." in lab("snapshot", "delete", "t*", "--yes").err
+    ran = lab("snapshot", "delete", "on*x", "--yes")
+    assert (ran.code, "did you mean" in ran.said) == (USAGE, False)
     assert names(lab) == [("luis", "one")]
 
 
