@@ -260,13 +260,18 @@ def _see_to(
         What is the matter, by the names of those with which something is.
     """
     behind: list[str] = []
+    differing: list[str] = []
 
     def work(machine: Machine, tell: Callable[[str], None]) -> None:
         tell("waiting for its services")
         patience = project.provider.patience
         down = wait_for_services(machine, project.folder, patience=patience)
-        if _note_steps(project, machine):
-            behind.append(f"{machine.lab.name}/{machine.student.login}")
+        target = f"{machine.lab.name}/{machine.student.login}"
+        todo = _note_steps(project, machine)
+        if changed := [step for step, reason in todo.items() if reason == "broken"]:
+            differing.append(f"{target} ({', '.join(changed)})")
+        if len(changed) < len(todo):
+            behind.append(target)
         if down:
             raise MachineError(f"it runs, but for {', '.join(down)}")
 
@@ -275,11 +280,16 @@ def _see_to(
         observer.note(
             f"steps that are newer than the snapshot, or that it has not: lab up {_listed(behind)}"
         )
+    if differing:
+        observer.note(
+            "as it was saved, what these steps own differs from the guide; lab up would put the "
+            f"guide's own in its place: {_listed(differing)}"
+        )
     return unwell
 
 
-def _note_steps(project: Project, machine: Machine) -> bool:
-    """Note what a machine's own records say of its steps; whether `lab up` would run any."""
+def _note_steps(project: Project, machine: Machine) -> dict[str, str]:
+    """Note what a machine's own records say of its steps; which `lab up` would run, and why."""
     reports = kit.look(machine, project.folder)
     digests = {step.name: step.digest for step in machine.steps}
     stand = {it.step: digests[it.step] for it in reports if it.word == "kept"}
@@ -287,7 +297,8 @@ def _note_steps(project: Project, machine: Machine) -> bool:
     if record is not None:
         stage = Stage.READY if stand == digests else Stage.BOOTED
         write_record(project.folder, replace(record, stage=stage, steps=stand))
-    return stand != digests
+    reasons = {it.step: it.reason for it in reports if it.word == "todo"}
+    return {name: reasons.get(name, "new") for name in digests if name not in stand}
 
 
 def _all_of(

@@ -212,6 +212,21 @@ def test_steps_that_the_snapshot_has_not_are_told(lab: Lab, world: Any) -> None:
 
 
 @pytest.mark.usefixtures("up")
+def test_what_students_changed_before_the_snapshot_is_not_called_out_of_date(
+    lab: Lab, world: Any
+) -> None:
+    lab("snapshot", "save", "good", "ana")
+    world.fault(altered={"hello-ana": "app"})
+    ran = lab("snapshot", "restore", "good", "ana")
+    assert ran.code == OK
+    assert "newer than the snapshot" not in ran.said
+    assert (
+        "as it was saved, what these steps own differs from the guide; lab up would put the "
+        "guide's own in its place: hello/ana (app)" in ran.said
+    )
+
+
+@pytest.mark.usefixtures("up")
 def test_a_machine_that_does_not_stop_keeps_what_it_has(lab: Lab, world: Any) -> None:
     lab("snapshot", "save", "good")
     write(world, "ana", "more")
