@@ -170,7 +170,7 @@ def confirm(verb: str, names: Sequence[str], *, loss: str, yes: bool) -> None:
 
     Args:
         verb: what is done, such as `destroy`.
-        names: the machines; nothing is asked where there are none.
+        names: the machines, or what is theirs; nothing is asked where there are none.
         loss: what that means, in words.
         yes: whether it was said.
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -26,6 +28,7 @@ Discard = Annotated[
     bool, typer.Option("--discard", help="Do not keep what is on the machines now as a snapshot.")
 ]
 _LOSS = "without keeping what is on them now"
+_KEPT = "keeping what is on them now as snapshots"
 
 
 @snapshot_app.command("save")
@@ -53,7 +56,10 @@ def save(
     from lab.workflow.project import select
 
     snapshots.check_name(name)
-    select(options.project_of(file).machines, targets or ())
+    project = options.project_of(file)
+    select(project.machines, targets or ())
+    if not targets:
+        snapshots.refuse_target_as_name(project.machines, name)
     with options.locked(file, "snapshot save", wait), options.progress() as live:
         project = options.project_of(file)
         machines = select(project.machines, targets or ())
@@ -102,9 +108,9 @@ def restore(
     """Put machines back to a snapshot, boot them, and wait until their services run.
 
     What is on them now is kept as the snapshot before-restore-DATE-TIME, unless --discard is given.
-    No step is run.
+    More than one machine is asked for. No step is run.
 
-    Example: lab snapshot restore before-exam
+    Example: lab snapshot restore before-exam --yes
 
     Example: lab snapshot restore before-exam ana --discard --yes
     """
@@ -117,7 +123,9 @@ def restore(
     project = options.project_of(file)
     machines = select(project.machines, targets or ())
     doomed = snapshots.matching(project, machines, name)
-    options.confirm("restore", list(doomed) if discard else [], loss=_LOSS, yes=yes)
+    asked = list(doomed) if discard or len(doomed) > 1 else []
+    options.confirm("restore", asked, loss=_LOSS if discard else _KEPT, yes=yes)
+    keep_as = None if discard else snapshots.name_before("restore", datetime.now())
 
     def work(project: Project, machines: tuple[Machine, ...]) -> list[MachineOutcome]:
         with options.progress() as live:
@@ -126,12 +134,20 @@ def restore(
                 machines,
                 name,
                 runs=runs_in(project.folder),
-                keep_as=None if discard else snapshots.name_before("restore", datetime.now()),
+                keep_as=keep_as,
                 observer=live,
                 options=UpOptions(jobs=jobs),
             )
 
-    _put_back(file, targets, work, operation="snapshot restore", wait=wait, output=output)
+    _put_back(
+        file,
+        targets,
+        work,
+        operation="snapshot restore",
+        keep_as=keep_as,
+        wait=wait,
+        output=output,
+    )
 
 
 @snapshot_app.command("delete")
@@ -158,14 +174,20 @@ def delete(
     project = options.project_of(file)
     machines = select(project.machines, targets or ())
     doomed = snapshots.matching(project, machines, name)
-    options.confirm(
-        "delete snapshots of", list(doomed), loss=f"those that are called {name}", yes=yes
-    )
+    rows = [
+        row
+        for row in snapshots.list_snapshots(project, machines)
+        if row.name in doomed.get(row.machine, ())
+    ]
+    having = Counter(row.name for row in rows)
+    shown = [f"{it} of {amount(count, 'machine')}" for it, count in having.items()]
+    total_mb = sum(row.size_mb for row in rows)
+    options.confirm("delete", shown, loss=f"{total_mb} MB in all, for good", yes=yes)
     with options.locked(file, "snapshot delete", wait), options.progress() as live:
         project = options.project_of(file)
         machines = select(project.machines, targets or ())
         gone = snapshots.delete(project, machines, name, observer=live, jobs=jobs)
-    options.tell(f"Removed {amount(gone, 'snapshot')}.")
+    options.tell(f"Removed {amount(len(gone), 'snapshot')}: {', '.join(dict.fromkeys(gone))}.")
 
 
 def reset(
@@ -203,10 +225,9 @@ def reset(
     machines = select(project.machines, targets)
     cannot = workflow.not_resettable(project, machines)
     able = [it.name for it in machines if it.container not in cannot]
-    # Who names one student means that one; a lab or a pattern may be more than was thought of.
-    asked = able if discard or len(machines) > len(targets) else []
-    loss = _LOSS if discard else "keeping what is on them now as snapshots"
-    options.confirm("reset", asked, loss=loss, yes=yes)
+    asked = able if discard or len(machines) > 1 else []
+    options.confirm("reset", asked, loss=_LOSS if discard else _KEPT, yes=yes)
+    keep_as = None if discard else name_before("reset", datetime.now())
 
     def work(project: Project, machines: tuple[Machine, ...]) -> list[MachineOutcome]:
         with options.progress() as live:
@@ -214,12 +235,12 @@ def reset(
                 project,
                 machines,
                 runs=runs_in(project.folder),
-                keep_as=None if discard else name_before("reset", datetime.now()),
+                keep_as=keep_as,
                 observer=live,
                 options=UpOptions(jobs=jobs, offline=offline),
             )
 
-    _put_back(file, targets, work, operation="reset", wait=wait, output=output)
+    _put_back(file, targets, work, operation="reset", keep_as=keep_as, wait=wait, output=output)
 
 
 def _put_back(
@@ -228,10 +249,11 @@ def _put_back(
     work: Callable[[Project, tuple[Machine, ...]], list[MachineOutcome]],
     *,
     operation: str,
+    keep_as: str | None,
     wait: str,
     output: Format,
 ) -> None:
-    """Do it under the lock, and end as `lab up` does."""
+    """Do it under the lock, say how to undo it, and end as `lab up` does."""
     from lab.workflow.project import select
     from lab.workflow.run import Interruption
 
@@ -243,7 +265,20 @@ def _put_back(
             outcomes, interrupted = list(stop.outcomes.values()), True
         else:
             interrupted = False
-    end_with(outcomes, output, interrupted=interrupted)
+        kept = keep_as is not None and _anybody_has(project, keep_as)
+    try:
+        end_with(outcomes, output, interrupted=interrupted)
+    finally:
+        if kept:
+            whose = targets[0] if targets and len(targets) == 1 else "they"
+            words = shlex.join(["lab", "snapshot", "restore", str(keep_as), *(targets or ())])
+            options.tell(f"What {whose} had: {words}")
+
+
+def _anybody_has(project: Project, name: str) -> bool:
+    from lab.workflow.snapshots import list_snapshots as find_snapshots
+
+    return any(it.name == name for it in find_snapshots(project, project.machines))
 
 
 def register(app: typer.Typer) -> None:

@@ -123,7 +123,11 @@ def _warn_of_attempts(losing: Sequence[str], keep_as: str | None, observer: Obse
     observer.note(
         f"a machine that was reset is another one. What was verified of {shown} stays in "
         "`lab history`, and makes no mark from now on but with `lab grades --at MOMENT`"
-        + (f", or when it is put back: lab snapshot restore {keep_as}" if keep_as else "")
+        + (
+            f", or when it is put back: lab snapshot restore {keep_as} {' '.join(losing)}"
+            if keep_as
+            else ""
+        )
         + "."
     )
 

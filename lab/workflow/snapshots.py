@@ -43,6 +43,19 @@ def check_name(name: str) -> None:
         )
 
 
+def refuse_target_as_name(machines: Sequence[Machine], name: str) -> None:
+    """See that a snapshot of everybody is not called as a student or a lab: one of those was meant.
+
+    Raises:
+        UsageError: it is.
+    """
+    if any(name in {it.student.login, it.lab.name} for it in machines):
+        raise UsageError(
+            f"{name} is a student or a lab, and this would save everybody under that name",
+            hint=f"The snapshot's name comes first: lab snapshot save NAME {name}",
+        )
+
+
 def name_before(what: str, now: datetime) -> str:
     """What a snapshot is called that is taken before something: `before-reset-DATE-TIME`."""
     return f"before-{what}-{now:%Y%m%d-%H%M%S}"
@@ -125,8 +138,11 @@ def save(
 
 def delete(
     project: Project, machines: Sequence[Machine], pattern: str, *, observer: Observer, jobs: int
-) -> int:
-    """Remove the machines' snapshots of a name, or whose names match a pattern; how many.
+) -> list[str]:
+    """Remove the machines' snapshots of a name, or whose names match a pattern.
+
+    Returns:
+        The name of each one that was removed, machine by machine.
 
     Raises:
         UsageError: there is none.
@@ -142,7 +158,7 @@ def delete(
 
     failed = side_by_side(there, work, what="removing snapshots", observer=observer, jobs=jobs)
     _raise_if_any(there, failed, did="Cleared", again=f"lab snapshot delete '{pattern}'")
-    return sum(len(names) for names in doomed.values())
+    return [name for names in doomed.values() for name in names]
 
 
 def matching(
@@ -163,7 +179,8 @@ def matching(
     }
     if not any(matched.values()):
         known = sorted({name for names in theirs.values() for name in names})
-        near = difflib.get_close_matches(pattern, known, n=1)
+        is_name = _NAME.fullmatch(pattern) is not None
+        near = difflib.get_close_matches(pattern, known, n=1) if is_name else []
         raise UsageError(
             f"No machine here has a snapshot {pattern!r}"
             + (f"; did you mean {near[0]}?" if near else ""),
@@ -243,13 +260,18 @@ def _see_to(
         What is the matter, by the names of those with which something is.
     """
     behind: list[str] = []
+    differing: list[str] = []
 
     def work(machine: Machine, tell: Callable[[str], None]) -> None:
         tell("waiting for its services")
         patience = project.provider.patience
         down = wait_for_services(machine, project.folder, patience=patience)
-        if _note_steps(project, machine):
-            behind.append(f"{machine.lab.name}/{machine.student.login}")
+        target = f"{machine.lab.name}/{machine.student.login}"
+        todo = _note_steps(project, machine)
+        if changed := [step for step, reason in todo.items() if reason == "broken"]:
+            differing.append(f"{target} ({', '.join(changed)})")
+        if len(changed) < len(todo):
+            behind.append(target)
         if down:
             raise MachineError(f"it runs, but for {', '.join(down)}")
 
@@ -258,11 +280,16 @@ def _see_to(
         observer.note(
             f"steps that are newer than the snapshot, or that it has not: lab up {_listed(behind)}"
         )
+    if differing:
+        observer.note(
+            "as it was saved, what these steps own differs from the guide; lab up would put the "
+            f"guide's own in its place: {_listed(differing)}"
+        )
     return unwell
 
 
-def _note_steps(project: Project, machine: Machine) -> bool:
-    """Note what a machine's own records say of its steps; whether `lab up` would run any."""
+def _note_steps(project: Project, machine: Machine) -> dict[str, str]:
+    """Note what a machine's own records say of its steps; which `lab up` would run, and why."""
     reports = kit.look(machine, project.folder)
     digests = {step.name: step.digest for step in machine.steps}
     stand = {it.step: digests[it.step] for it in reports if it.word == "kept"}
@@ -270,7 +297,8 @@ def _note_steps(project: Project, machine: Machine) -> bool:
     if record is not None:
         stage = Stage.READY if stand == digests else Stage.BOOTED
         write_record(project.folder, replace(record, stage=stage, steps=stand))
-    return stand != digests
+    reasons = {it.step: it.reason for it in reports if it.word == "todo"}
+    return {name: reasons.get(name, "new") for name in digests if name not in stand}
 
 
 def _all_of(
@@ -287,8 +315,7 @@ def _all_of(
                 login=it.student.login,
                 ok=False,
                 changed=False,
-                message=f"it has no snapshot {name}",
-                retry=f"lab snapshot list {it.lab.name}/{it.student.login}",
+                message=f"left as it is: it has no snapshot {name}",
             ),
         )
         for it in machines

@@ -234,6 +234,8 @@ def look(name: str, command: str) -> None:
     for step, digest in re.findall(r" ([-a-z0-9_]+):([0-9a-f]{16})", command):
         stands = f"{step}:{digest}" in known
         reason = "changed" if any(it.startswith(f"{step}:") for it in known) else "new"
+        if stands and FAULTS.get("altered", {}).get(name) == step:
+            stands, reason = False, "broken"
         print(f"kept {step}" if stands else f"todo {step} {reason}")
 
 

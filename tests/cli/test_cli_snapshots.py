@@ -92,6 +92,13 @@ def test_a_name_that_is_there_is_replaced_only_when_that_is_said(lab: Lab, world
     assert read(world, "ana") == "better"
 
 
+@pytest.mark.parametrize("name", ["ana", "hello"])
+def test_everybody_is_not_saved_under_the_name_of_a_student_or_a_lab(lab: Lab, name: str) -> None:
+    ran = lab("snapshot", "save", name)
+    assert ran.code == USAGE
+    assert f"The snapshot's name comes first: lab snapshot save NAME {name}" in ran.said
+
+
 @pytest.mark.usefixtures("up")
 def test_one_that_cannot_be_saved_stops_no_other(lab: Lab, world: Any) -> None:
     world.lose("hello-luis")
@@ -130,7 +137,15 @@ def test_what_is_dropped_is_asked_for(lab: Lab, world: Any) -> None:
     assert ran.code == USAGE
     assert "This would restore hello-ana, and there is nobody here to ask" in ran.said
     assert read(world, "ana") == "broken"
-    assert lab("snapshot", "restore", "good", "ana", "--discard", "--yes").code == OK
+    ran = lab("snapshot", "restore", "good")
+    assert ran.code == USAGE
+    assert (
+        "This would restore hello-ana, hello-luis, hello-marta, and there is nobody here to ask"
+        in ran.said
+    )
+    assert read(world, "ana") == "broken"
+    ran = lab("snapshot", "restore", "good", "ana", "--discard", "--yes")
+    assert (ran.code, "What ana had" in ran.said) == (OK, False)
     assert read(world, "ana") == "work"
     assert names(lab, "ana") == [("ana", "good")]
 
@@ -151,12 +166,12 @@ def test_a_snapshot_that_nobody_has_changes_nothing(lab: Lab, world: Any) -> Non
 def test_who_has_no_such_snapshot_is_left_alone(lab: Lab, world: Any) -> None:
     lab("snapshot", "save", "good", "ana", "luis")
     write(world, "marta", "more")
-    ran = lab("snapshot", "restore", "good", "--format", "json")
+    ran = lab("snapshot", "restore", "good", "--yes", "--format", "json")
     assert ran.code == NOT_ALL_WELL
     assert [(it["login"], it["ok"], it["message"]) for it in ran.json["machines"]] == [
         ("ana", True, ""),
         ("luis", True, ""),
-        ("marta", False, "it has no snapshot good"),
+        ("marta", False, "left as it is: it has no snapshot good"),
     ]
     assert (world.guests["hello-marta"], read(world, "marta")) == ("RUNNING", "more")
 
@@ -197,6 +212,21 @@ def test_steps_that_the_snapshot_has_not_are_told(lab: Lab, world: Any) -> None:
 
 
 @pytest.mark.usefixtures("up")
+def test_what_students_changed_before_the_snapshot_is_not_called_out_of_date(
+    lab: Lab, world: Any
+) -> None:
+    lab("snapshot", "save", "good", "ana")
+    world.fault(altered={"hello-ana": "app"})
+    ran = lab("snapshot", "restore", "good", "ana")
+    assert ran.code == OK
+    assert "newer than the snapshot" not in ran.said
+    assert (
+        "as it was saved, what these steps own differs from the guide; lab up would put the "
+        "guide's own in its place: hello/ana (app)" in ran.said
+    )
+
+
+@pytest.mark.usefixtures("up")
 def test_a_machine_that_does_not_stop_keeps_what_it_has(lab: Lab, world: Any) -> None:
     lab("snapshot", "save", "good")
     write(world, "ana", "more")
@@ -212,9 +242,13 @@ def test_a_machine_that_does_not_stop_keeps_what_it_has(lab: Lab, world: Any) ->
 def test_snapshots_are_deleted_by_name_and_by_pattern(lab: Lab) -> None:
     for name in ("one", "two", "three"):
         lab("snapshot", "save", name, "ana", "luis")
-    assert lab("snapshot", "delete", "one").code == USAGE
-    assert "Removed 1 snapshot." in lab("snapshot", "delete", "one", "ana", "--yes").err
-    assert "Removed 4 snapshots." in lab("snapshot", "delete", "t*", "--yes").err
+    ran = lab("snapshot", "delete", "one")
+    assert ran.code == USAGE
+    assert "This would delete one of 2 machines, and there is nobody here to ask" in ran.said
+    assert "Removed 1 snapshot: one." in lab("snapshot", "delete", "one", "ana", "--yes").err
+    assert "Removed 4 snapshots: two, three." in lab("snapshot", "delete", "t*", "--yes").err
+    ran = lab("snapshot", "delete", "on*x", "--yes")
+    assert (ran.code, "did you mean" in ran.said) == (USAGE, False)
     assert names(lab) == [("luis", "one")]
 
 
@@ -235,6 +269,7 @@ def test_a_reset_machine_is_fresh_another_one_and_its_work_is_kept(lab: Lab, wor
     assert lab("status", "ana", "--format", "json").json["machines"] == [there]
 
     kept = lab("snapshot", "list", "--format", "json").json["snapshots"][0]["name"]
+    assert ran.err.endswith(f"What ana had: lab snapshot restore {kept} ana\n")
     ran = lab("snapshot", "restore", kept, "ana")
     assert ran.code == OK
     assert (read(world, "ana"), identity(world, "ana")) == ("work", before["ana"])
@@ -243,13 +278,13 @@ def test_a_reset_machine_is_fresh_another_one_and_its_work_is_kept(lab: Lab, wor
 
 @pytest.mark.usefixtures("up")
 def test_only_a_reset_of_many_or_for_good_is_asked_for(lab: Lab, world: Any) -> None:
-    for words in (("*",), ("hello",), ("ana", "--discard")):
+    for words in (("*",), ("hello",), ("ana", "luis"), ("ana", "--discard")):
         ran = lab("reset", *words)
         assert ran.code == USAGE
         assert "This would reset hello-ana" in ran.said
     assert lab("reset").code == USAGE
     assert read(world, "ana") == "work"
-    assert lab("reset", "ana", "luis").code == OK
+    assert lab("reset", "ana", "luis", "--yes").code == OK
     assert lab("reset", "marta", "--discard", "--yes").code == OK
     assert [login for login, _ in names(lab)] == ["ana", "luis"]
 
@@ -278,7 +313,7 @@ def test_a_machine_that_could_not_be_put_back_runs_again_and_is_what_it_was(
     for login in ("ana", "luis"):
         write(world, login, "more")
     (world.disk("hello-ana").parent / "snapshots/good/seeded").unlink()
-    ran = lab("snapshot", "restore", "good", "ana", "luis", "--format", "json")
+    ran = lab("snapshot", "restore", "good", "ana", "luis", "--yes", "--format", "json")
     assert ran.code == NOT_ALL_WELL
     ana, luis = ran.json["machines"]
     assert ana["message"].endswith("hello-ana could not be put back to good")
@@ -389,10 +424,11 @@ def test_whose_attempts_count_no_more_is_told_and_a_restore_brings_them_back(
         return {it["login"]: it["mark"] for it in ran.json["grades"]}
 
     assert marks() == {"ana": 10, "luis": 5, "marta": None}
-    ran = lab("reset", "ana", "marta")
+    ran = lab("reset", "ana", "marta", "--yes")
     assert "What was verified of hello/ana stays in `lab history`" in ran.said
     [name] = {it["name"] for it in lab("snapshot", "list", "--format", "json").json["snapshots"]}
-    assert f"lab snapshot restore {name}" in ran.said
+    assert f"when it is put back: lab snapshot restore {name} hello/ana." in ran.said
+    assert ran.err.endswith(f"What they had: lab snapshot restore {name} ana marta\n")
     assert marks() == {"ana": None, "luis": 5, "marta": None}
     keep(hour=2, ana="pf", identity=f"lxc:{identity(world, 'ana')}")
     assert marks() == {"ana": 5, "luis": 5, "marta": None}
