@@ -190,7 +190,7 @@ def guest(request: pytest.FixtureRequest) -> Guest:
 
 
 def wait_until(happened: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 90
     while not happened() and time.monotonic() < deadline:
         time.sleep(0.02)
     assert happened()
