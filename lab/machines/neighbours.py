@@ -85,7 +85,7 @@ class Place:
 
 
 def listen(
-    folder: LabFolder, machine: Machine, *, mark: str, address: str, lasts_s: float, patience: float
+    folder: LabFolder, machine: Machine, *, mark: str, address: str, lasts_s: float
 ) -> Listener:
     """Have a guest hear what arrives, until `hear` or so many seconds later.
 
@@ -96,7 +96,7 @@ def listen(
     """
     words = ["listen", mark, address, str(round(lasts_s))]
     hardware, keys = ("", ""), []
-    for kind, *rest in _run(folder, machine, words, timeout_s=_AROUND_S * patience):
+    for kind, *rest in _run(folder, machine, words, timeout_s=_AROUND_S):
         if kind == "hardware":
             hardware = (rest[0], rest[1] if len(rest) > 1 else "")
         elif kind == "key":
@@ -104,7 +104,7 @@ def listen(
     return Listener(hardware=hardware[0], ipv6=hardware[1], keys=tuple(keys))
 
 
-def try_all(  # noqa: PLR0913 (who tries whom, and how)
+def try_all(
     folder: LabFolder,
     machine: Machine,
     *,
@@ -112,7 +112,6 @@ def try_all(  # noqa: PLR0913 (who tries whom, and how)
     own: Place,
     others: Sequence[Place],
     beyond: Iterable[str],
-    patience: float,
 ) -> Tries:
     """Have a guest try to reach others, and doors beyond the host (`ADDRESS:PORT`), side by side.
 
@@ -127,7 +126,7 @@ def try_all(  # noqa: PLR0913 (who tries whom, and how)
         for it in others
     ]
     lines += ["beyond " + " ".join(door.rsplit(":", 1)) for door in beyond]
-    login, seconds = machine.student.login, str(_TRY_S * patience)
+    login, seconds = machine.student.login, str(_TRY_S * machine.patience)
     words = ["try", mark, own.address, _gateway_of(own.address), login, seconds]
     said = _run(
         folder,
@@ -135,7 +134,7 @@ def try_all(  # noqa: PLR0913 (who tries whom, and how)
         words,
         data="\n".join(lines),
         # A few hundred connections at a time.
-        timeout_s=(_AROUND_S + _TRY_S * len(others) / 100) * patience,
+        timeout_s=_AROUND_S + _TRY_S * len(others) / 100,
     )
     opened: dict[int, list[int]] = {}
     for kind, *rest in said:
@@ -148,7 +147,7 @@ def try_all(  # noqa: PLR0913 (who tries whom, and how)
     )
 
 
-def hear(folder: LabFolder, machine: Machine, *, mark: str, patience: float) -> Heard:
+def hear(folder: LabFolder, machine: Machine, *, mark: str) -> Heard:
     """What arrived at a guest that was told to listen; nothing of it is left there.
 
     Raises:
@@ -158,7 +157,7 @@ def hear(folder: LabFolder, machine: Machine, *, mark: str, patience: float) -> 
     """
     ways: dict[str, list[str]] = {}
     looked = set()
-    for who, way in _run(folder, machine, ["heard", mark], timeout_s=_AROUND_S * patience):
+    for who, way in _run(folder, machine, ["heard", mark], timeout_s=_AROUND_S):
         if who == "arp":
             looked.add(way)
         else:

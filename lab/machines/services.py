@@ -54,13 +54,12 @@ def note_what_is_down(machine: Machine, folder: LabFolder) -> None:
     ssh.run_as_root(folder, machine, _DOWN + _NOTE, timeout_s=_NOTE_TIMEOUT_S)
 
 
-def wait_for_services(machine: Machine, folder: LabFolder, *, patience: float) -> tuple[str, ...]:
+def wait_for_services(machine: Machine, folder: LabFolder) -> tuple[str, ...]:
     """Wait until a guest has started all that it starts.
 
     Args:
         machine: it.
         folder: the project's `.lab/`.
-        patience: the provider's.
 
     Returns:
         What does not run, but for what did not when the guest's disk was saved.
@@ -70,9 +69,9 @@ def wait_for_services(machine: Machine, folder: LabFolder, *, patience: float) -
         ProcessError: it does not answer in time.
         MachineError: it cannot tell, or has not started everything in time.
     """
-    limit_s = round(_START_S * patience)
+    limit_s = round(_START_S * machine.patience)
     script = f"limit={limit_s}\n{_DOWN}{_ASK}"
-    told = ssh.run_as_root(folder, machine, script, timeout_s=limit_s + 60)
+    told = ssh.run_as_root(folder, machine, script, timeout_s=_START_S + 60)
     if not told.ok:
         raise MachineError(
             f"{machine.name} does not say how its services are", details=told.tail(3)

@@ -75,9 +75,7 @@ class Proof:
         ended = self._each(
             listening,
             "asking what arrived",
-            lambda it: neighbours.hear(
-                self.project.folder, it, mark=self.mark, patience=self._patience
-            ),
+            lambda it: neighbours.hear(self.project.folder, it, mark=self.mark),
         )
         self.heard = {name: value for name, (value, _) in ended.items() if value is not None}
 
@@ -89,10 +87,6 @@ class Proof:
         # Without a port of the machine's own it is this computer that would be asked.
         return "" if guest.ip == LOOPBACK and SSH not in machine.ports else guest.ip
 
-    @property
-    def _patience(self) -> float:
-        return self.project.provider.patience
-
     def _listen(self, running: Sequence[Machine]) -> None:
         lasts_s = _LISTENS_S + _LISTENS_PER_MACHINE_S * len(running)
 
@@ -102,8 +96,7 @@ class Proof:
                 machine,
                 mark=self.mark,
                 address=self.address(machine),
-                lasts_s=lasts_s * self._patience,
-                patience=self._patience,
+                lasts_s=lasts_s * machine.patience,
             )
 
         reachable = [it for it in running if not it.ports]
@@ -133,7 +126,6 @@ class Proof:
                         own=place,
                         others=[it for it in self.places.values() if it is not place],
                         beyond=() if machine.lab.internet else self.beyond,
-                        patience=self._patience,
                     )
                 except process.Interrupted:
                     raise
@@ -148,7 +140,7 @@ class Proof:
                     known_as=machine.name,
                     known_hosts=self.project.folder.ssh / "known_hosts",
                     offered=offered,
-                    patience=self._patience,
+                    patience=machine.patience,
                 )
                 for user in (machine.student.login, _ADMIN, "root")
             }

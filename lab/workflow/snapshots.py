@@ -264,8 +264,7 @@ def _see_to(
 
     def work(machine: Machine, tell: Callable[[str], None]) -> None:
         tell("waiting for its services")
-        patience = project.provider.patience
-        down = wait_for_services(machine, project.folder, patience=patience)
+        down = wait_for_services(machine, project.folder)
         target = f"{machine.lab.name}/{machine.student.login}"
         todo = _note_steps(project, machine)
         if changed := [step for step, reason in todo.items() if reason == "broken"]:

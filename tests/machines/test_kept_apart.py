@@ -121,12 +121,12 @@ def test_nothing_of_the_proof_is_left(students: ClassFolder) -> None:
 def test_a_student_s_key_opens_no_other_machine(students: ClassFolder) -> None:
     theirs = (students.path / ".lab/ssh/apart-luis/student.pub").read_text()
     keys = "/home/ana/.ssh/authorized_keys"
-    students.root("ana", f"cp -p {keys} /root/keys; cat >>{keys} <<<'{theirs}'")
+    students.root("ana", f"cp -p {keys} ~root/keys; cat >>{keys} <<<'{theirs}'")
     try:
         rows = rows_of(students, "ana", exit_code=1)
         assert [it["kind"] for it in rows["apart-ana"]["findings"]] == ["others-key"]
     finally:
-        students.root("ana", f"cp -p /root/keys {keys}")
+        students.root("ana", f"cp -p ~root/keys {keys}")
 
 
 def test_passwords_are_seen(students: ClassFolder) -> None:
@@ -137,7 +137,7 @@ def test_passwords_are_seen(students: ClassFolder) -> None:
         rows = rows_of(students, "ana", exit_code=1)
         assert {it["kind"] for it in rows["apart-ana"]["findings"]} == {"password"}
     finally:
-        students.root("ana", f"cp -p /root/sshd_config {conf}; systemctl restart ssh")
+        students.root("ana", f"cp -p ~root/sshd_config {conf}; systemctl restart ssh")
 
 
 def test_a_host_key_that_was_swapped_is_an_error(students: ClassFolder) -> None:
@@ -154,7 +154,7 @@ def test_a_host_key_that_was_swapped_is_an_error(students: ClassFolder) -> None:
     finally:
         # By LXC: nothing else gets in any more.
         [name] = [it for it in students.guests() if it.endswith("-apart-luis")]
-        mend = "cp -p /root/ssh_host_ed25519_key* /etc/ssh/; systemctl restart ssh"
+        mend = "cp -p ~root/ssh_host_ed25519_key* /etc/ssh/; systemctl restart ssh"
         as_root("lxc-attach", "--name", name, "--", "bash", "-c", mend)
     rows_of(students, "luis", exit_code=0)
 

@@ -48,7 +48,6 @@ def test_a_guest_listens(project: Project, guest: dict[str, Any]) -> None:
         mark="c0ffee",
         address="10.0.3.7",
         lasts_s=60,
-        patience=1.0,
     )
     assert told == Listener(hardware="02:00:0a:00:03:07", ipv6="fd42::7", keys=(("ana", MINE),))
     assert guest["script"] == "exec perl - listen c0ffee 10.0.3.7 60"
@@ -70,7 +69,6 @@ def test_a_guest_tries_the_others(
         own=ana,
         others=[luis, marta],
         beyond=["192.0.2.53:53"],
-        patience=1.0,
     )
     assert told == Tries(gateway=True, opened={2: (22, 80)}, beyond=("192.0.2.53:53",))
     assert guest["script"] == "exec perl - try c0ffee 10.0.3.0 10.0.3.1 ana 4.0"
@@ -90,14 +88,13 @@ def test_a_guest_tries_the_others(
         own=ana,
         others=[luis],
         beyond=[],
-        patience=1.0,
     )
     assert told == Tries(gateway=False, opened={}, beyond=())
 
 
 def test_a_guest_says_what_arrived(project: Project, guest: dict[str, Any]) -> None:
     guest["says"] = "host first\n1 gateway\narp 10.0.3.9\n1 direct\nhost last\n"
-    told = neighbours.hear(project.folder, project.machines[0], mark="c0ffee", patience=1.0)
+    told = neighbours.hear(project.folder, project.machines[0], mark="c0ffee")
     assert told == Heard(
         ways={"host": ("first", "last"), "1": ("direct", "gateway")},
         looked=frozenset({"10.0.3.9"}),
@@ -107,7 +104,7 @@ def test_a_guest_says_what_arrived(project: Project, guest: dict[str, Any]) -> N
 def test_a_guest_that_cannot_says_why(project: Project, guest: dict[str, Any]) -> None:
     guest["code"] = 1
     with pytest.raises(MachineError) as caught:
-        neighbours.hear(project.folder, project.machines[0], mark="c0ffee", patience=1.0)
+        neighbours.hear(project.folder, project.machines[0], mark="c0ffee")
     assert caught.value.message == "hello-ana could not be tried"
     assert caught.value.details == "no raw socket"
 

@@ -47,7 +47,7 @@ rm -rf /etc/ssh/ssh_host_* /home/vagrant/.ssh /home/vagrant/kit /var/lib/lab/see
     /var/lib/systemd/random-seed /var/lib/dbus/machine-id /var/log/journal \
     /var/lib/dhcp/* /var/lib/systemd/network/* /run/systemd/netif/leases/* \
     /var/lib/apt/lists/* /var/cache/apt/*.bin /var/cache/apt/archives/*.deb \
-    /root/.cache /root/.bash_history
+    ~root/.cache ~root/.bash_history
 find /tmp /var/tmp -mindepth 1 -maxdepth 1 ! -name 'systemd-private-*' -exec rm -rf {} +
 find /var/log -type f -exec truncate -s 0 {} +
 : >/etc/machine-id
