@@ -191,7 +191,8 @@ def _prove(subject: _Subject, tell: Callable[[str], None]) -> GuideProof:
         log=work / "log",
         keep=subject.keep,
     ) as scratch:
-        machine = _machine(subject, scratch.machine.keys)
+        # Anew, as a student's steps are handed the key; its name is still the scratch machine's.
+        machine = replace(_machine(subject, scratch.machine.keys), name=scratch.machine.name)
         bench = Bench(scratch, machine, log=work / "log")
         tell("\tchecking it before any step has run")
         untouched = bench.check(lambda _: None)
