@@ -76,7 +76,7 @@ def list_snapshots(project: Project, machines: Sequence[Machine]) -> list[Snapsh
             login=machine.student.login,
             machine=machine.name,
             name=it.name,
-            created=datetime.fromtimestamp(it.created, UTC) if it.created else None,
+            created=datetime.fromtimestamp(int(it.created), UTC) if it.created else None,
             size_mb=it.size_mb,
         )
         for machine in machines

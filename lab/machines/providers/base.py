@@ -85,7 +85,7 @@ class Snapshot:
     """
 
     name: str
-    created: int
+    created: float
     size_mb: int
 
 

@@ -45,7 +45,7 @@ class KeptDisks:
         found: dict[str, list[Snapshot]] = {}
         for line in lines:
             guest, name, created, size_mb = line.split()
-            snapshot = Snapshot(name=name, created=int(created), size_mb=int(size_mb))
+            snapshot = Snapshot(name=name, created=float(created), size_mb=int(size_mb))
             found.setdefault(guest, []).append(snapshot)
         return {
             guest: tuple(sorted(them, key=lambda it: (it.created, it.name)))
