@@ -96,8 +96,11 @@ def _waiting(outcomes: Sequence[MachineOutcome]) -> Iterator[RenderableType]:
 def _next(failures: Sequence[MachineOutcome]) -> str:
     if not failures:
         return "lab verify"
-    if len(failures) == 1 and failures[0].retry:
-        return inert_line(failures[0].retry)
-    if any("--" in failure.retry for failure in failures):
-        return "the retry commands above: lab up alone does not help all of them"
-    return "lab up, which takes each of them up where it stopped"
+    retries = [inert_line(failure.retry) for failure in failures if failure.retry]
+    if not retries:
+        return "lab status, which says how each machine stands"
+    if len(retries) == 1:
+        return retries[0]
+    if all(retry.startswith("lab up ") and "--" not in retry for retry in retries):
+        return "lab up, which takes each of them up where it stopped"
+    return "the retry commands above: lab up alone does not help all of them"
