@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -10,23 +11,25 @@ import pytest
 
 from tests.machines.conftest import BOX, ClassFolder
 
+# A name of its own: bakes of an earlier run that was killed are none of these tests' business.
+GUIDE = f"baked-{secrets.token_hex(3)}"
 LABS_YAML = f"""\
 defaults: {{box: {BOX}, domain: example.org}}
-labs: {{baked: {{students: [ana, luis]}}}}
+labs: {{{GUIDE}: {{students: [ana, luis]}}}}
 """
-GUIDE_YAML = """\
-name: baked
-title: {en: Baked}
+GUIDE_YAML = f"""\
+name: {GUIDE}
+title: {{en: Baked}}
 steps:
-  - {name: shared, scope: class, title: {en: Shared}}
-  - {name: own, scope: student, title: {en: Own}}
+  - {{name: shared, scope: class, title: {{en: Shared}}}}
+  - {{name: own, scope: student, title: {{en: Own}}}}
 """
 
 
 @pytest.fixture(scope="module")
 def baked(new_class: Callable[[str, str], ClassFolder]) -> ClassFolder:
     folder = new_class("baked", LABS_YAML)
-    steps = folder.path / "provision/baked/steps"
+    steps = folder.path / "provision" / GUIDE / "steps"
     steps.mkdir(parents=True)
     (steps.parent / "guide.yaml").write_text(GUIDE_YAML)
     (steps / "shared.sh").write_text("date +%s%N >/srv/shared\n")
@@ -37,7 +40,7 @@ def baked(new_class: Callable[[str, str], ClassFolder]) -> ClassFolder:
 
 def bakes(folder: ClassFolder) -> set[str]:
     names = {row["name"] for row in folder.json("box", "list")["boxes"]}
-    return {name for name in names if name.startswith("lab-bake/baked-")}
+    return {name for name in names if name.startswith(f"lab-bake/{GUIDE}-")}
 
 
 def root_of(folder: ClassFolder) -> Path:
@@ -94,7 +97,7 @@ def test_a_clone_costs_megabytes(baked: ClassFolder) -> None:
 
 
 def test_only_a_class_step_makes_a_new_bake(baked: ClassFolder) -> None:
-    steps = baked.path / "provision/baked/steps"
+    steps = baked.path / "provision" / GUIDE / "steps"
     before = bakes(baked)
     (steps / "own.sh").write_text('echo "now $LAB_LOGIN" >/srv/own\n')
     baked.lab("destroy", "ana", "--yes")
@@ -133,7 +136,7 @@ def root_of_used(folder: ClassFolder) -> Path:
 
 
 def test_a_failing_class_step_is_told_once_and_nothing_is_left(baked: ClassFolder) -> None:
-    (baked.path / "provision/baked/steps/shared.sh").write_text("echo no flour >&2; exit 7\n")
+    (baked.path / "provision" / GUIDE / "steps/shared.sh").write_text("echo no flour >&2; exit 7\n")
     done = baked.lab("up", exit_code=1)
     assert "The step shared failed" in done.stdout
     assert "no flour" in done.stdout
