@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -104,21 +105,24 @@ def box() -> str:
     return BOX
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def new_class(
     tmp_path_factory: pytest.TempPathFactory, box: str
 ) -> Iterator[Callable[[str, str], ClassFolder]]:
-    """Makes class folders; at the end their machines are destroyed, orphans too."""
-    made: list[ClassFolder] = []
+    """Makes class folders; after each file of tests their machines are destroyed, orphans too."""
 
-    def make(name: str, labs_yaml: str) -> ClassFolder:
-        folder = ClassFolder(tmp_path_factory.mktemp(name))
-        (folder.path / "labs.yaml").write_text(labs_yaml, encoding="utf-8")
-        made.append(folder)
-        return folder
-
-    yield make
-    for folder in made:
+    def destroy(folder: ClassFolder) -> None:
         folder.lab("destroy", "--yes")
         folder.lab("destroy", "--orphans", "--yes")
         assert folder.guests() == [], "machines are left behind"
+
+    # One class that cannot be destroyed leaves no other behind.
+    with ExitStack() as made:
+
+        def make(name: str, labs_yaml: str) -> ClassFolder:
+            folder = ClassFolder(tmp_path_factory.mktemp(name))
+            (folder.path / "labs.yaml").write_text(labs_yaml, encoding="utf-8")
+            made.callback(destroy, folder)
+            return folder
+
+        yield make
