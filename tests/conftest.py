@@ -50,10 +50,12 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 class MachinesApart(LoadScopeScheduling):
-    """Tests on machines run one after another, as they wait for each other's boxes; all else beside them."""
+    """Tests on containers run one after another, as they wait for each other's boxes; all else beside them."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return "machines" if "tests/machines/" in nodeid else nodeid
+        if "tests/machines/test_full_machine" in nodeid:
+            return "full machine"
+        return "containers" if "tests/machines/" in nodeid else nodeid
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> MachinesApart:
