@@ -13,7 +13,7 @@ import pytest
 from lab.classroom.classes import MachineSize
 from lab.classroom.config import load_classroom
 from lab.classroom.guide import load_guide
-from lab.errors import ProcessError
+from lab.errors import HostError, ProcessError
 from lab.machines.fleet import build_machine
 from lab.machines.health import Command
 from lab.machines.keys import read_keys
@@ -63,12 +63,17 @@ class FakeProvider:
     said: tuple[str, ...] = ()
     cleared: list[str] = field(default_factory=list)
     unprepared: dict[str, str] = field(default_factory=dict)
+    impossible: HostError | None = None
     kept_apart: list[str] = field(default_factory=list)
     addresses: dict[str, str] = field(default_factory=dict)
     ports: dict[str, dict[int, int]] = field(default_factory=dict)
 
     def require(self) -> None:
         """It always works."""
+
+    def require_for(self, wanted: Sequence[Wanted]) -> None:
+        if self.impossible is not None:
+            raise self.impossible
 
     def guests(self, prefix: str) -> dict[str, Guest]:
         return {name: guest for name, guest in self.found.items() if name.startswith(prefix)}

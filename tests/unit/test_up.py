@@ -511,6 +511,33 @@ def test_what_runs_already_needs_no_room(world: World, witness: Any) -> None:
     assert all(outcome.ok for outcome in up(world, witness).values())
 
 
+@pytest.mark.parametrize("state", ["running", "stopped"])
+def test_what_the_provider_cannot_have_is_refused_before_anything_is_destroyed(
+    world: World, witness: Any, monkeypatch: pytest.MonkeyPatch, state: str
+) -> None:
+    destroyed: list[str] = []
+    monkeypatch.setattr(module, "destroy", lambda _, gone, **__: destroyed.extend(gone))
+    provider, ana = world.project.provider, world.project.machines[0]
+    provider.impossible = HostError("it cannot keep them from the internet")
+    provider.add(ana.container, state=state)
+    for doomed in (["hello-ana"], []):
+        with pytest.raises(HostError, match="from the internet"):
+            bring_up(
+                world.project,
+                world.project.machines,
+                observer=witness,
+                options=UpOptions(),
+                doomed=doomed,
+            )
+    assert (destroyed, world.boxes, world.booted) == ([], [], [])
+    assert all_records(world.project.folder) == {}
+    # What runs already and stays as it is asks for nothing.
+    alone = bring_up(world.project, [ana], observer=witness, options=UpOptions(boot=False))
+    assert [it.ok for it in alone] == [state == "running"]
+    refusal = module.refusal_for(world.project, [ana], doomed=[])
+    assert refusal == (None if state == "running" else provider.impossible)
+
+
 @pytest.mark.parametrize(("recreate", "counted"), [(False, 1), (True, 2)])
 def test_what_is_refused_needs_no_room(world: World, recreate: bool, counted: int) -> None:
     ana, luis, _ = world.project.machines

@@ -18,6 +18,7 @@ from lab.classroom.classes import MachineSize
 from lab.errors import HostError, MachineError
 from lab.machines.providers import virtualbox as module
 from lab.machines.providers import virtualbox_manage as manage
+from lab.machines.providers import virtualbox_network as network
 from lab.machines.providers.base import Addresses, Guest, Wanted
 from lab.machines.providers.virtualbox import VirtualBox
 from lab.system.kernel import Kernel
@@ -262,16 +263,24 @@ def test_a_new_machine_gets_a_disc_and_one_that_is_there_keeps_its_own(
     assert disc.exists()
 
 
-@pytest.mark.usefixtures("virtualbox")
-def test_what_virtualbox_cannot_do_is_refused_before_anything_boots(
-    wanted: Wanted, tmp_path: Path
-) -> None:
+def test_what_virtualbox_cannot_do_is_refused_when_it_is_asked(wanted: Wanted) -> None:
+    VirtualBox().require_for([wanted])
     with pytest.raises(HostError) as caught:
-        VirtualBox().prepare(
-            [replace(wanted, internet=False), wanted], new={wanted.name}, log=tmp_path / "log"
-        )
+        VirtualBox().require_for([replace(wanted, internet=False), wanted])
     assert caught.value.message == "VirtualBox cannot keep 1 of 2 machines from the internet"
-    assert not (wanted.keys / "seed.iso").exists()
+    assert "Write `internet: on` in labs.yaml" in caught.value.hint
+
+
+def test_a_network_for_neighbours_that_cannot_be_is_refused_when_it_is_asked(
+    wanted: Wanted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    conf = tmp_path / "networks.conf"
+    conf.write_text("* 10.1.1.0/24\n")
+    narrow = network.allowed_networks(conf)
+    monkeypatch.setattr(network, "allowed_networks", lambda: narrow)
+    VirtualBox().require_for([wanted])
+    with pytest.raises(HostError, match="allows no network of 1000 machines"):
+        VirtualBox().require_for([wanted, replace(wanted, isolated=False)])
 
 
 def stopped(virtualbox: Path) -> None:

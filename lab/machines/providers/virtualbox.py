@@ -102,6 +102,17 @@ class VirtualBox:
             "own address (127.0.0.1) at 10.0.2.2, each other's ports too.",
         )
 
+    def require_for(self, wanted: Sequence[Wanted]) -> None:
+        """See `Provider.require_for`."""
+        if shut := [it.name for it in wanted if not it.internet]:
+            raise HostError(
+                f"VirtualBox cannot keep {len(shut)} of {len(wanted)} machines from the internet",
+                details="Its NAT, by which lab reaches a machine, leads there too.",
+                hint="Write `internet: on` in labs.yaml, or take the provider libvirt or lxc.",
+            )
+        if not all(it.isolated for it in wanted):
+            network.shared_network(network.allowed_networks())
+
     def guests(self, prefix: str) -> dict[str, Guest]:
         """See `Provider.guests`."""
         return {
@@ -145,12 +156,6 @@ class VirtualBox:
         log: Path,  # noqa: ARG002 (no command is run)
     ) -> dict[str, str]:
         """See `Provider.prepare`: writes the discs with what is each machine's own."""
-        if online := [it.name for it in wanted if not it.internet]:
-            raise HostError(
-                f"VirtualBox cannot keep {len(online)} of {len(wanted)} machines from the internet",
-                details="Its NAT, by which lab reaches a machine, leads there too.",
-                hint="Write `internet: on` in labs.yaml, or take the provider libvirt or lxc.",
-            )
         for it in wanted:
             disc = it.keys / SEED_NAME
             if it.name in new or not disc.exists():
