@@ -348,7 +348,10 @@ class Provider(Protocol):
         """
 
     def root_of(self, box: Box) -> str:
-        """What the unpacked root of a box is, or would be, called on this host; "" for none."""
+        """What the unpacked root of a box is, or would be, called on this host; "" for none.
+
+        It is what its clones share, whatever that is.
+        """
 
     def export_box(self, box: Box, *, work: Path, log: Path) -> Path:
         """A box that Vagrant has as a file that is all of it, on any other host too.
