@@ -225,7 +225,9 @@ class Boot:
         if not self._project.provider.one_by_one:
             return self._only_laggards_are_left(machines)
         # What has started is made: it only boots, as many at a time as the host can take.
-        booting = sum(not wave.ended for wave in self._waves)
+        booting = sum(
+            not (wave.ended or self._only_laggards_are_left(wave.machines)) for wave in self._waves
+        )
         started = all(it.name in self._started for it in machines)
         return started and booting < self._pace.next(len(self.waiting))
 

@@ -750,3 +750,31 @@ def test_no_more_boot_side_by_side_than_the_host_can_take(
         for name in ("ana", "luis", "marta")
         for word in (f"hello-{name}", f"hello-{name} booted")
     ]
+
+
+def test_one_that_hangs_does_not_hold_up_those_that_are_made_one_by_one(
+    world: World, witness: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(boot_module, "_LAGGARD_S", 0.1)
+    weak = Load(processors=1, load=0.0, free_mb=1)
+    monkeypatch.setattr(pace_module, "look_at_host", lambda: weak)
+    told, end = one_by_one(world)
+    monkeypatch.setattr(boot_module.ssh, "listens", lambda _, port, **__: port != 22007)
+    others = threading.Event()
+    boot = world.vagrant_up
+
+    def hang(names: Sequence[str], **options: Any) -> dict[str, str]:
+        if names == ["hello-marta"]:
+            others.set()
+            end.set()
+        boot(names, **options)
+        if names == ["hello-ana"]:
+            assert others.is_set(), "nobody else was booted meanwhile"
+            return {"hello-ana": "Timed out while waiting for the machine to boot."}
+        return {}
+
+    world.vagrant_up = hang  # type: ignore[method-assign]
+    outcomes = up(world, witness)
+    assert told[:3] == ["hello-ana", "hello-luis", "hello-marta"]
+    assert [outcome.ok for outcome in outcomes.values()] == [False, True, True]
+    assert outcomes["ana"].message == "Timed out while waiting for the machine to boot."
