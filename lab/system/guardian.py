@@ -70,9 +70,13 @@ class Guardian:
             self._watched.remove(group)
             self._tell(f"-{group}\n")
 
-    def dismiss(self) -> None:
-        """Have it go; what has not ended by now it ends first, and nobody waits for that."""
-        if not self._watched:
+    def dismiss(self, *, outlived: bool = False) -> None:
+        """Have it go; what has not ended by now it ends first, and nobody waits for that.
+
+        Args:
+            outlived: whether that goes on instead.
+        """
+        if outlived or not self._watched:
             # Not even its start is waited for.
             os.kill(self._pid, signal.SIGKILL)
             os.waitpid(self._pid, 0)

@@ -279,11 +279,13 @@ def cleaning_up() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def guarded(keeping: int) -> Iterator[None]:
+def guarded(keeping: int, *, outlived: bool = False) -> Iterator[None]:
     """In the block, programs end with lab, even if it is killed; see `lab.system.guardian`.
 
     Args:
         keeping: the descriptor of a file that stays open until the last of them has ended.
+        outlived: whether those that still run at the end of the block go on, instead of being
+            ended.
 
     Raises:
         HostError: this computer starts no more programs.
@@ -301,7 +303,7 @@ def guarded(keeping: int) -> Iterator[None]:
     finally:
         with _lock:
             _guardians.remove(guardian)
-        guardian.dismiss()
+        guardian.dismiss(outlived=outlived)
 
 
 def kill_group(child: subprocess.Popen[bytes]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shlex
 from collections.abc import Callable, Collection, Sequence
@@ -228,6 +229,16 @@ def provider() -> FakeProvider:
 @pytest.fixture
 def witness() -> Witness:
     return Witness()
+
+
+def is_held(path: Path) -> bool:
+    """Whether somebody holds a lock."""
+    with path.open() as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
 
 
 def write_guide(folder: Path, text: str = GUIDE, *, name: str = "tiny") -> Path:

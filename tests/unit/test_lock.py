@@ -18,12 +18,12 @@ from typing import Any
 import pytest
 
 from lab.errors import LOCKED, LabError, LockedError
-from lab.system import lock
+from lab.system import lock, process
 from lab.system.lock import Holder
 
 HOLDER = """
 import pathlib, sys, time
-from lab.system import lock
+from lab.system import lock, process
 with lock.hold(pathlib.Path(sys.argv[1]), operation="up"):
     print("held", flush=True)
     time.sleep(60)
@@ -208,6 +208,23 @@ def test_who_wants_a_shared_lock_alone_waits_for_all(path: Path) -> None:
         assert ended == ["up"]
     thread.join()
     assert told == ["waiting for an up"]
+
+
+@pytest.mark.parametrize("how", ["alone", "shared"])
+def test_an_interruption_ends_the_waiting(path: Path, how: str) -> None:
+    def interrupt(_: str) -> None:
+        process.stop_all()
+
+    waiting = (
+        lock.hold(path, operation="up", wait_s=15, on_wait=interrupt)
+        if how == "alone"
+        else lock.share(path, wait_s=15, on_wait=interrupt, what="an up")
+    )
+    try:
+        with lock.hold(path, operation="up"), pytest.raises(process.Interrupted):
+            waiting.__enter__()
+    finally:
+        process.allow_again()
 
 
 def test_a_longer_note_leaves_no_rest(path: Path) -> None:
