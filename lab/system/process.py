@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import IO
 
 from lab.errors import INTERRUPTED, HostError, LabError, ProcessError
-from lab.system.guardian import GRACE_S, MARK, Guardian, live_groups, signal_groups
+from lab.system.guardian import GRACE_S, MARK, Guardian, live, signal_groups
 from lab.system.output import KEPT_BYTES as KEPT_BYTES
 from lab.system.output import Log, Reader
 from lab.system.signals import uninterrupted
@@ -387,7 +387,7 @@ def _kill(children: Sequence[subprocess.Popen[bytes]]) -> None:
 
 def _wait_for_end(groups: set[int]) -> None:
     deadline = time.monotonic() + TERM_GRACE_S
-    while groups & live_groups() and not _killed.is_set() and time.monotonic() < deadline:
+    while live(groups) and not _killed.is_set() and time.monotonic() < deadline:
         time.sleep(0.02)
 
 

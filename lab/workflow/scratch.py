@@ -21,7 +21,7 @@ from lab.machines.vagrant import Vagrant
 from lab.machines.vagrantfile import render_vagrantfile
 from lab.system import process
 from lab.system.files import LabFolder, remove_tree, write_if_changed
-from lab.system.guardian import runs
+from lab.system.guardian import began, runs
 from lab.workflow.files import write_hooks
 from lab.workflow.making import STARTED, made_alone
 
@@ -125,7 +125,7 @@ def guarded() -> Iterator[None]:
 
 def own_name(prefix: str) -> str:
     """A name that says which process is at work: its number and when it started."""
-    return f"{prefix}{os.getpid()}-{_started(os.getpid())}"
+    return f"{prefix}{os.getpid()}-{began(os.getpid())}"
 
 
 def remove_dead_ones(provider: Provider, prefix: str) -> None:
@@ -157,15 +157,7 @@ def _is_of_a_dead_one(name: str, prefix: str) -> bool:
     if match is None:
         return False
     pid = int(match[1])
-    return not (runs(pid) and _started(pid) == match[2])
-
-
-def _started(pid: int) -> str:
-    """When a process started, in the kernel's ticks: with its number, it is that of no other."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
-    except OSError:
-        return ""
+    return not (runs(pid) and began(pid) == int(match[2]))
 
 
 def _equipped(machine: Machine, folder: LabFolder, provider: Provider) -> Machine:

@@ -18,8 +18,10 @@ from lab.errors import HostError, ProcessError
 from lab.machines.fleet import build_machine
 from lab.machines.health import Command
 from lab.machines.keys import read_keys
+from lab.machines.probes import locks
 from lab.machines.providers.base import Addresses, Guest, Limit, Wanted
 from lab.machines.steps import read_contents
+from lab.system import guardian
 from lab.system.files import LabFolder
 from lab.workflow.project import Project
 
@@ -219,6 +221,20 @@ USER=$2 exec sh -c "$4" """,
 def _vagrant_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever runs the tests has boxes of their own."""
     monkeypatch.setenv("VAGRANT_HOME", str(tmp_path / "vagrant.d"))
+
+
+@pytest.fixture
+def without_proc(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No system that tells of processes, as on macOS."""
+    monkeypatch.setattr(guardian, "_PROC", "/nowhere")
+    monkeypatch.setattr(locks, "_LOCKS", Path("/nowhere/locks"))
+
+
+@pytest.fixture(params=["with /proc", "without /proc"])
+def everywhere(request: pytest.FixtureRequest) -> None:
+    """Both kinds of system: those that tell of processes, and others."""
+    if request.param == "without /proc":
+        request.getfixturevalue("without_proc")
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ import pytest
 
 from lab.errors import HostError
 from lab.system import guardian, lock, process
-from lab.system.guardian import Guardian, live_groups, runs
+from lab.system.guardian import Guardian, began, live, runs
 
 HOLDER = """
 import pathlib, sys
@@ -165,7 +165,7 @@ def test_lab_goes_on_without_its_guardian(path: Path) -> None:
 def test_a_guardian_goes_without_being_waited_for_long(path: Path) -> None:
     with lock.hold(path, operation="up"):
         [ours] = process._guardians
-        assert ours._pid in live_groups()
+        assert live({ours._pid}) == {ours._pid}
         assert os.getsid(ours._pid) == ours._pid
         process.run(["true"])
     assert process._guardians == []
@@ -181,3 +181,39 @@ def test_a_computer_that_starts_no_more_programs_is_told(
         lock.hold(path, operation="up"),
     ):
         pass
+
+
+@pytest.mark.usefixtures("everywhere")
+def test_what_runs_is_known_and_what_has_ended_is_not(sleeper: subprocess.Popen[bytes]) -> None:
+    assert runs(sleeper.pid)
+    assert runs(1)
+    assert live({sleeper.pid, 999999999}) == {sleeper.pid}
+    sleeper.kill()
+    sleeper.wait()
+    assert not any(map(runs, (sleeper.pid, 0, -1, 999999999, 10**30)))
+    assert live({sleeper.pid}) == set()
+    assert began(sleeper.pid) == 0
+
+
+@pytest.mark.usefixtures("without_proc")
+def test_where_nothing_tells_of_processes_what_is_left_is_ended_all_the_same(
+    monkeypatch: pytest.MonkeyPatch, sleeper: subprocess.Popen[bytes]
+) -> None:
+    monkeypatch.setattr(guardian, "GRACE_S", 0.2)
+    monkeypatch.setattr(sys, "stdin", ["?never-begun\n", f"+{sleeper.pid}\n", "?begun-just-now\n"])
+    guardian.main()
+    assert sleeper.wait(20) == -signal.SIGTERM
+    assert began(os.getpid()) == 0
+
+
+@pytest.mark.usefixtures("without_proc")
+def test_what_may_not_be_signalled_is_another_user_s_process_and_no_group_to_wait_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(*_: int) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "kill", refuse)
+    monkeypatch.setattr(os, "killpg", refuse)
+    # macOS says so of zombies, too.
+    assert (runs(7), live({7})) == (True, set())

@@ -69,6 +69,7 @@ def test_the_lock_is_free_after_a_failure(path: Path) -> None:
         pass
 
 
+@pytest.mark.usefixtures("everywhere")
 def test_another_s_lock_is_told_with_pid_operation_and_start(
     path: Path, holder: subprocess.Popen[str]
 ) -> None:
@@ -83,6 +84,7 @@ def test_another_s_lock_is_told_with_pid_operation_and_start(
     assert "--wait" in error.hint
 
 
+@pytest.mark.usefixtures("everywhere")
 def test_a_dead_holder_holds_nothing(path: Path, holder: subprocess.Popen[str]) -> None:
     holder.kill()
     holder.wait()
@@ -143,6 +145,7 @@ def test_a_holder_says_for_how_long(ago: timedelta, words: str) -> None:
     assert str(holder).endswith(words)
 
 
+@pytest.mark.usefixtures("everywhere")
 def test_the_holder_can_be_asked_for(path: Path) -> None:
     assert lock.holder_of(path) is None
     with lock.hold(path, operation="up"):
