@@ -263,10 +263,11 @@ def _show_plan(
     overcommit: bool = False,
     retry_failed: bool = False,
 ) -> None:
+    from lab.classroom.results import Label
     from lab.workflow.plan import plan as find_plan
     from lab.workflow.project import select
     from lab.workflow.provider_choice import refuse_other_machines
-    from lab.workflow.up import room_for, unfinished
+    from lab.workflow.up import refusal_for, room_for, unfinished
 
     project = options.project_of(file)
     refuse_other_machines(project.classroom, project.folder)
@@ -283,6 +284,8 @@ def _show_plan(
             recreate=recreate,
         )
         room = room_for(project, machines, recreate=recreate, overcommit=overcommit)
+        anew = {row.machine for row in rows if recreate and row.label is Label.DRIFTED}
+        refusal = refusal_for(project, machines, doomed=anew)
     if output is Format.JSON:
         from lab.report.admission import fits_json
         from lab.report.plan_json import plan_json
@@ -293,6 +296,8 @@ def _show_plan(
         from lab.report.plan_table import plan_table
 
         plan_table(rows, fits=fits_lines(room), console=options.stdout_console())
+    if refusal is not None:
+        options.complain(refusal)
 
 
 def _bring_up(

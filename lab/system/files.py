@@ -15,6 +15,7 @@ from typing import Any
 
 from lab.errors import LabError
 from lab.system import crash
+from lab.system.guardian import runs
 
 # `.NAME.PID-xxxxxxxx.new`, and what ssh-keygen calls the other half of a pair.
 _TEMPORARY = re.compile(r"\..+\.(\d+)-[0-9a-f]{8}\.new(?:\.pub)?")
@@ -235,7 +236,7 @@ def _half_written_in(folder: Path) -> list[Path]:
         for entry in entries:
             match = _TEMPORARY.fullmatch(entry.name)
             # Another lab may be writing it: `lab ssh`, say, which takes no lock.
-            if match and not Path("/proc", match[1]).exists():
+            if match and not runs(int(match[1])):
                 found.append(Path(entry))
     return sorted(found)
 

@@ -21,6 +21,9 @@ KILLED_S = 2.0
 MARK = "LAB_STARTED_AS"
 # From its fork to its exec a program has no mark yet.
 _EXEC_S = 0.5
+# Where Linux tells of processes. macOS has no such place: there it is only known what can be
+# signalled.
+_PROC = "/proc"
 
 
 class Guardian:
@@ -70,9 +73,13 @@ class Guardian:
             self._watched.remove(group)
             self._tell(f"-{group}\n")
 
-    def dismiss(self) -> None:
-        """Have it go; what has not ended by now it ends first, and nobody waits for that."""
-        if not self._watched:
+    def dismiss(self, *, outlived: bool = False) -> None:
+        """Have it go; what has not ended by now it ends first, and nobody waits for that.
+
+        Args:
+            outlived: whether that goes on instead.
+        """
+        if outlived or not self._watched:
             # Not even its start is waited for.
             os.kill(self._pid, signal.SIGKILL)
             os.waitpid(self._pid, 0)
@@ -84,14 +91,38 @@ class Guardian:
 
 
 def runs(pid: int) -> bool:
-    """Whether there is such a process, and it is no zombie."""
-    return _stat(pid)[0] not in "ZX"
+    """Whether there is such a process, and it is no zombie where that is told."""
+    if _is_told():
+        return _stat(pid)[0] not in "ZX"
+    if pid <= 0:
+        return False
+    try:
+        os.kill(pid, 0)
+    except PermissionError:
+        return True
+    except (ProcessLookupError, OverflowError):
+        return False
+    return True
 
 
-def live_groups() -> set[int]:
-    """The process groups of which something runs: a zombie does not, and may stay for long."""
-    known = [_stat(pid) for pid in _pids()]
-    return {group for state, group, _ in known if state not in "ZX"}
+def began(pid: int) -> int:
+    """When a process began, in clock ticks: with its number, it is that of no other.
+
+    0 where there is none, or that is not told.
+    """
+    return _stat(pid)[2]
+
+
+def live(groups: set[int]) -> set[int]:
+    """Those of the process groups of which something runs.
+
+    A zombie does not, and may stay for long; where zombies are not told apart they count. Without
+    `/proc` a group is left out that may not be signalled: another user's, and on macOS zombies.
+    """
+    if _is_told():
+        known = [_stat(pid) for pid in _pids()]
+        return groups & {group for state, group, _ in known if state not in "ZX"}
+    return {group for group in groups if _can_be_signalled(group)}
 
 
 def signal_groups(groups: set[int], number: signal.Signals) -> None:
@@ -100,7 +131,7 @@ def signal_groups(groups: set[int], number: signal.Signals) -> None:
     One that runs as root, through sudo, cannot be signalled unless this process does too. It ends
     by itself when its stdin and parent are gone and nobody reads what it says.
     """
-    for group in groups & live_groups():
+    for group in live(groups):
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(group, number)
 
@@ -114,23 +145,23 @@ def main() -> None:
         if line.startswith("?"):
             expected = word
         elif line.startswith("+"):
-            begun[int(word)] = _stat(int(word))[2]
+            begun[int(word)] = began(int(word))
             expected = ""
         else:
             begun.pop(int(word), None)
-    groups = {group for group, when in begun.items() if _stat(group)[2] in {when, 0}}
+    groups = {group for group, when in begun.items() if began(group) in {when, 0}}
     end(groups | (_begun_as(expected) if expected else set()))
 
 
 def _begun_as(mark: str) -> set[int]:
-    """The group of the program with that mark, if it was begun."""
+    """The group of the program with that mark, if it was begun, and that is told."""
     words = f"{MARK}={mark}".encode()
     deadline = time.monotonic() + _EXEC_S
-    while time.monotonic() < deadline:
+    while _is_told() and time.monotonic() < deadline:
         for pid in _pids():
             with contextlib.suppress(OSError):
                 # Others with the mark are what it has started itself.
-                if words in _read(f"/proc/{pid}/environ").split(b"\0") and os.getsid(pid) == pid:
+                if words in _read(f"{_PROC}/{pid}/environ").split(b"\0") and os.getsid(pid) == pid:
                     return {pid}
         time.sleep(0.02)
     return set()
@@ -144,19 +175,31 @@ def end(groups: set[int]) -> None:
     for number, grace_s in ((signal.SIGTERM, GRACE_S), (signal.SIGKILL, KILLED_S)):
         signal_groups(groups, number)
         deadline = time.monotonic() + grace_s
-        while groups & live_groups() and time.monotonic() < deadline:
+        while live(groups) and time.monotonic() < deadline:
             time.sleep(0.05)
 
 
+def _is_told() -> bool:
+    return os.access(f"{_PROC}/self/stat", os.R_OK)
+
+
+def _can_be_signalled(group: int) -> bool:
+    try:
+        os.killpg(group, 0)
+    except (ProcessLookupError, PermissionError):
+        return False
+    return True
+
+
 def _pids() -> list[int]:
-    with os.scandir("/proc") as entries:
+    with os.scandir(_PROC) as entries:
         return [int(entry.name) for entry in entries if entry.name.isdecimal()]
 
 
 def _stat(pid: int) -> tuple[str, int, int]:
     """A process's state, group, and when it began, in clock ticks; zeros when there is none."""
     try:
-        words = _read(f"/proc/{pid}/stat").rpartition(b")")[2].decode().split()
+        words = _read(f"{_PROC}/{pid}/stat").rpartition(b")")[2].decode().split()
     except OSError:
         return "X", 0, 0
     return words[0], int(words[2]), int(words[19])

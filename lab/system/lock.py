@@ -49,6 +49,7 @@ def hold(
     wait_s: float = 0.0,
     on_wait: Callable[[str], None] = lambda _: None,
     what: str = "this project",
+    outlived: bool = False,
 ) -> Iterator[None]:
     """Hold a lock while the block runs; what lab runs in the block ends with lab.
 
@@ -61,9 +62,11 @@ def hold(
         wait_s: how long to wait for another holder.
         on_wait: told once, before the waiting, who holds it.
         what: what the lock is for, in words.
+        outlived: whether what still runs at the end of the block goes on.
 
     Raises:
         LockedError: another lab holds it; with its pid, operation, start, and how long that is ago.
+        Interrupted: lab was interrupted while it waited.
         LabError: the file cannot be opened or locked, or its folder not be made.
     """
     make_folder(path.parent)
@@ -72,7 +75,7 @@ def hold(
         crash.point(f"{path} is taken")
         _note(descriptor, operation)
         crash.point(f"{path} says who holds it")
-        with process.guarded(descriptor):
+        with process.guarded(descriptor, outlived=outlived):
             yield
 
 
@@ -98,6 +101,7 @@ def share(
 
     Raises:
         LockedError: they did not let it go in time.
+        Interrupted: lab was interrupted while it waited.
         LabError: the file cannot be opened or locked, or its folder not be made.
     """
     make_folder(path.parent)
@@ -114,7 +118,7 @@ def share(
             if not told:
                 on_wait(f"waiting for {what}")
                 told = True
-            time.sleep(_LOOK_AGAIN_S)
+            process.pause(_LOOK_AGAIN_S)
         yield
 
 
@@ -167,7 +171,7 @@ def _take(
         if not told:
             on_wait(f"waiting for another lab at work on {what} ({who})")
             told = True
-        time.sleep(_LOOK_AGAIN_S)
+        process.pause(_LOOK_AGAIN_S)
 
 
 def _taken(descriptor: int, path: Path, kind: int) -> bool:

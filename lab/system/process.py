@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import IO
 
 from lab.errors import INTERRUPTED, HostError, LabError, ProcessError
-from lab.system.guardian import GRACE_S, MARK, Guardian, live_groups, signal_groups
+from lab.system.guardian import GRACE_S, MARK, Guardian, live, signal_groups
 from lab.system.output import KEPT_BYTES as KEPT_BYTES
 from lab.system.output import Log, Reader
 from lab.system.signals import uninterrupted
@@ -279,11 +279,13 @@ def cleaning_up() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def guarded(keeping: int) -> Iterator[None]:
+def guarded(keeping: int, *, outlived: bool = False) -> Iterator[None]:
     """In the block, programs end with lab, even if it is killed; see `lab.system.guardian`.
 
     Args:
         keeping: the descriptor of a file that stays open until the last of them has ended.
+        outlived: whether those that still run at the end of the block go on, instead of being
+            ended.
 
     Raises:
         HostError: this computer starts no more programs.
@@ -301,7 +303,7 @@ def guarded(keeping: int) -> Iterator[None]:
     finally:
         with _lock:
             _guardians.remove(guardian)
-        guardian.dismiss()
+        guardian.dismiss(outlived=outlived)
 
 
 def kill_group(child: subprocess.Popen[bytes]) -> None:
@@ -385,7 +387,7 @@ def _kill(children: Sequence[subprocess.Popen[bytes]]) -> None:
 
 def _wait_for_end(groups: set[int]) -> None:
     deadline = time.monotonic() + TERM_GRACE_S
-    while groups & live_groups() and not _killed.is_set() and time.monotonic() < deadline:
+    while live(groups) and not _killed.is_set() and time.monotonic() < deadline:
         time.sleep(0.02)
 
 

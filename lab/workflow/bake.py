@@ -229,13 +229,13 @@ def _bake(
     wanted = replace(
         machine, name="bake", container=container, student_variables={}, steps=bake.steps
     )
-    tell("booting")
     with scratch_machine(
         wanted,
         folder=LabFolder(project.folder.root / "bake" / bake.recipe),
         provider=project.provider,
         settings=kit.settings_folder(project.folder, machine.lab.name),
         log=log,
+        tell=tell,
     ) as scratch:
         work(scratch, tell)
         tell("packing")

@@ -20,14 +20,14 @@ from lab.machines.vagrant import Vagrant, VagrantKilled
 from lab.system import process
 from lab.system.output import append
 from lab.workflow.connect import addresses_of, write_ssh_config
+from lab.workflow.making import STARTED, made_alone
 from lab.workflow.pace import Pace
 from lab.workflow.project import Project
 
 _LOOK_AGAIN_S = 0.2
 # What Vagrant has seen booting has let it in by SSH already.
 _SSH_TIMEOUT_S = 30.0
-# What Vagrant says when the provider has started a guest, and when it has let Vagrant in.
-_STARTED = ("Waiting for machine to boot", "Waiting for domain to get an IP address")
+# What Vagrant says when a guest has let it in.
 _LET_IN = "Machine booted and ready"
 # A guest that boots for longer than this is looked at, whether it still runs.
 _LOOK_AFTER_S = 5.0
@@ -73,15 +73,20 @@ class Boot:
         self._took_s: dict[str, float] = {}
         self._let_in: set[str] = set()
         self._waves: list[_Wave] = []
+        self._tell: Callable[[str], None] = lambda _: None
         ssh.write_config(project.folder, project.machines, self.addresses)
 
-    def run(self) -> None:
+    def run(self, tell: Callable[[str], None]) -> None:
         """Have Vagrant boot the machines, as many at a time as the host can take.
+
+        Args:
+            tell: told, from any thread, what all of them wait for; "" when that is over.
 
         Raises:
             LabError: Vagrant cannot be used at all.
             Interrupted: lab was interrupted.
         """
+        self._tell = tell
         left = list(self.waiting)
         try:
             while left and not any(wave.error for wave in self._waves):
@@ -155,7 +160,8 @@ class Boot:
     def _boot(self, machines: Sequence[Machine], stop: threading.Event) -> None:
         """Boot some machines at once; each has a verdict then, whatever happens."""
         try:
-            self._judge(machines, self._call_vagrant(machines, stop))
+            with made_alone(self._project.provider, operation="up", tell=self._tell) as made:
+                self._judge(machines, self._call_vagrant(machines, stop, made=made))
         except VagrantKilled as error:
             if stop.is_set():
                 self._judge(machines, {})
@@ -170,16 +176,17 @@ class Boot:
             raise
 
     def _call_vagrant(
-        self, machines: Sequence[Machine], stop: threading.Event
+        self, machines: Sequence[Machine], stop: threading.Event, *, made: Callable[[], None]
     ) -> Mapping[str, str]:
-        """What went wrong, by machine."""
+        """What went wrong, by machine; `made` is called when one has been made."""
         names = {machine.name for machine in machines}
         vagrant = Vagrant(self._project.path, log=self._project.folder.logs / "vagrant.log")
 
         def hear(name: str, said: str) -> None:
             if name in names:
                 self._log(name, said)
-                if said.startswith(_STARTED):
+                if said.startswith(STARTED):
+                    made()
                     self._started.setdefault(name, time.monotonic())
                 if said.startswith(_LET_IN):
                     self._let_in.add(name)
@@ -225,7 +232,9 @@ class Boot:
         if not self._project.provider.one_by_one:
             return self._only_laggards_are_left(machines)
         # What has started is made: it only boots, as many at a time as the host can take.
-        booting = sum(not wave.ended for wave in self._waves)
+        booting = sum(
+            not (wave.ended or self._only_laggards_are_left(wave.machines)) for wave in self._waves
+        )
         started = all(it.name in self._started for it in machines)
         return started and booting < self._pace.next(len(self.waiting))
 

@@ -182,13 +182,13 @@ def _prove(subject: _Subject, tell: Callable[[str], None]) -> GuideProof:
     profile = PROFILES.get(lab.box)
     settings = work / "settings"
     write_settings(settings, lab.guest, distribution=profile.distribution if profile else "")
-    tell(f"\tbooting a machine of {lab.box}")
     with scratch_machine(
         _machine(subject, read_keys(work / "none")),
         folder=LabFolder(work / "project"),
         provider=subject.provider,
         settings=settings,
         log=work / "log",
+        tell=lambda text: tell(f"\t{text}"),
         keep=subject.keep,
     ) as scratch:
         # Anew, as a student's steps are handed the key; its name is still the scratch machine's.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from lab.errors import UsageError
@@ -12,6 +12,7 @@ from lab.machines.keys import write_address, write_ports
 from lab.machines.providers.base import Guest
 from lab.system.files import write_atomically
 from lab.workflow.bake import WORTH_FROM, bakes_of
+from lab.workflow.boot import not_running
 from lab.workflow.observer import Observer
 from lab.workflow.project import Project
 from lab.workflow.reconcile import Found, vagrants_name_of, vagrants_note
@@ -47,6 +48,30 @@ def refusals(found: Mapping[str, Found]) -> dict[str, Refusal]:
                 retry=f"lab up --recreate {target}",
             )
     return refused
+
+
+def require_for_boot(
+    project: Project,
+    machines: Sequence[Machine],
+    guests: Mapping[str, Guest],
+    *,
+    doomed: Collection[str],
+) -> None:
+    """See that the provider can have machines as labs.yaml wants them, before anything is done.
+
+    Args:
+        project: whose machines.
+        machines: those that are wanted, without those that lab refuses.
+        guests: what the provider has; what runs there stays as it is.
+        doomed: the names of those that are made anew.
+
+    Raises:
+        HostError: it cannot; nothing was changed.
+    """
+    waiting = {machine.name for machine in not_running(machines, guests)}.union(doomed)
+    booted = [machine.wanted for machine in machines if machine.name in waiting]
+    if booted:
+        project.provider.require_for(booted)
 
 
 def refusals_to_work(found: Mapping[str, Found]) -> dict[str, Refusal]:

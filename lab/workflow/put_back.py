@@ -18,7 +18,7 @@ from lab.machines.services import note_what_is_down
 from lab.system import parallel, process
 from lab.workflow.connect import write_ssh_config
 from lab.workflow.observer import Observer
-from lab.workflow.prepare import refusals
+from lab.workflow.prepare import refusals, require_for_boot
 from lab.workflow.project import Project
 from lab.workflow.reconcile import Found, find
 from lab.workflow.records import Stage, read_record, write_record
@@ -67,7 +67,8 @@ def put_back(
         One outcome a machine, in their order.
 
     Raises:
-        HostError: they do not fit on the host; nothing has been changed.
+        HostError: they do not fit on the host, or cannot be there as labs.yaml wants them; nothing
+            has been changed.
         LabError: Vagrant cannot be used at all.
         Interruption: somebody stopped it.
     """
@@ -79,6 +80,8 @@ def put_back(
     if room.fit < room.of:
         raise room.refusal()
     there = _without(machines, refused.keys() | outcomes.keys())
+    # All of them boot again, those that run too.
+    require_for_boot(project, there, guests, doomed=[it.name for it in there])
     write_ssh_config(project, guests)
     change.warn(there)
     began = time.monotonic()

@@ -105,13 +105,15 @@ class Run:
 
         def work(job: Machine | Boot, tell: Callable[[str], None]) -> MachineOutcome | None:
             if isinstance(job, Boot):
-                job.run()
+                job.run(tell)
                 return None
             return self._one(job, kits[job.lab.name], slots, tell)
 
         def news(job: Machine | Boot, text: str) -> None:
             if isinstance(job, Machine):
                 observer.machine(job.name, text)
+            else:
+                observer.note(text)
 
         def done(job: Machine | Boot, result: parallel.Done[MachineOutcome | None]) -> None:
             if isinstance(job, Machine):

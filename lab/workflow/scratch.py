@@ -6,7 +6,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,8 +21,9 @@ from lab.machines.vagrant import Vagrant
 from lab.machines.vagrantfile import render_vagrantfile
 from lab.system import process
 from lab.system.files import LabFolder, remove_tree, write_if_changed
-from lab.system.guardian import runs
+from lab.system.guardian import began, runs
 from lab.workflow.files import write_hooks
+from lab.workflow.making import STARTED, made_alone
 
 # For a folder without a labs.yaml: what `lab init` writes, on a box that every host can build.
 DEFAULT_BOX = "debian-12"
@@ -48,13 +49,14 @@ class Scratch:
 
 
 @contextmanager
-def scratch_machine(
+def scratch_machine(  # noqa: PLR0913 (what it is, where it is, and who is told)
     machine: Machine,
     *,
     folder: LabFolder,
     provider: Provider,
     settings: Path,
     log: Path,
+    tell: Callable[[str], None],
     keep: bool = False,
 ) -> Iterator[Scratch]:
     """A machine that runs in the block, and is gone after it, with its folder.
@@ -65,6 +67,7 @@ def scratch_machine(
         provider: boots it.
         settings: what its guest is handed, a folder as from `write_settings`.
         log: gets what Vagrant says.
+        tell: told what becomes of it before the block.
         keep: leave it as it is when the block ends without an error.
 
     Raises:
@@ -89,7 +92,8 @@ def scratch_machine(
         text = render_vagrantfile([ours], project=folder.project, provider=provider)
         write_if_changed(folder.project / "Vagrantfile", text)
         vagrant = Vagrant(folder.project, log=log)
-        ip = _boot(ours, folder, vagrant, provider)
+        _boot(ours, vagrant, provider, tell)
+        ip = _reach(ours, folder, provider)
         yield Scratch(machine=ours, folder=folder, vagrant=vagrant, ip=ip)
         left = keep
     finally:
@@ -121,7 +125,7 @@ def guarded() -> Iterator[None]:
 
 def own_name(prefix: str) -> str:
     """A name that says which process is at work: its number and when it started."""
-    return f"{prefix}{os.getpid()}-{_started(os.getpid())}"
+    return f"{prefix}{os.getpid()}-{began(os.getpid())}"
 
 
 def remove_dead_ones(provider: Provider, prefix: str) -> None:
@@ -153,15 +157,7 @@ def _is_of_a_dead_one(name: str, prefix: str) -> bool:
     if match is None:
         return False
     pid = int(match[1])
-    return not (runs(pid) and _started(pid) == match[2])
-
-
-def _started(pid: int) -> str:
-    """When a process started, in the kernel's ticks: with its number, it is that of no other."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
-    except OSError:
-        return ""
+    return not (runs(pid) and began(pid) == int(match[2]))
 
 
 def _equipped(machine: Machine, folder: LabFolder, provider: Provider) -> Machine:
@@ -193,16 +189,23 @@ def _equipped(machine: Machine, folder: LabFolder, provider: Provider) -> Machin
     return replace(machine, address=address, ports=ports)
 
 
-def _boot(machine: Machine, folder: LabFolder, vagrant: Vagrant, provider: Provider) -> str:
-    """Boot it, and say where it answers."""
-    failures = vagrant.up(
-        [machine.name],
-        provider=provider.name,
-        on_line=lambda _, __: None,
-        boot_timeout_s=BOOT_TIMEOUT_S * provider.patience,
-    )
+def _boot(
+    machine: Machine, vagrant: Vagrant, provider: Provider, tell: Callable[[str], None]
+) -> None:
+    with made_alone(provider, operation="making a scratch machine", tell=tell) as made:
+        tell(f"booting a machine of {machine.lab.box}")
+        failures = vagrant.up(
+            [machine.name],
+            provider=provider.name,
+            on_line=lambda _, said: made() if said.startswith(STARTED) else None,
+            boot_timeout_s=BOOT_TIMEOUT_S * provider.patience,
+        )
     if failures:
         raise MachineError("The scratch machine did not boot", details="\n".join(failures.values()))
+
+
+def _reach(machine: Machine, folder: LabFolder, provider: Provider) -> str:
+    """See that SSH finds it, and say where it answers."""
     guest = provider.guests(machine.container).get(machine.container)
     if guest is None or not guest.ip:
         raise MachineError("The scratch machine has no address")

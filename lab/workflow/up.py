@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from lab.classroom.results import Label, MachineOutcome
-from lab.errors import UsageError
+from lab.errors import HostError, UsageError
 from lab.machines.fleet import Machine
 from lab.machines.providers.base import BOOT_TIMEOUT_S, Guest
 from lab.workflow.admission import Admission, admit
@@ -25,6 +25,7 @@ from lab.workflow.prepare import (
     refusals,
     refusals_to_work,
     require_bakes,
+    require_for_boot,
     with_addresses,
     with_boxes,
     worth_baking_from,
@@ -57,7 +58,8 @@ def bring_up(
         One outcome a machine, in their order.
 
     Raises:
-        HostError: the host lacks something that all machines need, or they do not fit on it.
+        HostError: the host lacks something that all machines need, or they do not fit on it, or
+            cannot be as labs.yaml wants them; nothing was destroyed.
         UsageError: machines without internet are to be made without a bake.
         LabError: Vagrant or a box cannot be used at all.
         Interruption: somebody stopped it.
@@ -132,6 +134,7 @@ def _begin(
     refused = refusals({name: it for name, it in found.items() if name not in doomed})
     if options.boot:
         able = [machine for machine in machines if machine.name not in refused]
+        require_for_boot(project, able, guests, doomed=doomed)
         refused |= _without_room(project, able, guests, options=options)
     else:
         refused |= refusals_to_work(found)
@@ -271,6 +274,30 @@ def room_for(
     refused = refusals({name: it for name, it in found.items() if not (recreate and it.other_box)})
     waiting = not_running([it for it in machines if it.name not in refused], guests)
     return admit(project.provider, waiting, existing=guests, overcommit=overcommit)
+
+
+def refusal_for(
+    project: Project, machines: Sequence[Machine], *, doomed: Collection[str]
+) -> HostError | None:
+    """Why `bring_up` would refuse all, as the provider cannot have machines as they are wanted.
+
+    Args:
+        project: whose machines.
+        machines: which of them.
+        doomed: the names of those that would be made anew.
+
+    Raises:
+        ProcessError: the provider did not answer.
+    """
+    guests = project.provider.guests(project.prefix)
+    found = find(project, machines, guests)
+    refused = refusals({name: it for name, it in found.items() if name not in doomed})
+    able = [machine for machine in machines if machine.name not in refused]
+    try:
+        require_for_boot(project, able, guests, doomed=doomed)
+    except HostError as error:
+        return error
+    return None
 
 
 def _without_room(

@@ -124,6 +124,23 @@ def test_a_class_that_does_not_fit(lab: Lab, world: Any) -> None:
     assert set(world.guests.values()) == {"RUNNING"}
 
 
+def test_what_cannot_be_is_told_by_plan_and_refused_by_up_before_a_machine_is_destroyed(
+    lab: Lab, world: Any
+) -> None:
+    lab("up")
+    world.edit("luis,", '{login: luis, vars: {python: "3.9"}},')
+    (world.root / "bin" / "isolate").write_text("#!/bin/sh\necho 'no such family' >&2\nexit 1\n")
+    assert "cannot be kept apart" not in lab("plan").said
+    told = lab("up", "--dry-run", "--recreate")
+    assert (told.code, "1 drifted" in told.out) == (OK, True)
+    assert "Error: The machines cannot be kept apart on the bridge lo no such family" in told.said
+    refused = lab("up", "--recreate", "--yes")
+    assert (refused.code, refused.out) == (HOST, "")
+    assert "cannot be kept apart" in refused.err
+    assert set(world.guests.values()) == {"RUNNING"}
+    assert [call for call in world.calls("vagrant") if call[0] == "destroy"] == []
+
+
 def test_what_waits_for_the_next_start_is_told_by_plan_and_up(lab: Lab, world: Any) -> None:
     lab("up")
     world.edit("    box: debian-12\n", "    box: debian-12\n    internet: off\n")

@@ -406,6 +406,19 @@ def test_a_class_that_does_not_fit_any_more_is_not_begun(lab: Lab, world: Any) -
 
 
 @pytest.mark.usefixtures("up")
+def test_machines_that_could_not_be_kept_apart_any_more_are_not_stopped(
+    lab: Lab, world: Any
+) -> None:
+    (world.root / "bin" / "isolate").write_text("#!/bin/sh\necho 'no such family' >&2\nexit 1\n")
+    ran = lab("reset", "hello", "--yes")
+    assert ran.code == HOST
+    assert "cannot be kept apart" in ran.err
+    assert names(lab) == []
+    assert set(world.guests.values()) == {"RUNNING"}
+    assert read(world, "ana") == "work"
+
+
+@pytest.mark.usefixtures("up")
 def test_machines_that_run_class_steps_again_are_told(lab: Lab, world: Any) -> None:
     assert "not clones of the class's bake" not in lab("reset", "ana").said
     (world.project / "provision/tiny/steps/web.sh").write_text("echo another\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shlex
 from collections.abc import Callable, Collection, Sequence
@@ -13,12 +14,14 @@ import pytest
 from lab.classroom.classes import MachineSize
 from lab.classroom.config import load_classroom
 from lab.classroom.guide import load_guide
-from lab.errors import ProcessError
+from lab.errors import HostError, ProcessError
 from lab.machines.fleet import build_machine
 from lab.machines.health import Command
 from lab.machines.keys import read_keys
+from lab.machines.probes import locks
 from lab.machines.providers.base import Addresses, Guest, Limit, Wanted
 from lab.machines.steps import read_contents
+from lab.system import guardian
 from lab.system.files import LabFolder
 from lab.workflow.project import Project
 
@@ -63,12 +66,17 @@ class FakeProvider:
     said: tuple[str, ...] = ()
     cleared: list[str] = field(default_factory=list)
     unprepared: dict[str, str] = field(default_factory=dict)
+    impossible: HostError | None = None
     kept_apart: list[str] = field(default_factory=list)
     addresses: dict[str, str] = field(default_factory=dict)
     ports: dict[str, dict[int, int]] = field(default_factory=dict)
 
     def require(self) -> None:
         """It always works."""
+
+    def require_for(self, wanted: Sequence[Wanted]) -> None:
+        if self.impossible is not None:
+            raise self.impossible
 
     def guests(self, prefix: str) -> dict[str, Guest]:
         return {name: guest for name, guest in self.found.items() if name.startswith(prefix)}
@@ -216,6 +224,20 @@ def _vagrant_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
+def without_proc(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No system that tells of processes, as on macOS."""
+    monkeypatch.setattr(guardian, "_PROC", "/nowhere")
+    monkeypatch.setattr(locks, "_LOCKS", Path("/nowhere/locks"))
+
+
+@pytest.fixture(params=["with /proc", "without /proc"])
+def everywhere(request: pytest.FixtureRequest) -> None:
+    """Both kinds of system: those that tell of processes, and others."""
+    if request.param == "without /proc":
+        request.getfixturevalue("without_proc")
+
+
+@pytest.fixture
 def provider() -> FakeProvider:
     return FakeProvider()
 
@@ -223,6 +245,16 @@ def provider() -> FakeProvider:
 @pytest.fixture
 def witness() -> Witness:
     return Witness()
+
+
+def is_held(path: Path) -> bool:
+    """Whether somebody holds a lock."""
+    with path.open() as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
 
 
 def write_guide(folder: Path, text: str = GUIDE, *, name: str = "tiny") -> Path:

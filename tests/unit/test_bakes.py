@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import cast
@@ -19,7 +19,7 @@ from lab.workflow import scratch as module
 from lab.workflow.files import write_guest_settings
 from lab.workflow.project import Project
 from lab.workflow.scratch import scratch_machine
-from tests.unit.conftest import FakeProvider
+from tests.unit.conftest import FakeProvider, is_held
 
 
 @pytest.fixture(autouse=True)
@@ -55,7 +55,8 @@ def test_a_scratch_machine_has_the_disk_of_the_machine_that_it_is_for(
         def prepare(self, wanted: Sequence[Wanted], *, new: Collection[str], log: Path) -> None:
             prepared.extend(it.size.disk_gb for it in wanted)
 
-    monkeypatch.setattr(module, "_boot", lambda *_: "10.0.3.7")
+    monkeypatch.setattr(module, "_boot", lambda *_: None)
+    monkeypatch.setattr(module, "_reach", lambda *_: "10.0.3.7")
     settings = tmp_path / "settings"
     settings.mkdir()
     with scratch_machine(
@@ -64,6 +65,44 @@ def test_a_scratch_machine_has_the_disk_of_the_machine_that_it_is_for(
         provider=cast("Provider", Preparing()),
         settings=settings,
         log=tmp_path / "log",
+        tell=print,
     ) as scratch:
         assert scratch.machine.student.machine.disk_gb == 40
     assert prepared == [40]
+
+
+def test_a_scratch_machine_is_made_alone_where_machines_are_made_one_by_one(
+    project: Project, provider: FakeProvider, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = vagrant_home() / "lab-lxc-making.lock"
+    held = []
+
+    class FakeVagrant:
+        def __init__(self, *_: object, **__: object) -> None:
+            pass
+
+        def up(
+            self, names: Sequence[str], *, on_line: Callable[[str, str], None], **_: object
+        ) -> dict[str, str]:
+            for said in ("Importing base box", "Waiting for machine to boot.", "Booted"):
+                on_line(names[0], said)
+                held.append(is_held(path))
+            provider.add(names[0])
+            return {}
+
+    provider.one_by_one = True
+    monkeypatch.setattr(module, "Vagrant", FakeVagrant)
+    settings = tmp_path / "settings"
+    settings.mkdir()
+    told: list[str] = []
+    with scratch_machine(
+        project.machines[0],
+        folder=LabFolder(tmp_path / "scratch"),
+        provider=cast("Provider", provider),
+        settings=settings,
+        log=tmp_path / "log",
+        tell=told.append,
+    ) as scratch:
+        assert scratch.ip == "10.0.0.9"
+    assert held == [True, False, False]
+    assert told == ["", "booting a machine of debian-12"]

@@ -197,6 +197,7 @@ def test_keys_that_are_there(
     assert "lab destroy hello-ana && lab up hello-ana" in verdict.fix
 
 
+@pytest.mark.usefixtures("everywhere")
 def test_a_lock_that_nobody_holds(folder: LabFolder) -> None:
     assert leftovers.lock(folder).found == "free"
     # What a dead holder has written is only text.
@@ -217,6 +218,7 @@ def test_a_lock_that_is_held_is_neither_taken_nor_broken(folder: LabFolder) -> N
         assert "is dead" in leftovers.lock(folder).found
 
 
+@pytest.mark.usefixtures("everywhere")
 def test_a_scratch_machine_of_a_dead_lab_is_removed_and_no_student_s(
     subject: Subject, folder: LabFolder, provider: FakeProvider, program: Program
 ) -> None:
@@ -234,6 +236,7 @@ def test_a_scratch_machine_of_a_dead_lab_is_removed_and_no_student_s(
         assert leftovers.scratch_machines(subject, folder).outcome is Health.OK
 
 
+@pytest.mark.usefixtures("everywhere")
 def test_a_machine_that_a_guide_was_proven_on_is_told_and_left(provider: FakeProvider) -> None:
     provider.add(own_name(PREFIX))
     provider.add("labproof-of-somebody")

@@ -70,7 +70,7 @@ def inside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Inside:
 
     @contextmanager
     def boots(
-        wanted: Machine, *, folder: LabFolder, provider: Provider, settings: Path, log: Path
+        wanted: Machine, *, folder: LabFolder, settings: Path, **_: object
     ) -> Iterator[Scratch]:
         inside.booted.append(wanted)
         inside.settings.extend(sorted(path.name for path in settings.iterdir()))

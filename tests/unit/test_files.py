@@ -179,6 +179,7 @@ def test_a_crash_before_the_renaming_leaves_the_old_file(tmp_path: Path) -> None
     assert read_json(path) == {"newer": True}
 
 
+@pytest.mark.usefixtures("everywhere")
 def test_what_a_killed_lab_left_half_written_is_swept(tmp_path: Path) -> None:
     folder = LabFolder(tmp_path)
     folder.sweep()

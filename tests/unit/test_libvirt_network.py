@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 import pytest
 
 from lab.classroom.classes import MachineSize
-from lab.errors import ProcessError
+from lab.errors import HostError, ProcessError
 from lab.machines.providers import libvirt_network, lxc
 from lab.machines.providers.base import Wanted
 from lab.machines.providers.libvirt_network import NAMES, allot, mac_of, room, xml_of
@@ -239,6 +239,25 @@ def test_no_way_leads_over_the_host_to_another_of_lab_s_networks(
         "100:\tfrom all to 10.177.8.0/22 iif lxcbr0 prohibit",
         "100:\tfrom all iif virbr-lab-off prohibit",
     ]
+
+
+def test_a_network_that_cannot_be_is_refused_when_it_is_asked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    there = {"lab": networks()["lab"]}
+    routed: list[ipaddress.IPv4Network] = []
+    monkeypatch.setattr(libvirt_network.virsh, "networks", lambda _: there)
+    monkeypatch.setattr(libvirt_network.virsh, "ask", lambda _: ["lab"])
+    monkeypatch.setattr(libvirt_network, "_routed", lambda: routed)
+    libvirt_network.require_for(["lab", "lab-open"])
+    routed += libvirt_network._CANDIDATES
+    libvirt_network.require_for(["lab"])
+    with pytest.raises(HostError, match="Every private network") as caught:
+        libvirt_network.require_for(["lab", "lab-open"])
+    assert "libvirt's network lab-open" in caught.value.hint
+    there["lab"] = replace(there["lab"], bridge="virbr7")
+    with pytest.raises(HostError, match="has a network lab here that lab did not make"):
+        libvirt_network.require_for(["lab"])
 
 
 def test_a_rule_that_the_kernel_refuses_is_an_error(

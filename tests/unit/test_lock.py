@@ -18,12 +18,12 @@ from typing import Any
 import pytest
 
 from lab.errors import LOCKED, LabError, LockedError
-from lab.system import lock
+from lab.system import lock, process
 from lab.system.lock import Holder
 
 HOLDER = """
 import pathlib, sys, time
-from lab.system import lock
+from lab.system import lock, process
 with lock.hold(pathlib.Path(sys.argv[1]), operation="up"):
     print("held", flush=True)
     time.sleep(60)
@@ -69,6 +69,7 @@ def test_the_lock_is_free_after_a_failure(path: Path) -> None:
         pass
 
 
+@pytest.mark.usefixtures("everywhere")
 def test_another_s_lock_is_told_with_pid_operation_and_start(
     path: Path, holder: subprocess.Popen[str]
 ) -> None:
@@ -83,6 +84,7 @@ def test_another_s_lock_is_told_with_pid_operation_and_start(
     assert "--wait" in error.hint
 
 
+@pytest.mark.usefixtures("everywhere")
 def test_a_dead_holder_holds_nothing(path: Path, holder: subprocess.Popen[str]) -> None:
     holder.kill()
     holder.wait()
@@ -143,6 +145,7 @@ def test_a_holder_says_for_how_long(ago: timedelta, words: str) -> None:
     assert str(holder).endswith(words)
 
 
+@pytest.mark.usefixtures("everywhere")
 def test_the_holder_can_be_asked_for(path: Path) -> None:
     assert lock.holder_of(path) is None
     with lock.hold(path, operation="up"):
@@ -208,6 +211,23 @@ def test_who_wants_a_shared_lock_alone_waits_for_all(path: Path) -> None:
         assert ended == ["up"]
     thread.join()
     assert told == ["waiting for an up"]
+
+
+@pytest.mark.parametrize("how", ["alone", "shared"])
+def test_an_interruption_ends_the_waiting(path: Path, how: str) -> None:
+    def interrupt(_: str) -> None:
+        process.stop_all()
+
+    waiting = (
+        lock.hold(path, operation="up", wait_s=15, on_wait=interrupt)
+        if how == "alone"
+        else lock.share(path, wait_s=15, on_wait=interrupt, what="an up")
+    )
+    try:
+        with lock.hold(path, operation="up"), pytest.raises(process.Interrupted):
+            waiting.__enter__()
+    finally:
+        process.allow_again()
 
 
 def test_a_longer_note_leaves_no_rest(path: Path) -> None:

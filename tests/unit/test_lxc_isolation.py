@@ -15,7 +15,7 @@ from lab.errors import HostError
 from lab.machines.boxes.lxc import ISOLATE
 from lab.machines.providers import lxc_isolation
 from lab.machines.providers.base import Wanted
-from lab.machines.providers.lxc_isolation import install, port_name, trouble
+from lab.machines.providers.lxc_isolation import install, port_name, require_for, trouble
 from tests.unit.conftest import Program
 
 WANTED = Wanted(
@@ -217,3 +217,20 @@ def test_what_would_be_in_the_way_is_seen_without_changing_anything(
     assert not (host / "added").exists()
     program("nft", "echo no such family >&2; exit 1")
     assert trouble("lxcbr0") == "no such family"
+
+
+def test_what_cannot_be_kept_apart_is_refused_when_it_is_asked(
+    host: Path, program: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_ = replace(WANTED, isolated=False)
+    require_for([WANTED], bridge="lxcbr0")
+    assert (host / "nft-words").read_text() == "--check -f -\n"
+    program("nft", "echo no such family >&2; exit 1")
+    require_for([open_], bridge="lxcbr0")
+    with pytest.raises(HostError, match="cannot be kept apart on the bridge lxcbr0") as caught:
+        require_for([open_, WANTED], bridge="lxcbr0")
+    assert caught.value.details == "no such family"
+    monkeypatch.setattr(lxc_isolation.shutil, "which", lambda *_, **__: None)
+    with pytest.raises(HostError, match="`nft` is not installed"):
+        require_for([WANTED], bridge="lxcbr0")
+    assert not (host / "added").exists()

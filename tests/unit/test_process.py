@@ -189,7 +189,7 @@ def test_an_exit_in_words(code: int, words: str) -> None:
     assert process.describe_exit(code) == words
 
 
-@pytest.mark.usefixtures("brief")
+@pytest.mark.usefixtures("brief", "everywhere")
 @pytest.mark.parametrize("trap", ["", "trap '' TERM;"], ids=["polite", "deaf"])
 def test_a_program_that_takes_too_long_is_killed_with_its_children(
     tmp_path: Path, trap: str
@@ -207,7 +207,7 @@ def test_a_program_that_takes_too_long_is_killed_with_its_children(
     assert time.monotonic() - started < 5
 
 
-@pytest.mark.usefixtures("brief")
+@pytest.mark.usefixtures("brief", "everywhere")
 def test_a_deaf_grandchild_is_killed_too(tmp_path: Path) -> None:
     pid = tmp_path / "pid"
     script = f"sh -c 'trap \"\" TERM; echo $$ >{pid}; sleep 20; sleep 20' & wait"
@@ -290,7 +290,7 @@ def test_a_listener_that_fails_blocks_nobody(thread_failures: list[str]) -> None
     assert (len(heard), thread_failures) == (1, [])
 
 
-@pytest.mark.usefixtures("brief")
+@pytest.mark.usefixtures("brief", "everywhere")
 def test_an_interruption_kills_what_runs(tmp_path: Path) -> None:
     pid = tmp_path / "pid"
 
@@ -304,7 +304,7 @@ def test_an_interruption_kills_what_runs(tmp_path: Path) -> None:
     assert gone(wait_for(pid))
 
 
-@pytest.mark.usefixtures("brief")
+@pytest.mark.usefixtures("brief", "everywhere")
 def test_stop_all_stops_every_program_that_runs(tmp_path: Path) -> None:
     ended: list[str] = []
 
@@ -376,7 +376,7 @@ def test_a_pause_ends_when_lab_is_interrupted() -> None:
             process.pause(60)
 
 
-@pytest.mark.usefixtures("brief")
+@pytest.mark.usefixtures("brief", "everywhere")
 def test_a_second_ctrl_c_spares_the_grace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(process, "TERM_GRACE_S", 30)
     pid = tmp_path / "pid"

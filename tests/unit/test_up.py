@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import threading
 import time
@@ -14,11 +15,12 @@ import pytest
 
 from lab.classroom.results import MachineOutcome
 from lab.errors import ConnectionLost, HostError, LabError, UsageError
+from lab.machines.boxes.catalog import vagrant_home
 from lab.machines.fleet import Machine
 from lab.machines.kit import StepsOutcome
 from lab.machines.providers.base import Limit
 from lab.machines.vagrant import VagrantKilled
-from lab.system import process
+from lab.system import lock, process
 from lab.workflow import boot as boot_module
 from lab.workflow import pace as pace_module
 from lab.workflow import run as run_module
@@ -35,6 +37,7 @@ from lab.workflow.records import (
 )
 from lab.workflow.run import Interruption, UpOptions
 from lab.workflow.up import bring_up, check_steps
+from tests.unit.conftest import is_held
 
 IDLE = Load(processors=4, load=0.0, free_mb=100_000)
 STEPS = ("base", "web", "account", "app")
@@ -511,6 +514,33 @@ def test_what_runs_already_needs_no_room(world: World, witness: Any) -> None:
     assert all(outcome.ok for outcome in up(world, witness).values())
 
 
+@pytest.mark.parametrize("state", ["running", "stopped"])
+def test_what_the_provider_cannot_have_is_refused_before_anything_is_destroyed(
+    world: World, witness: Any, monkeypatch: pytest.MonkeyPatch, state: str
+) -> None:
+    destroyed: list[str] = []
+    monkeypatch.setattr(module, "destroy", lambda _, gone, **__: destroyed.extend(gone))
+    provider, ana = world.project.provider, world.project.machines[0]
+    provider.impossible = HostError("it cannot keep them from the internet")
+    provider.add(ana.container, state=state)
+    for doomed in (["hello-ana"], []):
+        with pytest.raises(HostError, match="from the internet"):
+            bring_up(
+                world.project,
+                world.project.machines,
+                observer=witness,
+                options=UpOptions(),
+                doomed=doomed,
+            )
+    assert (destroyed, world.boxes, world.booted) == ([], [], [])
+    assert all_records(world.project.folder) == {}
+    # What runs already and stays as it is asks for nothing.
+    alone = bring_up(world.project, [ana], observer=witness, options=UpOptions(boot=False))
+    assert [it.ok for it in alone] == [state == "running"]
+    refusal = module.refusal_for(world.project, [ana], doomed=[])
+    assert refusal == (None if state == "running" else provider.impossible)
+
+
 @pytest.mark.parametrize(("recreate", "counted"), [(False, 1), (True, 2)])
 def test_what_is_refused_needs_no_room(world: World, recreate: bool, counted: int) -> None:
     ana, luis, _ = world.project.machines
@@ -723,3 +753,79 @@ def test_no_more_boot_side_by_side_than_the_host_can_take(
         for name in ("ana", "luis", "marta")
         for word in (f"hello-{name}", f"hello-{name} booted")
     ]
+
+
+def test_one_that_hangs_does_not_hold_up_those_that_are_made_one_by_one(
+    world: World, witness: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(boot_module, "_LAGGARD_S", 0.1)
+    weak = Load(processors=1, load=0.0, free_mb=1)
+    monkeypatch.setattr(pace_module, "look_at_host", lambda: weak)
+    told, end = one_by_one(world)
+    monkeypatch.setattr(boot_module.ssh, "listens", lambda _, port, **__: port != 22007)
+    others = threading.Event()
+    boot = world.vagrant_up
+
+    def hang(names: Sequence[str], **options: Any) -> dict[str, str]:
+        if names == ["hello-marta"]:
+            others.set()
+            end.set()
+        boot(names, **options)
+        if names == ["hello-ana"]:
+            assert others.is_set(), "nobody else was booted meanwhile"
+            return {"hello-ana": "Timed out while waiting for the machine to boot."}
+        return {}
+
+    world.vagrant_up = hang  # type: ignore[method-assign]
+    outcomes = up(world, witness)
+    assert told[:3] == ["hello-ana", "hello-luis", "hello-marta"]
+    assert [outcome.ok for outcome in outcomes.values()] == [False, True, True]
+    assert outcomes["ana"].message == "Timed out while waiting for the machine to boot."
+
+
+def making_lock() -> Path:
+    return vagrant_home() / "lab-lxc-making.lock"
+
+
+def test_no_two_labs_make_machines_that_are_made_one_by_one(world: World, witness: Any) -> None:
+    told, end = one_by_one(world)
+    end.set()
+    other = contextlib.ExitStack()
+    other.enter_context(lock.hold(making_lock(), operation="guide test", outlived=True))
+    hear = witness.note
+
+    def note(text: str) -> None:
+        hear(text)
+        if text.startswith("waiting for another lab at work on making a machine (pid"):
+            assert told == []
+            other.close()
+
+    witness.note = note
+    assert all(outcome.ok for outcome in up(world, witness).values())
+    assert len(told) == 6
+    waited, *over = [text for (text,) in witness.of_kind("note")]
+    assert "`lab guide test`" in waited
+    assert set(over) == {""}
+    assert not is_held(making_lock())
+
+
+def test_another_lab_may_make_one_when_one_has_started(world: World, witness: Any) -> None:
+    one_by_one(world)
+    boot = world.vagrant_up
+    seen: list[tuple[bool, bool]] = []
+
+    def look(
+        names: Sequence[str], *, on_line: Callable[[str, str], None], **options: Any
+    ) -> dict[str, str]:
+        def hear(name: str, said: str) -> None:
+            before = is_held(making_lock())
+            on_line(name, said)
+            seen.append((before, is_held(making_lock())))
+            raise LabError("no more is tried")
+
+        return boot(names, on_line=hear, **options)
+
+    world.vagrant_up = look  # type: ignore[method-assign]
+    with pytest.raises(LabError, match="no more is tried"):
+        up(world, witness)
+    assert seen == [(True, False)]

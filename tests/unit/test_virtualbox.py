@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import shutil
 import tarfile
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,11 +17,14 @@ import pytest
 
 from lab.classroom.classes import MachineSize
 from lab.errors import HostError, MachineError
+from lab.machines.boxes.catalog import vagrant_home
 from lab.machines.providers import virtualbox as module
 from lab.machines.providers import virtualbox_manage as manage
+from lab.machines.providers import virtualbox_network as network
 from lab.machines.providers.base import Addresses, Guest, Wanted
 from lab.machines.providers.virtualbox import VirtualBox
 from lab.system.kernel import Kernel
+from lab.workflow import boxes
 
 Program = Callable[[str, str], Path]
 
@@ -61,6 +65,21 @@ VRDE:                        disabled
 Configured memory balloon size: 0MB
 
 """
+SNAPSHOT = "0d3f1b6e-6b1a-4f0c-9d5e-3a1c7be0f005"
+DISK = """\
+UUID:           {uuid}
+Parent UUID:    {parent}
+State:          created
+Type:           normal (base)
+Location:       /Users/teacher/VirtualBox VMs/x/{uuid}.vmdk
+Storage format: VMDK
+Format variant: dynamic default
+Capacity:       8192 MBytes
+Size on disk:   912 MBytes
+Encryption:     disabled
+{user}Child UUIDs:    0d3f1b6e-6b1a-4f0c-9d5e-0000000000ff
+
+"""
 RULE = (
     "NIC 1 Rule({index}):   name = {name}, protocol = tcp, host ip = 127.0.0.1, host port = {port}, "
     "guest ip = , guest port = {own}\n"
@@ -86,6 +105,19 @@ def listed(
     )
 
 
+def disk(number: str, parent: str, user: str) -> str:
+    """A disk with that number and what it is below; `user` is who has it, nobody for ""."""
+    return DISK.format(
+        uuid=disk_uuid(number),
+        parent=parent if parent == "base" else disk_uuid(parent),
+        user=f"In use by VMs:  {user}\n" if user else "",
+    )
+
+
+def disk_uuid(number: str) -> str:
+    return f"0d3f1b6e-6b1a-4f0c-9d5e-0000000000{number}"
+
+
 LISTING = (
     listed("debian-12_1700000000000_1", MASTER, "powered off (since 2026-01-10T08:00:00.000000000)", ours=False)
     + listed(f"{PREFIX}web-ana", ANA, "running (since 2026-01-12T08:11:02.123000000)", number=4)
@@ -93,12 +125,20 @@ LISTING = (
     + listed(f"{PREFIX}web-marta", MARTA, "paused (since 2026-01-12T08:11:02.123000000)", ours=False)
     + 'Name:                        <inaccessible!>\n'
 )  # fmt: skip
+# As `VBoxManage list hdds --long` prints it: the master has a snapshot, from which luis's disk comes.
+DISKS = (
+    disk("a1", "base", f"debian-12_1700000000000_1 (UUID: {MASTER}) [base (UUID: {SNAPSHOT})]")
+    + disk("a2", "a1", f"debian-12_1700000000000_1 (UUID: {MASTER})")
+    + disk("a3", "a1", f"{PREFIX}web-luis (UUID: {LUIS})")
+    + disk("b1", "base", f"{PREFIX}web-ana (UUID: {ANA})")
+)
 
 
 @pytest.fixture
 def virtualbox(program: Program, tmp_path: Path) -> Path:
     """A VBoxManage that lists what is in `listing`, says version 7 and notes what it is told."""
     (tmp_path / "listing").write_text(LISTING)
+    (tmp_path / "disks").write_text(DISKS)
     (tmp_path / "version").write_text("7.0.14r161095\n")
     here = shlex.quote(str(tmp_path))
     program(
@@ -107,6 +147,7 @@ def virtualbox(program: Program, tmp_path: Path) -> Path:
 case $1-$2 in
     --version-) cat {here}/version ;;
     list-vms) cat {here}/listing ;;
+    list-hdds) cat {here}/disks ;;
     list-systemproperties) echo "Default machine folder:          {tmp_path}" ;;
     controlvm-*) ! [ -e {here}/obeys ] || printf '%s' "$(cat {here}/obeys)" >{here}/listing ;;
     export-*) : >"$(dirname "$4")/box-disk001.vmdk"; : >"$4" ;;
@@ -161,12 +202,13 @@ def test_all_guests_in_one_query(virtualbox: Path) -> None:
     assert (virtualbox / "calls").read_text() == "list vms --long\n"
 
 
-def test_a_list_without_machines_has_none() -> None:
-    assert manage.parse_machines("") == {}
+def test_a_list_without_machines_or_disks_has_none() -> None:
+    assert manage.parse_machines("") == ()
+    assert manage.parse_disks("") == {}
 
 
 def test_what_a_machine_is_reached_at_is_in_the_list() -> None:
-    found = manage.parse_machines(LISTING)
+    found = {it.name: it for it in manage.parse_machines(LISTING)}
     assert found[f"{PREFIX}web-ana"].ports == {22: 22004, 80: 28004}
     assert found[f"{PREFIX}web-ana"].rules == ("port-80", "ssh")
     assert found["debian-12_1700000000000_1"].ports == {}
@@ -262,16 +304,24 @@ def test_a_new_machine_gets_a_disc_and_one_that_is_there_keeps_its_own(
     assert disc.exists()
 
 
-@pytest.mark.usefixtures("virtualbox")
-def test_what_virtualbox_cannot_do_is_refused_before_anything_boots(
-    wanted: Wanted, tmp_path: Path
-) -> None:
+def test_what_virtualbox_cannot_do_is_refused_when_it_is_asked(wanted: Wanted) -> None:
+    VirtualBox().require_for([wanted])
     with pytest.raises(HostError) as caught:
-        VirtualBox().prepare(
-            [replace(wanted, internet=False), wanted], new={wanted.name}, log=tmp_path / "log"
-        )
+        VirtualBox().require_for([replace(wanted, internet=False), wanted])
     assert caught.value.message == "VirtualBox cannot keep 1 of 2 machines from the internet"
-    assert not (wanted.keys / "seed.iso").exists()
+    assert "Write `internet: on` in labs.yaml" in caught.value.hint
+
+
+def test_a_network_for_neighbours_that_cannot_be_is_refused_when_it_is_asked(
+    wanted: Wanted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    conf = tmp_path / "networks.conf"
+    conf.write_text("* 10.1.1.0/24\n")
+    narrow = network.allowed_networks(conf)
+    monkeypatch.setattr(network, "allowed_networks", lambda: narrow)
+    VirtualBox().require_for([wanted])
+    with pytest.raises(HostError, match="allows no network of 1000 machines"):
+        VirtualBox().require_for([wanted, replace(wanted, isolated=False)])
 
 
 def stopped(virtualbox: Path) -> None:
@@ -392,8 +442,101 @@ def test_snapshots_are_left_to_vagrant() -> None:
         assert "vagrant snapshot save" in caught.value.hint
 
 
+def test_a_machine_with_disks_below_its_own_may_be_cloned() -> None:
+    disks = manage.parse_disks(DISKS)
+    assert manage.may_be_cloned(MASTER, disks)
+    # Its own snapshot is no clone.
+    del disks[disk_uuid("a3")]
+    assert not manage.may_be_cloned(MASTER, disks)
+    # One whose machine cannot be read, and one below a clone's.
+    for user, parent in (("", "a1"), (f"x (UUID: {LUIS})", "a2")):
+        left = manage.parse_disks(disk("a4", parent, user))
+        assert manage.may_be_cloned(MASTER, {**disks, **left})
+
+
+def test_what_is_not_said_counts_as_a_clone() -> None:
+    assert manage.may_be_cloned(MASTER, {})
+    mute = DISKS.replace(disk("a3", "a1", f"{PREFIX}web-luis (UUID: {LUIS})"), "")
+    assert not manage.may_be_cloned(MASTER, manage.parse_disks(mute))
+    other = mute.replace(f"Parent UUID:    {disk_uuid('a1')}", "Parent: what?")
+    assert manage.may_be_cloned(MASTER, manage.parse_disks(other))
+
+
+def put_box(name: str, *, master: str = "", recipe: str = "c0ffee") -> Path:
+    """Give Vagrant a box, with a master of its clones."""
+    folder = vagrant_home() / "boxes" / name.replace("/", "-VAGRANTSLASH-") / "0" / "virtualbox"
+    folder.mkdir(parents=True)
+    (folder / "metadata.json").write_text(
+        json.dumps({"provider": "virtualbox", "lab_recipe": recipe})
+    )
+    if master:
+        (folder / "master_id").write_text(master)
+    return folder
+
+
+@pytest.fixture
+def forgotten(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The boxes that Vagrant is told to remove, of this provider's."""
+    names: list[str] = []
+
+    class FakeVagrant:
+        def __init__(self, *_: object, **__: object) -> None:
+            pass
+
+        def remove_box(self, name: str, *, provider: str) -> None:
+            assert provider == "virtualbox"
+            names.append(name)
+            shutil.rmtree(vagrant_home() / "boxes" / name.replace("/", "-VAGRANTSLASH-"))
+
+    monkeypatch.setattr(boxes, "PROVIDERS", ("virtualbox",))
+    monkeypatch.setattr(boxes, "Vagrant", FakeVagrant)
+    return names
+
+
+def test_bakes_that_machines_are_clones_of_are_not_pruned(
+    virtualbox: Path, forgotten: list[str]
+) -> None:
+    free = "0d3f1b6e-6b1a-4f0c-9d5e-3a1c7be0f006"
+    off = "powered off (since 2026-01-10T08:00:00.000000000)"
+    (virtualbox / "listing").write_text(LISTING + listed("of-a-bake", free, off, ours=False))
+    (virtualbox / "disks").write_text(DISKS + disk("c1", "base", f"of-a-bake (UUID: {free})"))
+    put_box("lab-bake/used", master=MASTER)
+    put_box("lab-bake/free", master=f"{free}\n")
+    put_box("lab-bake/never-cloned")
+    put_box("lab/debian-12")
+    assert boxes.prune(on_wait=print) == ["lab-bake/free", "lab-bake/never-cloned"]
+    assert forgotten == ["lab-bake/free", "lab-bake/never-cloned"]
+    # A bake and its master are one thing.
+    assert calls(virtualbox) == [f"unregistervm {free} --delete"]
+
+
+def test_a_bake_whose_master_cannot_be_read_stays(virtualbox: Path, forgotten: list[str]) -> None:
+    dark = "0d3f1b6e-6b1a-4f0c-9d5e-3a1c7be0f007"
+    unread = "Name:                        <inaccessible!>\nUUID:                        {}\n"
+    (virtualbox / "listing").write_text(
+        LISTING + unread.format(dark) + unread.format("0d3f1b6e-6b1a-4f0c-9d5e-3a1c7be0f008")
+    )
+    put_box("lab-bake/dark", master=dark)
+    assert boxes.prune(on_wait=print) == []
+    assert forgotten == []
+
+
+def test_the_master_of_a_box_that_was_built_anew_goes_and_those_of_others_stay(
+    virtualbox: Path, forgotten: list[str]
+) -> None:
+    (virtualbox / "disks").write_text(
+        disk("a1", "base", f"x (UUID: {MASTER}) [base (UUID: {SNAPSHOT})]")
+    )
+    anew = put_box("lab/debian-12", master=MASTER) / "master_id"
+    others = put_box("school/base", master=MARTA, recipe="") / "master_id"
+    with boxes.boxes_locked("box build debian-12", on_wait=print):
+        anew.unlink()
+        others.unlink()
+    assert boxes.prune(on_wait=print) == [f"the unpacked root {MASTER}"]
+    assert (calls(virtualbox), forgotten) == ([f"unregistervm {MASTER} --delete"], [])
+
+
 @pytest.mark.usefixtures("virtualbox")
-def test_there_is_nothing_that_clones_share_outside_of_vagrant() -> None:
+def test_nothing_is_kept_for_guests_that_are_gone() -> None:
     VirtualBox().clear(["gone"])
-    VirtualBox().remove_root("none")
-    assert (VirtualBox().roots(), VirtualBox().seed_disc("x")) == ({}, "")
+    assert VirtualBox().seed_disc("x") == ""

@@ -170,6 +170,19 @@ class Provider(Protocol):
             HostError: what is missing, and the command that mends it.
         """
 
+    def require_for(self, wanted: Sequence[Wanted]) -> None:
+        """See that guests can be on this host as they are wanted to be; nothing is changed.
+
+        It is asked before anything is fetched, made or destroyed for them.
+
+        Args:
+            wanted: the guests that are to be made or started, with or without addresses.
+
+        Raises:
+            HostError: they cannot; with what in labs.yaml, or which command, mends that.
+            ProcessError: the provider did not answer.
+        """
+
     def guests(self, prefix: str) -> dict[str, Guest]:
         """All guests whose name starts with `prefix`, by name, in one query.
 
@@ -335,7 +348,10 @@ class Provider(Protocol):
         """
 
     def root_of(self, box: Box) -> str:
-        """What the unpacked root of a box is, or would be, called on this host; "" for none."""
+        """What the unpacked root of a box is, or would be, called on this host; "" for none.
+
+        It is what its clones share, whatever that is.
+        """
 
     def export_box(self, box: Box, *, work: Path, log: Path) -> Path:
         """A box that Vagrant has as a file that is all of it, on any other host too.

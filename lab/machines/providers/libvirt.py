@@ -95,6 +95,10 @@ class Libvirt(KeptDisks):
                 "(without systemd: sudo virtlogd -d; sudo libvirtd -d)",
             )
 
+    def require_for(self, wanted: Sequence[Wanted]) -> None:
+        """See `Provider.require_for`."""
+        libvirt_network.require_for(map(libvirt_network.name_for, wanted))
+
     @property
     def boot_weight(self) -> int:
         """See `Provider.boot_weight`: an emulated machine has a processor for itself."""

@@ -98,6 +98,20 @@ def known() -> dict[str, Network]:
     return virsh.networks(tuple(NAMES.values()))
 
 
+def require_for(names: Iterable[str]) -> None:
+    """See that networks are lab's, or can be made; nothing is changed.
+
+    Raises:
+        HostError: somebody else's has its name, or no private network is free on this host.
+        ProcessError: libvirt did not answer.
+    """
+    wanted = tuple(dict.fromkeys(names))
+    there = known()
+    _require_own(wanted, there)
+    if missing := [name for name in wanted if name not in there]:
+        _free_network(missing[0], virsh.ask("net-list --all --name")[0].split())
+
+
 def ensure(names: Iterable[str], *, log: Path | None = None) -> dict[str, Network]:
     """See that networks are there and up, and that no guest gets around isolation by the host.
 
@@ -105,7 +119,7 @@ def ensure(names: Iterable[str], *, log: Path | None = None) -> dict[str, Networ
         All of lab's that there are then, by name.
 
     Raises:
-        HostError: no private network is free on this host.
+        HostError: somebody else's has its name, or no private network is free on this host.
         ProcessError: libvirt did not make one.
     """
     wanted = tuple(dict.fromkeys(names))
@@ -115,14 +129,7 @@ def ensure(names: Iterable[str], *, log: Path | None = None) -> dict[str, Networ
             _define(name, log=log)
     if any(name not in there for name in wanted):
         there = known()
-    for name in wanted:
-        if name in there and there[name].bridge != _BRIDGES[name]:
-            raise HostError(
-                f"libvirt has a network {name} here that lab did not make",
-                details="Nobody knows whether it keeps machines apart.",
-                hint="Give it another name. To remove it, when no machine uses it: "
-                f"sudo virsh net-destroy {name}; sudo virsh net-undefine {name}",
-            )
+    _require_own(wanted, there)
     up = set(virsh.ask("net-list --name")[0].split())
     for name in wanted:
         if name not in up:
@@ -139,6 +146,17 @@ def ensure(names: Iterable[str], *, log: Path | None = None) -> dict[str, Networ
         )
     _forbid_detours(there.values(), log=log)
     return there
+
+
+def _require_own(wanted: Iterable[str], there: Mapping[str, Network]) -> None:
+    for name in wanted:
+        if name in there and there[name].bridge != _BRIDGES[name]:
+            raise HostError(
+                f"libvirt has a network {name} here that lab did not make",
+                details="Nobody knows whether it keeps machines apart.",
+                hint="Give it another name. To remove it, when no machine uses it: "
+                f"sudo virsh net-destroy {name}; sudo virsh net-undefine {name}",
+            )
 
 
 def xml_of(name: str, network: ipaddress.IPv4Network) -> str:
@@ -283,14 +301,7 @@ def _define(name: str, *, log: Path | None) -> None:
         # Another lab was quicker: that is well, too.
         if name in there:
             return
-        others = virsh.networks(there)
-        taken = [*_routed(), *(other.gateway.network for other in others.values())]
-        network = next((it for it in _CANDIDATES if not any(it.overlaps(no) for no in taken)), None)
-        if network is None:
-            raise HostError(
-                "Every private network that lab would give libvirt's machines is in use here",
-                hint=f"Define libvirt's network {name} yourself: sudo virsh net-define FILE",
-            )
+        network = _free_network(name, there)
         done = process.run(
             process.as_root(["sh", "-c", _DEFINE, "sh", virsh.URI, " ".join(there)]),
             stdin=xml_of(name, network).encode(),
@@ -300,6 +311,18 @@ def _define(name: str, *, log: Path | None) -> None:
         )
         if done.returncode != _OTHERS_SINCE:
             return
+
+
+def _free_network(name: str, there: Sequence[str]) -> ipaddress.IPv4Network:
+    """The private network that one of lab's can have, beside libvirt's networks that are there."""
+    taken = [*_routed(), *(other.gateway.network for other in virsh.networks(there).values())]
+    network = next((it for it in _CANDIDATES if not any(it.overlaps(no) for no in taken)), None)
+    if network is None:
+        raise HostError(
+            "Every private network that lab would give libvirt's machines is in use here",
+            hint=f"Define libvirt's network {name} yourself: sudo virsh net-define FILE",
+        )
+    return network
 
 
 def _routed() -> list[ipaddress.IPv4Network]:

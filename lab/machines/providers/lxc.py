@@ -87,6 +87,10 @@ class Lxc(KeptDisks):
                 "(without systemd: sudo /usr/libexec/lxc/lxc-net start)",
             )
 
+    def require_for(self, wanted: Sequence[Wanted]) -> None:
+        """See `Provider.require_for`."""
+        lxc_isolation.require_for(wanted, bridge=BRIDGE)
+
     def guests(self, prefix: str) -> dict[str, Guest]:
         """See `Provider.guests`."""
         lines = process.run(

@@ -27,20 +27,28 @@ def port_name(wanted: Wanted) -> str:
     return f"lab{may}{whose}"
 
 
+def require_for(wanted: Sequence[Wanted], *, bridge: str) -> None:
+    """See that the host can keep those guests apart that are to be; nothing is changed.
+
+    Raises:
+        HostError: it cannot, and LXC would not start them.
+    """
+    if not _kept_apart(wanted):
+        return
+    _require_nft()
+    if said := trouble(bridge):
+        raise _cannot(bridge, said)
+
+
 def install(wanted: Sequence[Wanted], *, bridge: str, log: Path | None = None) -> None:
     """See that the host keeps those guests apart that are to be; LXC sees to it again as it starts.
 
     Raises:
         HostError: it cannot, and LXC would not start them.
     """
-    if all(not it.isolated and it.internet for it in wanted):
+    if not _kept_apart(wanted):
         return
-    if shutil.which("nft", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin") is None:
-        raise HostError(
-            "`nft` is not installed, and keeps the students' machines apart",
-            hint="sudo apt-get install --no-install-recommends nftables   "
-            "(or, for machines that may reach each other, `isolation: off` in labs.yaml)",
-        )
+    _require_nft()
     ran = process.run(
         process.as_root([str(boxes_lxc.ISOLATE), "--install", bridge]),
         log=log,
@@ -48,13 +56,7 @@ def install(wanted: Sequence[Wanted], *, bridge: str, log: Path | None = None) -
         check=False,
     )
     if not ran.ok:
-        raise HostError(
-            f"The machines cannot be kept apart on the bridge {bridge}",
-            details=ran.tail(),
-            hint="lab doctor says more; machines that may reach each other start all the same with "
-            "`isolation: off` in labs.yaml",
-            log=log,
-        )
+        raise _cannot(bridge, ran.tail(), log=log)
 
 
 def trouble(bridge: str) -> str:
@@ -63,3 +65,27 @@ def trouble(bridge: str) -> str:
         process.as_root([str(boxes_lxc.ISOLATE), "--check", bridge]), timeout_s=60, check=False
     )
     return "" if ran.ok else ran.tail()
+
+
+def _kept_apart(wanted: Sequence[Wanted]) -> bool:
+    """Whether there is anything that some of the guests may not reach."""
+    return any(it.isolated or not it.internet for it in wanted)
+
+
+def _require_nft() -> None:
+    if shutil.which("nft", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin") is None:
+        raise HostError(
+            "`nft` is not installed, and keeps the students' machines apart",
+            hint="sudo apt-get install --no-install-recommends nftables   "
+            "(or, for machines that may reach each other, `isolation: off` in labs.yaml)",
+        )
+
+
+def _cannot(bridge: str, said: str, *, log: Path | None = None) -> HostError:
+    return HostError(
+        f"The machines cannot be kept apart on the bridge {bridge}",
+        details=said,
+        hint="lab doctor says more; machines that may reach each other start all the same with "
+        "`isolation: off` in labs.yaml",
+        log=log,
+    )

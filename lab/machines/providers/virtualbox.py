@@ -28,6 +28,8 @@ from lab.system.kernel import Kernel, disk_gb
 
 KERNEL = Kernel()
 SEED_NAME = "seed.iso"
+# Where Vagrant notes the master of a box's linked clones, in the box's folder.
+_MASTER_ID = "master_id"
 _OLDEST = (6, 1)
 # Since this version a machine can be kept from what listens on this computer's loopback.
 _CLOSES_LOOPBACK = (7, 0)
@@ -102,6 +104,17 @@ class VirtualBox:
             "own address (127.0.0.1) at 10.0.2.2, each other's ports too.",
         )
 
+    def require_for(self, wanted: Sequence[Wanted]) -> None:
+        """See `Provider.require_for`."""
+        if shut := [it.name for it in wanted if not it.internet]:
+            raise HostError(
+                f"VirtualBox cannot keep {len(shut)} of {len(wanted)} machines from the internet",
+                details="Its NAT, by which lab reaches a machine, leads there too.",
+                hint="Write `internet: on` in labs.yaml, or take the provider libvirt or lxc.",
+            )
+        if not all(it.isolated for it in wanted):
+            network.shared_network(network.allowed_networks())
+
     def guests(self, prefix: str) -> dict[str, Guest]:
         """See `Provider.guests`."""
         return {
@@ -145,12 +158,6 @@ class VirtualBox:
         log: Path,  # noqa: ARG002 (no command is run)
     ) -> dict[str, str]:
         """See `Provider.prepare`: writes the discs with what is each machine's own."""
-        if online := [it.name for it in wanted if not it.internet]:
-            raise HostError(
-                f"VirtualBox cannot keep {len(online)} of {len(wanted)} machines from the internet",
-                details="Its NAT, by which lab reaches a machine, leads there too.",
-                hint="Write `internet: on` in labs.yaml, or take the provider libvirt or lxc.",
-            )
         for it in wanted:
             disc = it.keys / SEED_NAME
             if it.name in new or not disc.exists():
@@ -261,16 +268,27 @@ class VirtualBox:
         """See `Provider.export_box`."""
         return pack_folder(box, work=work, log=log)
 
-    def root_of(self, box: Box) -> str:  # noqa: ARG002 (none has one)
-        """See `Provider.root_of`: what clones share is a virtual machine that Vagrant keeps."""
-        return ""
+    def root_of(self, box: Box) -> str:
+        """See `Provider.root_of`: the master of the box's clones, a virtual machine, by its UUID.
+
+        Vagrant makes it with the first clone, and notes it then. Masters of boxes that lab did not
+        build are none of lab's business.
+        """
+        noted = box.folder / _MASTER_ID
+        return noted.read_text(encoding="utf-8").strip() if box.recipe and noted.is_file() else ""
 
     def roots(self) -> dict[str, bool]:
-        """See `Provider.roots`."""
-        return {}
+        """See `Provider.roots`: all that may be masters, as lab has not started them."""
+        disks = manage.disks()
+        return {
+            it.uuid: it.state != "stopped" or manage.may_be_cloned(it.uuid, disks)
+            for it in manage.all_machines()
+            if it.uuid and not it.marked
+        }
 
     def remove_root(self, root: str) -> None:
-        """See `Provider.remove_root`; there is none."""
+        """See `Provider.remove_root`."""
+        manage.run("unregistervm", root, "--delete")
 
     def capacity(self) -> tuple[Limit, ...]:
         """See `Provider.capacity`."""

@@ -6,7 +6,7 @@ Nothing of it needs root: each user has virtual machines of their own.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,6 +35,9 @@ _STATES = {
     "saved": "stopped",
     "aborted-saved": "stopped",
 }
+# Of disks: what it holds the differences to, and who has it.
+_PARENT = re.compile(r"^Parent UUID: +(base|[0-9a-f-]{36})$", re.MULTILINE)
+_USER = re.compile(r"\(UUID: ([0-9a-f-]{36})\)")
 _MACHINE_FOLDER = re.compile(r"^Default machine folder: +(.*)$", re.MULTILINE)
 
 
@@ -80,8 +83,33 @@ def version_in(text: str) -> tuple[int, int]:
     return (int(found[1]), int(found[2])) if found else (0, 0)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Disk:
+    """A virtual disk as VirtualBox lists it.
+
+    Attributes:
+        uuid: what VirtualBox knows it by.
+        parent: the disk that it holds the differences to, by UUID; `base` for none, "" where the
+            list does not say it.
+        users: the UUIDs of the virtual machines that have it, and of the snapshots in which.
+    """
+
+    uuid: str
+    parent: str
+    users: frozenset[str]
+
+
 def virtual_machines() -> dict[str, VirtualMachine]:
     """All of this user's virtual machines by name, whoever made them, in one query.
+
+    Raises:
+        ProcessError: VirtualBox did not answer.
+    """
+    return {it.name: it for it in all_machines()}
+
+
+def all_machines() -> tuple[VirtualMachine, ...]:
+    """All of this user's virtual machines; those that VirtualBox cannot read have the same name.
 
     Raises:
         ProcessError: VirtualBox did not answer.
@@ -89,11 +117,11 @@ def virtual_machines() -> dict[str, VirtualMachine]:
     return parse_machines(run("list", "vms", "--long").stdout)
 
 
-def parse_machines(text: str) -> dict[str, VirtualMachine]:
+def parse_machines(text: str) -> tuple[VirtualMachine, ...]:
     """The virtual machines in what `VBoxManage list vms --long` prints."""
     _, *parts = _NAME.split(text)
     names = (name.strip() for name in parts[::2])
-    return {name: _parsed(name, block) for name, block in zip(names, parts[1::2], strict=True)}
+    return tuple(_parsed(name, block) for name, block in zip(names, parts[1::2], strict=True))
 
 
 def _parsed(name: str, block: str) -> VirtualMachine:
@@ -106,6 +134,51 @@ def _parsed(name: str, block: str) -> VirtualMachine:
         ports={int(own): int(port) for port, own in _RULE.findall(block)},
         rules=tuple(_RULE_NAME.findall(block)),
     )
+
+
+def disks() -> dict[str, Disk]:
+    """All virtual disks that VirtualBox knows of this user's, by UUID, in one query.
+
+    Raises:
+        ProcessError: VirtualBox did not answer.
+    """
+    return parse_disks(run("list", "hdds", "--long").stdout)
+
+
+def parse_disks(text: str) -> dict[str, Disk]:
+    """The disks in what `VBoxManage list hdds --long` prints, by UUID."""
+    _, *parts = _UUID.split(text)
+    return {
+        uuid: Disk(
+            uuid=uuid,
+            parent=parent[1] if (parent := _PARENT.search(block)) else "",
+            users=frozenset(_USER.findall(block)),
+        )
+        for uuid, block in zip(parts[::2], parts[1::2], strict=True)
+    }
+
+
+def may_be_cloned(machine: str, disks: Mapping[str, Disk]) -> bool:
+    """Whether there are, or may be, linked clones of a virtual machine.
+
+    A disk below one of the machine's that the machine itself does not have is a clone's. What the
+    list does not say counts as a clone.
+
+    Args:
+        machine: its UUID.
+        disks: all that there are.
+    """
+    own = {uuid for uuid, it in disks.items() if machine in it.users}
+    if not own or not all(it.parent for it in disks.values()):
+        return True
+    return any(not own.isdisjoint(_above(it, disks)) for it in disks.keys() - own)
+
+
+def _above(disk: str, disks: Mapping[str, Disk]) -> Iterator[str]:
+    """The disks of which a disk holds the differences, from the next on."""
+    while disk in disks:
+        disk = disks[disk].parent
+        yield disk
 
 
 def machine_folder() -> Path | None:

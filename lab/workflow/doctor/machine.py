@@ -101,7 +101,6 @@ def try_machine(subject: Subject, tell: Callable[[str], None]) -> dict[str, Verd
             "Vagrant boots none while its list of machines is damaged (vagrant.index)"
         )
         return dict.fromkeys(TITLES, nothing)
-    tell("booting a machine")
     with tempfile.TemporaryDirectory(prefix=f"{own_name(PREFIX)}-") as work:
         place = Path(work)
         profile = PROFILES.get(wanted.box)
@@ -116,6 +115,7 @@ def try_machine(subject: Subject, tell: Callable[[str], None]) -> dict[str, Verd
                 provider=subject.provider,
                 settings=place / "settings",
                 log=place / "log",
+                tell=tell,
             ) as scratch:
                 found = _examined(scratch, wanted, tell)
                 tell("removing it")
