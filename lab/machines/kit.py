@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import math
 import shlex
 import tarfile
 import time
@@ -87,6 +88,11 @@ def shared_files() -> tuple[Path, ...]:
 def settings_folder(folder: LabFolder, lab: str) -> Path:
     """Where a lab's guest settings are written on the host."""
     return folder.root / "guest" / lab
+
+
+def patience_words(patience: float) -> dict[str, str]:
+    """What the scripts in a slow guest multiply their time limits by; bash has no fractions."""
+    return {"LAB_PATIENCE": str(math.ceil(patience))} if patience > 1 else {}
 
 
 def run_steps(
@@ -214,7 +220,9 @@ def _commands(
         arguments = [step.argument for step in steps if step.scope == scope]
         if arguments:
             variables = machine.environment_of(next(step for step in steps if step.scope == scope))
-            words = assignments({"LAB_REPORT": "1", **how, **variables})
+            words = assignments(
+                {"LAB_REPORT": "1", **patience_words(machine.patience), **how, **variables}
+            )
             lines.append(f"{words} bash {runner} {shlex.join(arguments)}")
     return lines
 

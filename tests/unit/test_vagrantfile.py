@@ -201,6 +201,24 @@ def test_what_vagrant_is_told_of_a_machine(project: Project, provider: Provider)
 
 
 @needs_ruby
+def test_what_is_emulated_is_given_its_time(
+    case_project: Callable[[str], Project],
+    provided: Callable[[Project], Project],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    project = provided(case_project("libvirt_with_and_without_neighbours"))
+    trial = KvmTrial(kvm=Kvm.USELESS, why="the kernel said nothing")
+    monkeypatch.setattr(module_libvirt.kvm, "remembered_trial", lambda: trial)
+    (project.path / "Vagrantfile").write_text(
+        render_vagrantfile(project.machines, project=project.path, provider=project.provider)
+    )
+    mine = of_machine(last_events(project), "web-luis")
+    for step in project.machines[1].steps:
+        run = ["LAB_PATIENCE=8", "bash", "/var/lib/lab/kit/run-steps", step.argument]
+        assert shlex.split(inline(mine, step.name))[-4:] == run
+
+
+@needs_ruby
 def test_what_vagrant_is_told_of_a_machine_of_virtualbox(
     case_project: Callable[[str], Project], provided: Callable[[Project], Project]
 ) -> None:
