@@ -29,6 +29,8 @@ LOOK_TIMEOUT_S = 120.0
 STEPS_TIMEOUT_S = 3600.0
 # A guest that boots lets nobody in at first, even though its SSH server answers.
 PATIENCE_S = 30.0
+# What a step ends with that took too long: `timeout`'s own, in the runner or in the step.
+_TIMED_OUT = 124
 _RETRY_S = 0.2
 _KIT = "/var/lib/lab/kit"
 # Checks are run from here. In a machine its student could read them, the hidden ones too.
@@ -64,6 +66,13 @@ class StepsOutcome:
     failed_step: str = ""
     exit_code: int = 0
     tail: tuple[str, ...] = ()
+
+    @property
+    def how_it_failed(self) -> str:
+        """In words that go on from the failed step's name."""
+        if self.exit_code == _TIMED_OUT:
+            return "ran out of time"
+        return f"ended with exit code {self.exit_code}"
 
 
 def pack_kit(machine: Machine, folder: LabFolder) -> bytes:

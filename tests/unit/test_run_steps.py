@@ -99,8 +99,19 @@ def hasty(guest: Guest) -> Guest:
 
 def test_a_guest_that_is_slow_is_given_its_time(hasty: Guest) -> None:
     hasty.write("one", "sleep 1.5")
-    assert [it.exit_code for it in hasty.reports("one:d1")] == [0, 124]
+    late = hasty.run("one:d1")
+    assert late.stdout.splitlines()[-1].startswith("ended one 124 ")
+    assert late.stderr == "the step one took longer than 0 minutes, and was stopped\n"
     assert [it.exit_code for it in hasty.reports("one:d1", LAB_PATIENCE="8")] == [0, 0]
+
+
+def test_a_step_that_must_be_killed_ran_out_of_time_too(hasty: Guest) -> None:
+    runner = hasty.root / "kit" / "run-steps"
+    runner.write_text(runner.read_text().replace("timeout -k 5", "timeout -k 0.2"))
+    hasty.write("one", "trap '' TERM; sleep 5")
+    hasty.write("two", "kill -9 $$")
+    assert [it.exit_code for it in hasty.reports("one:d1")] == [0, 124]
+    assert [it.exit_code for it in hasty.reports("two:d1")] == [0, 137]
 
 
 def test_what_a_slow_guest_says_of_a_step_late_is_no_change(hasty: Guest) -> None:
