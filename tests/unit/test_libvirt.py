@@ -142,6 +142,23 @@ def test_a_libvirt_that_does_not_run_is_told(program: Program) -> None:
     assert caught.value.hint.startswith("sudo systemctl start libvirtd")
 
 
+@pytest.mark.usefixtures("host")
+def test_a_user_whom_libvirt_does_not_let_in_is_told_before_vagrant_tries(
+    program: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module.process, "as_root", lambda argv: ["sudo", "-n", *argv])
+    program("sudo", 'shift; BY_SUDO=1 exec "$@"')
+    refusal = "error: authentication unavailable: no polkit agent available to authenticate action"
+    program("virsh", f'[ -n "$BY_SUDO" ] || {{ echo "{refusal}" >&2; exit 1; }}')
+    with pytest.raises(HostError) as caught:
+        Libvirt().require()
+    assert caught.value == HostError(
+        "libvirt lets only root in at qemu:///system, and Vagrant is run by your own user",
+        details=refusal,
+        hint="sudo usermod -aG libvirt $USER   (it counts from your next login on)",
+    )
+
+
 def answering(program: Program, domains: dict[str, str], network: str = NETWORK) -> None:
     """A `virsh` that has these guests, each with its state."""
     listed = "".join(f"{UUIDS[it]} lab-c0ffee-hello-{it}\n" for it in domains)

@@ -86,14 +86,22 @@ class Libvirt(KeptDisks):
                 "lab must run libvirt's commands as root, and sudo asks for a password",
                 hint="Run lab as root, or let your user run sudo without a password (visudo).",
             )
-        answered = virsh.run("uri", check=False)
-        if not answered.ok:
+        as_user = virsh.run_as_user("uri")
+        if as_user.ok:
+            return
+        as_root = virsh.run("uri", check=False)
+        if as_root.ok:
             raise HostError(
-                f"libvirt does not answer at {virsh.URI}",
-                details=answered.tail(3),
-                hint="sudo systemctl start libvirtd   "
-                "(without systemd: sudo virtlogd -d; sudo libvirtd -d)",
+                f"libvirt lets only root in at {virsh.URI}, and Vagrant is run by your own user",
+                details=as_user.tail(3),
+                hint="sudo usermod -aG libvirt $USER   (it counts from your next login on)",
             )
+        raise HostError(
+            f"libvirt does not answer at {virsh.URI}",
+            details=as_root.tail(3),
+            hint="sudo systemctl start libvirtd   "
+            "(without systemd: sudo virtlogd -d; sudo libvirtd -d)",
+        )
 
     @property
     def boot_weight(self) -> int:
