@@ -14,12 +14,14 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from enum import StrEnum
+from itertools import pairwise
 from pathlib import Path
 
 from lab.errors import LabError, ProcessError
 from lab.machines.boxes.catalog import vagrant_home
 from lab.system import process
 from lab.system.files import read_json, write_json
+from lab.system.kernel import Kernel
 
 DEVICE = Path("/dev/kvm")
 QEMU = "qemu-system-x86_64"
@@ -135,6 +137,24 @@ def try_kvm(*, roots: Sequence[Path] = (), timeout_s: float = _BOOT_S) -> KvmTri
             fix="Run lab as root, or let your user run sudo without a password (visudo).",
         )
     return _booted(kernel, timeout_s)
+
+
+def emulated_guests_run(kernel: Kernel) -> bool:
+    """Whether a guest of lab's is emulated now, whatever KVM is good for at the next start.
+
+    QEMU's command line says so, without a question to libvirt. Where lab may not see root's
+    processes (`hidepid`), there is none.
+    """
+    return any(map(_is_emulated_guest, kernel.command_lines()))
+
+
+def _is_emulated_guest(words: Sequence[str]) -> bool:
+    options = dict(pairwise(words))
+    return options.get("-name", "").startswith("guest=lab") and (
+        options.get("-accel", "").startswith("tcg")
+        # An older libvirt says it here.
+        or ",accel=tcg" in options.get("-machine", "")
+    )
 
 
 def _kernel(folders: Sequence[Path]) -> Path | None:

@@ -20,6 +20,7 @@ from lab.machines.providers import libvirt as module
 from lab.machines.providers.base import Wanted
 from lab.machines.providers.libvirt import Libvirt
 from lab.system import process
+from lab.system.kernel import Kernel
 
 Program = Callable[[str, str], Path]
 ANA, LUIS = "lab-c0ffee-hello-ana", "lab-c0ffee-hello-luis"
@@ -229,7 +230,10 @@ def test_a_definition_that_libvirt_refuses_is_that_machines_trouble(
     assert host.asked().count("define /dev/stdin") == 2
 
 
-def test_whether_kvm_works_is_looked_up_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_whether_kvm_works_is_looked_up_once(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(module, "KERNEL", Kernel(proc=tmp_path))
     found = [KvmTrial(kvm=Kvm.WORKS, why="it boots")]
     monkeypatch.setattr(kvm, "remembered_trial", found.pop)
     libvirt = Libvirt()

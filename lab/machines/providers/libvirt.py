@@ -110,8 +110,8 @@ class Libvirt(KeptDisks):
 
     @property
     def patience(self) -> float:
-        """See `Provider.patience`."""
-        return 1.0 if self._by_kvm else _EMULATED
+        """See `Provider.patience`: what runs has the hypervisor that it was started with."""
+        return 1.0 if self._by_kvm and not self._emulates else _EMULATED
 
     def remarks(self) -> tuple[str, ...]:
         """See `Provider.remarks`."""
@@ -130,6 +130,10 @@ class Libvirt(KeptDisks):
     @cached_property
     def _by_kvm(self) -> bool:
         return kvm.remembered_trial().kvm is kvm.Kvm.WORKS
+
+    @cached_property
+    def _emulates(self) -> bool:
+        return kvm.emulated_guests_run(KERNEL)
 
     def guests(self, prefix: str) -> dict[str, Guest]:
         """See `Provider.guests`."""
