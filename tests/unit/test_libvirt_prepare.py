@@ -168,6 +168,26 @@ def test_what_was_never_written_to_makes_way(host: Host, tmp_path: Path) -> None
     assert (host.library / "guests" / ANA / "seed.iso").exists()
 
 
+def test_what_is_about_to_be_made_keeps_its_address_all_along(
+    host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host.disk(ANA, 196_928)
+    own = host.library / "guests" / ANA
+    (own / "identity").write_text("of a making that was cut off\n")
+    seen: list[tuple[set[str], list[Path]]] = []
+    monkeypatch.setattr(
+        libvirt_storage,
+        "seed",
+        lambda *_, **__: seen.append((libvirt_storage.spoken_for(), [*own.iterdir()])),
+    )
+    libvirt_storage.keep_names([ANA])
+    Libvirt().prepare([wanted()], new=[ANA], log=tmp_path / "log")
+    # Another lab that looks at this moment does not let it go.
+    assert seen == [({ANA}, [])]
+    Libvirt().clear([ANA])
+    assert libvirt_storage.spoken_for() == set()
+
+
 def test_a_disk_without_its_machine_is_somebodys_and_stays(host: Host, tmp_path: Path) -> None:
     disk, fresh = host.disk(ANA, 9_000_000), host.disk(LUIS, 196_928)
     failures = Libvirt().prepare(BOTH, new=[ANA, LUIS], log=tmp_path / "log")

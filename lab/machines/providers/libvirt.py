@@ -204,7 +204,7 @@ class Libvirt(KeptDisks):
         there = [box for box in boxes.values() if box is not None]
         libvirt_storage.place(there, log=log)
         # A volume of its name, of a making that was cut off, would hinder the next.
-        libvirt_storage.clear([it.name for it in to_make])
+        libvirt_storage.make_way([it.name for it in to_make])
         libvirt_storage.refresh([libvirt_storage.image_name(box) for box in there], log=log)
         libvirt_storage.seed(able, new=new, log=log)
         return failures | self._adapt([it for it in able if it.name not in new], log=log)
@@ -245,7 +245,6 @@ class Libvirt(KeptDisks):
         domains = virsh.domains()
         given = libvirt_network.give_addresses(
             guests,
-            existing=domains.keys(),
             running={it.name for it in domains.values() if it.state != "stopped"},
             forgotten=libvirt_network.forgotten({*domains, *libvirt_storage.spoken_for()}),
         )

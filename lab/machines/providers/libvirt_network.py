@@ -166,17 +166,16 @@ def allot(
     guests: Sequence[Wanted],
     networks: Mapping[str, Network],
     *,
-    existing: Collection[str],
     running: Collection[str],
     forgotten: Collection[str] = (),
 ) -> Allotment:
     """An address for each guest, as far as they go.
 
     Args:
-        guests: who needs one; one that exists and has none that lab knows of gets none.
+        guests: who needs one. One that runs without one that lab knows of gets none before it
+            stops: its hardware address changes with it.
         networks: with what they keep; those that the guests belong in are among them.
-        existing: the guests that have been made.
-        running: those that run, and stay where they are.
+        running: the guests that run, and stay where they are.
         forgotten: guests for which an address is kept and that nobody will make.
     """
     given: dict[str, str] = {}
@@ -196,7 +195,7 @@ def allot(
         if stays:
             given[guest.name] = _with_prefix(stays[0].reserved[guest.name].ip, stays[0])
             continue
-        if guest.name in existing and not had:
+        if guest.name in running:
             continue
         ip = next(free[wanted], "")
         if not ip:
@@ -211,7 +210,6 @@ def allot(
 def give_addresses(
     guests: Sequence[Wanted],
     *,
-    existing: Collection[str],
     running: Collection[str],
     forgotten: Collection[str] = (),
 ) -> dict[str, str]:
@@ -223,7 +221,7 @@ def give_addresses(
     """
     for _ in range(_TRIES):
         networks = ensure(map(name_for, guests))
-        allotment = allot(guests, networks, existing=existing, running=running, forgotten=forgotten)
+        allotment = allot(guests, networks, running=running, forgotten=forgotten)
         if allotment.left_out:
             raise HostError(
                 f"lab's networks of libvirt's have no addresses left for {allotment.left_out} of "
