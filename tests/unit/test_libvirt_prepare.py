@@ -5,6 +5,8 @@ The stub answers each command from a file of its own name in `said/`, and notes 
 
 from __future__ import annotations
 
+import json
+import shlex
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -295,6 +297,35 @@ cp '{tmp_path}/theirs' '{said}/net-dumpxml lab-open'""",
     libvirt_network._define("lab", log=tmp_path / "log")
     assert host.asked().count("net-define /dev/stdin") == 1
     assert "10.177.8.1" in (host.root / "given").read_text()
+
+
+def routed(host: Host, program: Program, *networks: str) -> None:
+    """This computer has no network of lab's yet, and routes to these."""
+    host.says("net-list --all --name", "")
+    routes = json.dumps([{"dst": it} for it in ("default", "192.168.1.0/24", *networks)])
+    program("ip", f"echo {shlex.quote(routes)}")
+
+
+def test_a_vpn_that_all_traffic_goes_through_takes_no_network(
+    host: Host, program: Program, tmp_path: Path
+) -> None:
+    routed(host, program, "0.0.0.0/1", "128.0.0.0/1", "10.0.0.0/8")
+    libvirt_network._define("lab", log=tmp_path / "log")
+    assert "172.29.0.1" in (host.root / "given").read_text()
+
+
+def test_where_no_network_is_free_it_is_told_what_takes_them(
+    host: Host, program: Program, tmp_path: Path
+) -> None:
+    routed(host, program, "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")
+    with pytest.raises(HostError) as caught:
+        libvirt_network._define("lab", log=tmp_path / "log")
+    assert caught.value == HostError(
+        "Every private network that lab would give libvirt's machines is in use here",
+        details="Routes lead to all of 10.177.0.0/16, 172.29.0.0/16, 192.168.176.0/20.",
+        hint="Take one of them down until lab has made its network, once (a VPN?); which there "
+        "are: ip -4 route show table all",
+    )
 
 
 def test_a_machine_that_stopped_just_then_was_halted(

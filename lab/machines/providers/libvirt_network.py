@@ -33,13 +33,17 @@ _BRIDGES = {
     "lab-offline": "virbr-lab-off",
     "lab-open-offline": "virbr-lab-oo",
 }
-# Private, and seldom used: each network takes the first of them that this host knows nothing of.
+# Private, and seldom used: each network takes the first /22 that this host knows nothing of.
+_PRIVATE = ("10.177.0.0/16", "172.29.0.0/16", "192.168.176.0/20")
 _CANDIDATES = tuple(
     candidate
-    for private in ("10.177.0.0/16", "172.29.0.0/16", "192.168.176.0/20")
+    for private in _PRIVATE
     for candidate in ipaddress.ip_network(private).subnets(new_prefix=22)
     if isinstance(candidate, ipaddress.IPv4Network)
 )
+# A route to more than this is a way to everywhere, as a VPN has it in two halves: no network of
+# somebody's.
+_LEAST_PREFIX = 8
 # For guests that somebody boots without lab. All others are given out by lab.
 _BY_CHANCE = 64
 _TRIES = 5
@@ -287,7 +291,9 @@ def _define(name: str, *, log: Path | None) -> None:
         if network is None:
             raise HostError(
                 "Every private network that lab would give libvirt's machines is in use here",
-                hint=f"Define libvirt's network {name} yourself: sudo virsh net-define FILE",
+                details=f"Routes lead to all of {', '.join(_PRIVATE)}.",
+                hint="Take one of them down until lab has made its network, once (a VPN?); which "
+                "there are: ip -4 route show table all",
             )
         done = process.run(
             process.as_root(["sh", "-c", _DEFINE, "sh", virsh.URI, " ".join(there)]),
@@ -301,13 +307,13 @@ def _define(name: str, *, log: Path | None) -> None:
 
 
 def _routed() -> list[ipaddress.IPv4Network]:
-    """What this host has routes to, but for the way to everywhere."""
+    """What this host has routes to, but for the ways to everywhere."""
     said = process.run(["ip", "-json", "-4", "route", "show", "table", "all"]).stdout
     found = []
     for route in json.loads(said or "[]"):
         if route["dst"] != "default":
             found.append(ipaddress.IPv4Network(route["dst"], strict=False))
-    return [network for network in found if network.prefixlen > 0]
+    return [network for network in found if network.prefixlen >= _LEAST_PREFIX]
 
 
 def _forbid_detours(networks: Iterable[Network], *, log: Path | None) -> None:
