@@ -39,7 +39,8 @@ chmod 0711 "$1" "$1/images" "$1/guests"
 """
 
 # ROOT NAME SOURCE SHA256. Under its last name an image is always whole: who comes at the same time
-# waits, and what one that was killed has left is written anew.
+# waits, and what one that was killed has left is written anew. What came to nothing does not stay:
+# it may hold the last free space. `place` looks at what `cp` says of that, in English.
 _PLACE = """
 set -eu
 umask 077
@@ -49,10 +50,11 @@ exec 9>"$root/incoming/lock"
 flock 9
 [ ! -e "$root/images/$name" ] || exit 0
 part=$root/incoming/image.part
+trap 'rm -f "$part"' EXIT
+trap 'exit 1' HUP INT TERM
 rm -f "$part"
-cp --reflink=auto --sparse=auto -- "$source" "$part"
+LC_ALL=C cp --reflink=auto --sparse=auto -- "$source" "$part"
 if [ -n "$digest" ] && ! echo "$digest  $part" | sha256sum --check --status; then
-  rm -f "$part"
   exit 9
 fi
 sync "$part"
