@@ -5,7 +5,7 @@
 # themselves and hold its locks. Wait for the first, switch off the second.
 wait_for_first_boot() {
     if command -v cloud-init >/dev/null; then
-        timeout 300 cloud-init status --wait >/dev/null || true # its own failures are not ours
+        timeout $((300 * ${LAB_PATIENCE:-1})) cloud-init status --wait >/dev/null || true # its own failures are not ours
     fi
     local timer
     for timer in apt-daily.timer apt-daily-upgrade.timer; do
@@ -18,9 +18,10 @@ wait_for_first_boot() {
 # DPkg::Lock::Timeout makes apt wait for dpkg's lock, but bionic's apt does not know it, and no apt waits for the
 # lock on the package lists. So try again until the deadline when, and only when, a lock was the trouble.
 apt_get() {
-    local deadline=$((SECONDS + 300)) log
+    local limit=$((300 * ${LAB_PATIENCE:-1})) deadline log
+    deadline=$((SECONDS + limit))
     log=$(mktemp)
-    until apt-get --yes --no-install-recommends -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 "$@" >"$log" 2>&1; do
+    until apt-get --yes --no-install-recommends -o DPkg::Lock::Timeout="$limit" -o Acquire::Retries=3 "$@" >"$log" 2>&1; do
         if ! grep -q 'Could not get lock' "$log" || [ "$SECONDS" -ge "$deadline" ]; then
             cat "$log" >&2
             rm -f "$log"

@@ -105,13 +105,22 @@ forget_what_libvirt_had_not() {
 }
 
 stop_libvirt_if_started() {
-    local daemon network
-    if [ -n "${libvirt_had:-}" ]; then forget_what_libvirt_had_not; fi
-    [ -n "${libvirt_started:-}" ] || return 0
-    # A network outlives the daemon that started it.
-    for network in lab lab-open lab-offline lab-open-offline; do
-        as_root virsh --quiet --connect qemu:///system net-destroy "$network" >/dev/null 2>&1 || true
-    done
+    local daemon network machines
+    [ -n "${libvirt_had:-}${libvirt_started:-}" ] || return 0
+    # Of one that does not answer nothing is taken away but the daemons that were started here.
+    if machines=$(as_root virsh --quiet --connect qemu:///system list --all --name 2>/dev/null); then
+        if grep -q '^lab' <<<"$machines"; then
+            echo "libvirt has machines of lab's (sudo virsh list --all): it stays as it is, with lab's networks and pool" >&2
+            return 0
+        fi
+        if [ -n "${libvirt_had:-}" ]; then forget_what_libvirt_had_not; fi
+        if [ -n "${libvirt_started:-}" ]; then
+            # A network outlives the daemon that started it.
+            for network in lab lab-open lab-offline lab-open-offline; do
+                as_root virsh --quiet --connect qemu:///system net-destroy "$network" >/dev/null 2>&1 || true
+            done
+        fi
+    fi
     case ${libvirt_started:-} in
         systemd) as_root systemctl stop libvirtd ;;
         daemons)

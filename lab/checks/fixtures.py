@@ -158,6 +158,11 @@ class MachineFixtures:
         )
 
     @pytest.fixture
+    def patience(self) -> float:
+        """How many times longer than in a container things may take in the guest."""
+        return self._shell.patience
+
+    @pytest.fixture
     def wait_until(self) -> Callable[..., object]:
         """Ask again and again until the answer is true, or time is up."""
         patience = self._shell.patience

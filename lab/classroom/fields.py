@@ -30,7 +30,8 @@ from lab.classroom.wording import LANGUAGES
 RESERVED_VARS = frozenset(
     [
         *("login", "name", "email", "vhost", "guide", "ssh_key"),
-        *("student", "lab", "machine", "step", "force", "refused", "report", "look", "kit"),
+        *("student", "lab", "machine", "step"),
+        *("force", "refused", "report", "look", "kit", "patience"),
     ]
 )
 MAX_TEXT = 2000

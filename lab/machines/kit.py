@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import math
 import shlex
 import tarfile
 import time
@@ -28,6 +29,8 @@ LOOK_TIMEOUT_S = 120.0
 STEPS_TIMEOUT_S = 3600.0
 # A guest that boots lets nobody in at first, even though its SSH server answers.
 PATIENCE_S = 30.0
+# What a step ends with that took too long: `timeout`'s own, in the runner or in the step.
+_TIMED_OUT = 124
 _RETRY_S = 0.2
 _KIT = "/var/lib/lab/kit"
 # Checks are run from here. In a machine its student could read them, the hidden ones too.
@@ -64,6 +67,13 @@ class StepsOutcome:
     exit_code: int = 0
     tail: tuple[str, ...] = ()
 
+    @property
+    def how_it_failed(self) -> str:
+        """In words that go on from the failed step's name."""
+        if self.exit_code == _TIMED_OUT:
+            return "ran out of time"
+        return f"ended with exit code {self.exit_code}"
+
 
 def pack_kit(machine: Machine, folder: LabFolder) -> bytes:
     """A tar archive of the machine's kit; the same for all machines of a lab."""
@@ -87,6 +97,11 @@ def shared_files() -> tuple[Path, ...]:
 def settings_folder(folder: LabFolder, lab: str) -> Path:
     """Where a lab's guest settings are written on the host."""
     return folder.root / "guest" / lab
+
+
+def patience_words(patience: float) -> dict[str, str]:
+    """What the scripts in a slow guest multiply their time limits by; bash has no fractions."""
+    return {"LAB_PATIENCE": str(math.ceil(patience))} if patience > 1 else {}
 
 
 def run_steps(
@@ -214,7 +229,9 @@ def _commands(
         arguments = [step.argument for step in steps if step.scope == scope]
         if arguments:
             variables = machine.environment_of(next(step for step in steps if step.scope == scope))
-            words = assignments({"LAB_REPORT": "1", **how, **variables})
+            words = assignments(
+                {"LAB_REPORT": "1", **patience_words(machine.patience), **how, **variables}
+            )
             lines.append(f"{words} bash {runner} {shlex.join(arguments)}")
     return lines
 

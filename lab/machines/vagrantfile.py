@@ -16,7 +16,7 @@ import jinja2
 
 from lab.classroom.shipped import shipped
 from lab.machines.fleet import Machine, assignments
-from lab.machines.kit import shared_files
+from lab.machines.kit import patience_words, shared_files
 from lab.machines.providers.base import BOOT_TIMEOUT_S, HALT_TIMEOUT_S, SSH_TIMEOUT_S, Provider
 
 
@@ -48,6 +48,7 @@ def render_vagrantfile(machines: Sequence[Machine], *, project: Path, provider: 
             boot_timeout_s=str(math.ceil(BOOT_TIMEOUT_S * provider.patience)),
             ssh_timeout_s=math.ceil(SSH_TIMEOUT_S * provider.patience),
             halt_timeout_s=math.ceil(HALT_TIMEOUT_S * provider.patience),
+            patience=assignments(patience_words(provider.patience)),
             shared_files=[_from(project, path) for path in shared_files()],
             machines=[_view(machine, project, provider) for machine in machines],
         )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -79,6 +80,11 @@ class Kernel:
         """How many processes and threads there are."""
         lines = _lines(self.proc / "loadavg")
         return int(lines[0][3].partition("/")[2]) if lines else None
+
+    def command_lines(self) -> Iterator[list[str]]:
+        """The words of the command line of each process that may be seen."""
+        for path in self.proc.glob("[0-9]*/cmdline"):
+            yield _text(path).split("\0")
 
     def memory_pressure_percent(self) -> float | None:
         """Of the last ten seconds, how much of it some process waited for memory."""

@@ -289,7 +289,8 @@ def run_class_steps(
     if outcome.failed_step:
         script = machine.guide.folder / "steps" / f"{outcome.failed_step}.sh"
         raise ProcessError(
-            f"The step {outcome.failed_step} failed, for the whole class: it is one that all share",
+            f"The step {outcome.failed_step} {outcome.how_it_failed}, for the whole class: "
+            "it is one that all share",
             details="\n".join(outcome.tail),
             hint=f"Mend {script}, or what it says is missing; then: lab up",
             log=log,

@@ -3,12 +3,14 @@
 Machines boot in waves. The first is as large as the idle processors make it; after one in which a
 machine was slow or too late the next is half as large, after a quick one twice. A wave is never
 larger than what the memory that is free at this moment allows, and never smaller than one machine.
+Of slow machines, emulated ones say, it never grows beyond what all processors boot at a time.
 """
 
 from __future__ import annotations
 
 import math
 import os
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -61,10 +63,17 @@ class Pace:
         boot_memory_mb: what a machine uses when it has booted.
         timeout_s: how long a machine may take to boot.
         look: says how busy the host is.
+        slow: whether machines are slow: that one boots in its time says little of the host then.
     """
 
     def __init__(
-        self, *, boot_weight: int, boot_memory_mb: int, timeout_s: float, look: Callable[[], Load]
+        self,
+        *,
+        boot_weight: int,
+        boot_memory_mb: int,
+        timeout_s: float,
+        look: Callable[[], Load],
+        slow: bool = False,
     ) -> None:
         self._boot_memory_mb = boot_memory_mb
         self._slow_s = timeout_s * _SLOW
@@ -72,6 +81,7 @@ class Pace:
         now = look()
         idle = max(now.processors - now.load, now.processors * _LEAST_IDLE)
         self._size = max(1, int(boot_weight * idle))
+        self._most = boot_weight * now.processors if slow else sys.maxsize
         self._last = self._size
 
     def next(self, waiting: int) -> int:
@@ -96,7 +106,7 @@ class Pace:
         if late or slowest_s > self._slow_s:
             self._size = max(1, self._last // 2)
         else:
-            self._size = max(self._size, 2 * self._last)
+            self._size = min(self._most, max(self._size, 2 * self._last))
 
 
 def pace_for(provider: Provider, *, timeout_s: float) -> Pace:
@@ -106,4 +116,5 @@ def pace_for(provider: Provider, *, timeout_s: float) -> Pace:
         boot_memory_mb=provider.boot_memory_mb,
         timeout_s=timeout_s,
         look=look_at_host,
+        slow=provider.patience > 1,
     )

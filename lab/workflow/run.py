@@ -196,7 +196,7 @@ class Run:
             ok=False,
             changed=bool(came_of.ran),
             failed_step=came_of.failed_step,
-            message=f"step {came_of.failed_step} ended with exit code {came_of.exit_code}"
+            message=f"step {came_of.failed_step} {came_of.how_it_failed}"
             + ("" if machine.lab.internet else _OFFLINE),
             tail=came_of.tail,
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 # `{here}` is a folder, as a word for a shell; what was asked for is in its file `asked`, a word a line.
 DEBOOTSTRAP = """
+umask 022  # so does the real one
 printf '%s\\n' "$@" >{here}/asked
 for root; do case $root in /*) break ;; esac; done
 echo 'I: Retrieving Release'; echo 'I: Retrieving Packages'; echo 'I: Unpacking sed'

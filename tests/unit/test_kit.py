@@ -6,6 +6,7 @@ import io
 import shlex
 import tarfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from lab.classroom.shipped import shipped
 from lab.errors import ConfigError, ConnectionLost, MachineError
 from lab.machines import kit as module
 from lab.machines.fleet import Machine
-from lab.machines.kit import StepsOutcome, pack_kit, run_steps, settings_folder
+from lab.machines.kit import StepsOutcome, look, pack_kit, run_steps, settings_folder
 from lab.workflow.project import Project
 
 Program = Callable[[str, str], Path]
@@ -131,6 +132,25 @@ def test_steps_are_asked_for_with_their_variables(
     assert (tmp_path / "sent").read_bytes() == b"the kit"
 
 
+@pytest.mark.parametrize(("patience", "told"), [(8.0, "8"), (2.5, "3")])
+def test_a_slow_guest_is_told_how_much_longer_things_may_take(
+    project: Project,
+    ana: Machine,
+    answering: Answering,
+    tmp_path: Path,
+    patience: float,
+    told: str,
+) -> None:
+    answering("")
+    slow = replace(ana, patience=patience)
+    ran(project, slow)
+    assert [call[1] for call in asked(tmp_path)] == [f"LAB_PATIENCE={told}"] * 2
+    with pytest.raises(MachineError):
+        look(slow, project.folder)
+    script = (tmp_path / "asked").read_text()
+    assert script.count(f"LAB_PATIENCE={told} LAB_LOOK=1") == 2
+
+
 def test_some_steps_may_be_asked_for_by_force(
     project: Project, ana: Machine, answering: Answering, tmp_path: Path
 ) -> None:
@@ -161,7 +181,7 @@ def test_steps_are_run_in_the_guide_s_order(
     assert [name for name in names if name in STEPS] == list(STEPS)
 
 
-@pytest.mark.parametrize("name", ["force", "refused", "report"])
+@pytest.mark.parametrize("name", ["force", "refused", "report", "patience"])
 def test_a_variable_does_not_take_the_runner_s_own_words(
     classroom: Callable[..., Project], name: str
 ) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from lab.checks.fixtures import wait_until
 from lab.machines import kvm
 from lab.machines.health import Health
 from lab.machines.kvm import Kvm, KvmTrial, try_kvm
@@ -41,6 +42,27 @@ def test_a_kernel_that_hangs_before_its_first_word(program: Program) -> None:
     trial = try_kvm(timeout_s=0.5)
     assert trial.kvm is Kvm.USELESS
     assert "said nothing" in trial.why
+
+
+def test_a_hypervisor_of_root_s_that_hangs_is_ended_by_root(
+    host: Path, program: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Lab may not signal what sudo has started; here it is in a session that lab knows nothing of.
+    monkeypatch.setattr(kvm.process, "as_root", lambda argv: ["sudo", "-n", *argv])
+    monkeypatch.setattr(kvm, "_KILL_S", 0.2)
+    program("sudo", 'shift; exec setsid --wait sh -c \'"$@"; exit $?\' sh "$@"')
+    program(kvm.QEMU, f"echo $$ >{host}/pid; trap '' TERM; while :; do sleep 0.1; done")
+    trial = try_kvm(timeout_s=0.5)
+    assert (trial.kvm, "said nothing" in trial.why) == (Kvm.USELESS, True)
+    pid = (host / "pid").read_text().strip()
+    assert wait_until(lambda: not Path(f"/proc/{pid}/cmdline").exists(), timeout_s=5)
+
+
+@pytest.mark.usefixtures("host")
+def test_what_the_kernel_says_is_in_a_file_that_lab_may_read(program: Program) -> None:
+    # QEMU empties a file that is there, and whose it was it stays.
+    program(kvm.QEMU, CONSOLE + 'test -e "$console" && echo \'Linux version 6.1\' >"$console"')
+    assert try_kvm().kvm is Kvm.WORKS
 
 
 @pytest.mark.usefixtures("host")

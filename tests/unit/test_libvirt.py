@@ -52,6 +52,7 @@ def _root(program: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     root = tmp_path / "libvirt"
     for name, path in (("ROOT", root), ("IMAGES", root / "images"), ("GUESTS", root / "guests")):
         monkeypatch.setattr(libvirt_storage, name, path)
+    monkeypatch.setattr(module, "KERNEL", Kernel(proc=tmp_path / "proc"))
 
 
 @pytest.fixture(params=[Kvm.USELESS])
@@ -140,6 +141,23 @@ def test_a_libvirt_that_does_not_run_is_told(program: Program) -> None:
     assert caught.value.message == "libvirt does not answer at qemu:///system"
     assert caught.value.details == "error: failed to connect to the hypervisor"
     assert caught.value.hint.startswith("sudo systemctl start libvirtd")
+
+
+@pytest.mark.usefixtures("host")
+def test_a_user_whom_libvirt_does_not_let_in_is_told_before_vagrant_tries(
+    program: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module.process, "as_root", lambda argv: ["sudo", "-n", *argv])
+    program("sudo", 'shift; BY_SUDO=1 exec "$@"')
+    refusal = "error: authentication unavailable: no polkit agent available to authenticate action"
+    program("virsh", f'[ -n "$BY_SUDO" ] || {{ echo "{refusal}" >&2; exit 1; }}')
+    with pytest.raises(HostError) as caught:
+        Libvirt().require()
+    assert caught.value == HostError(
+        "libvirt lets only root in at qemu:///system, and Vagrant is run by your own user",
+        details=refusal,
+        hint="sudo usermod -aG libvirt $USER   (it counts from your next login on)",
+    )
 
 
 def answering(program: Program, domains: dict[str, str], network: str = NETWORK) -> None:
@@ -270,6 +288,36 @@ def test_under_kvm_it_has_the_hosts_and_nothing_is_said() -> None:
     assert "management_network_address" not in told
     assert Libvirt().patience == 1
     assert Libvirt().remarks() == ()
+
+
+def runs(proc: Path, *options: str, name: str = "lab-c0ffee-hello-ana") -> None:
+    """A QEMU runs, as libvirt starts it."""
+    words = (kvm.QEMU, "-name", f"guest={name},debug-threads=on", "-S", *options)
+    number = len(list(proc.glob("*"))) + 1
+    (proc / str(number)).mkdir(parents=True)
+    (proc / str(number) / "cmdline").write_bytes("\0".join([*words, ""]).encode())
+
+
+@pytest.mark.parametrize("trial", [Kvm.WORKS], indirect=True)
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("-machine", "pc-i440fx-7.2,usb=off", "-accel", "tcg,tb-size=256", "-cpu", "qemu64"),
+        ("-machine", "pc-i440fx-bionic,accel=tcg,usb=off", "-m", "512"),
+    ],
+)
+@pytest.mark.usefixtures("trial")
+def test_what_still_runs_emulated_is_given_its_time_whatever_kvm_does_now(
+    tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    runs(tmp_path / "proc", "-machine", "pc-i440fx-7.2,usb=off", "-accel", "kvm")
+    runs(tmp_path / "proc", *options, name="windows")
+    assert Libvirt().patience == 1
+    runs(tmp_path / "proc", *options)
+    assert Libvirt().patience == 8
+    # What is started now is under KVM.
+    assert dict(Libvirt().settings(wanted()))["driver"] == "kvm"
+    assert Libvirt().boot_weight == 4
 
 
 @pytest.mark.usefixtures("trial")

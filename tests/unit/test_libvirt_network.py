@@ -90,7 +90,7 @@ def test_a_network_that_is_not_there_or_has_no_addresses_is_none() -> None:
 
 def test_new_guests_get_the_first_addresses_that_nobody_has() -> None:
     there = networks(old="10.177.0.2", luis="10.177.0.4")
-    found = allot([ANA, LUIS, MARTA], there, existing={"luis"}, running={"luis"})
+    found = allot([ANA, LUIS, MARTA], there, running={"luis"})
     assert found.given == {
         "ana": "10.177.0.3/22",
         "luis": "10.177.0.4/22",
@@ -103,18 +103,22 @@ def test_new_guests_get_the_first_addresses_that_nobody_has() -> None:
     assert (found.drop, found.left_out) == ((), 0)
 
 
-def test_what_was_given_stays_and_what_lab_did_not_make_gets_none() -> None:
-    found = allot([ANA, LUIS], networks(ana="10.177.0.9"), existing={"ana", "luis"}, running=())
-    assert found.given == {"ana": "10.177.0.9/22"}
-    assert (found.add, found.drop) == ((), ())
+def test_what_was_given_stays_and_what_was_lost_is_given_again_when_the_guest_stops() -> None:
+    there = networks(ana="10.177.0.9")
+    runs = allot([ANA, LUIS], there, running={"ana", "luis"})
+    assert runs.given == {"ana": "10.177.0.9/22"}
+    assert (runs.add, runs.drop) == ((), ())
+    stopped = allot([ANA, LUIS], there, running={"ana"})
+    assert stopped.given == {"ana": "10.177.0.9/22", "luis": "10.177.0.2/22"}
+    assert (stopped.add, stopped.drop) == ((("lab", kept("luis", "10.177.0.2")),), ())
 
 
 def test_who_is_isolated_no_longer_moves_when_stopped_and_not_before() -> None:
     open_ = replace(ANA, isolated=False)
     there = networks(ana="10.177.0.2")
-    running = allot([open_], there, existing={"ana"}, running={"ana"})
+    running = allot([open_], there, running={"ana"})
     assert (running.given, running.add) == ({"ana": "10.177.0.2/22"}, ())
-    stopped = allot([open_], there, existing={"ana"}, running=())
+    stopped = allot([open_], there, running=())
     assert stopped.given == {"ana": "10.177.4.2/22"}
     assert stopped.add == (("lab-open", kept("ana", "10.177.4.2")),)
     assert stopped.drop == (("lab", kept("ana", "10.177.0.2")),)
@@ -122,7 +126,7 @@ def test_who_is_isolated_no_longer_moves_when_stopped_and_not_before() -> None:
 
 def test_addresses_of_guests_that_nobody_made_are_let_go() -> None:
     there = networks(ana="10.177.0.2", dead="10.177.0.3")
-    found = allot([ANA], there, existing=(), running=(), forgotten={"ana", "dead"})
+    found = allot([ANA], there, running=(), forgotten={"ana", "dead"})
     assert found.drop == (("lab", kept("dead", "10.177.0.3")),)
     assert found.given == {"ana": "10.177.0.2/22"}
 
@@ -130,7 +134,7 @@ def test_addresses_of_guests_that_nobody_made_are_let_go() -> None:
 def test_a_full_network_says_for_how_many_it_has_none() -> None:
     hosts = [str(it) for it in NETWORK.hosts()]
     full = networks(**{f"g{number}": ip for number, ip in enumerate(hosts[1:-65])})
-    found = allot([ANA, LUIS], full, existing=(), running=())
+    found = allot([ANA, LUIS], full, running=())
     assert (found.given, found.left_out) == ({"ana": f"{hosts[-65]}/22"}, 1)
     assert room(full.values()) == (1, 957)
     assert room(()) == (957, 957)

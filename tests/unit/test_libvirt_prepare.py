@@ -5,6 +5,8 @@ The stub answers each command from a file of its own name in `said/`, and notes 
 
 from __future__ import annotations
 
+import json
+import shlex
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +22,7 @@ from lab.machines.providers import libvirt as module
 from lab.machines.providers.base import Wanted
 from lab.machines.providers.libvirt import Libvirt
 from lab.system import process
+from lab.system.kernel import Kernel
 
 Program = Callable[[str, str], Path]
 ANA, LUIS = "lab-c0ffee-hello-ana", "lab-c0ffee-hello-luis"
@@ -167,6 +170,26 @@ def test_what_was_never_written_to_makes_way(host: Host, tmp_path: Path) -> None
     assert (host.library / "guests" / ANA / "seed.iso").exists()
 
 
+def test_what_is_about_to_be_made_keeps_its_address_all_along(
+    host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host.disk(ANA, 196_928)
+    own = host.library / "guests" / ANA
+    (own / "identity").write_text("of a making that was cut off\n")
+    seen: list[tuple[set[str], list[Path]]] = []
+    monkeypatch.setattr(
+        libvirt_storage,
+        "seed",
+        lambda *_, **__: seen.append((libvirt_storage.spoken_for(), [*own.iterdir()])),
+    )
+    libvirt_storage.keep_names([ANA])
+    Libvirt().prepare([wanted()], new=[ANA], log=tmp_path / "log")
+    # Another lab that looks at this moment does not let it go.
+    assert seen == [({ANA}, [])]
+    Libvirt().clear([ANA])
+    assert libvirt_storage.spoken_for() == set()
+
+
 def test_a_disk_without_its_machine_is_somebodys_and_stays(host: Host, tmp_path: Path) -> None:
     disk, fresh = host.disk(ANA, 9_000_000), host.disk(LUIS, 196_928)
     failures = Libvirt().prepare(BOTH, new=[ANA, LUIS], log=tmp_path / "log")
@@ -229,7 +252,10 @@ def test_a_definition_that_libvirt_refuses_is_that_machines_trouble(
     assert host.asked().count("define /dev/stdin") == 2
 
 
-def test_whether_kvm_works_is_looked_up_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_whether_kvm_works_is_looked_up_once(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(module, "KERNEL", Kernel(proc=tmp_path))
     found = [KvmTrial(kvm=Kvm.WORKS, why="it boots")]
     monkeypatch.setattr(kvm, "remembered_trial", found.pop)
     libvirt = Libvirt()
@@ -271,6 +297,35 @@ cp '{tmp_path}/theirs' '{said}/net-dumpxml lab-open'""",
     libvirt_network._define("lab", log=tmp_path / "log")
     assert host.asked().count("net-define /dev/stdin") == 1
     assert "10.177.8.1" in (host.root / "given").read_text()
+
+
+def routed(host: Host, program: Program, *networks: str) -> None:
+    """This computer has no network of lab's yet, and routes to these."""
+    host.says("net-list --all --name", "")
+    routes = json.dumps([{"dst": it} for it in ("default", "192.168.1.0/24", *networks)])
+    program("ip", f"echo {shlex.quote(routes)}")
+
+
+def test_a_vpn_that_all_traffic_goes_through_takes_no_network(
+    host: Host, program: Program, tmp_path: Path
+) -> None:
+    routed(host, program, "0.0.0.0/1", "128.0.0.0/1", "10.0.0.0/8")
+    libvirt_network._define("lab", log=tmp_path / "log")
+    assert "172.29.0.1" in (host.root / "given").read_text()
+
+
+def test_where_no_network_is_free_it_is_told_what_takes_them(
+    host: Host, program: Program, tmp_path: Path
+) -> None:
+    routed(host, program, "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")
+    with pytest.raises(HostError) as caught:
+        libvirt_network._define("lab", log=tmp_path / "log")
+    assert caught.value == HostError(
+        "Every private network that lab would give libvirt's machines is in use here",
+        details="Routes lead to all of 10.177.0.0/16, 172.29.0.0/16, 192.168.176.0/20.",
+        hint="Take one of them down until lab has made its network, once (a VPN?); which there "
+        "are: ip -4 route show table all",
+    )
 
 
 def test_a_machine_that_stopped_just_then_was_halted(

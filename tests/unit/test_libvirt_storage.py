@@ -106,14 +106,25 @@ def test_a_damaged_box_is_told_and_not_placed(tmp_path: Path) -> None:
     assert list((root / "images").iterdir()) == []
 
 
-def test_a_disk_that_is_full_is_told(tmp_path: Path, program: Program) -> None:
-    program("cp", "echo 'cp: error writing: No space left on device' >&2; exit 1")
+def test_a_disk_that_is_full_is_told_and_is_no_fuller_than_before(
+    tmp_path: Path, program: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program(
+        "cp",
+        """for part; do :; done
+echo half >"$part"
+why='No queda espacio en el dispositivo'
+[ "$LC_ALL" != C ] || why='No space left on device'
+echo "cp: error writing: $why" >&2; exit 1""",
+    )
+    monkeypatch.setenv("LC_ALL", "es_ES.UTF-8")
     box = box_in(tmp_path / "home")
     with pytest.raises(ProcessError) as caught:
         place([box], log=tmp_path / "log", root=tmp_path / "root")
     assert "could not be copied" in caught.value.message
     assert caught.value.details == "cp: error writing: No space left on device"
     assert caught.value.hint == "Free some space there, or: lab box prune"
+    assert [path.name for path in (tmp_path / "root/incoming").iterdir()] == ["lock"]
     program("cp", "echo 'cp: cannot open: Input/output error' >&2; exit 1")
     with pytest.raises(ProcessError) as caught:
         place([box], log=tmp_path / "log", root=tmp_path / "root")

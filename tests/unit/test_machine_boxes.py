@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shlex
 import shutil
 import subprocess
 import tarfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -243,6 +244,35 @@ def test_a_container_s_box_has_no_kernel(tmp_path: Path) -> None:
     with tarfile.open(shelf.folder / "rootfs.tar.gz") as root:
         assert root.getmember("rootfs/etc/systemd/system/systemd-udevd.service").issym()
         assert "rootfs/boot/grub" not in root.getnames()
+
+
+@pytest.fixture
+def _closed_umask() -> Iterator[None]:
+    before = os.umask(0o077)
+    yield
+    os.umask(before)
+
+
+@pytest.mark.usefixtures("pretend", "_closed_umask")
+def test_who_keeps_files_from_others_builds_the_same_container(tmp_path: Path) -> None:
+    shelf = build_it(recipe(tmp_path, "lxc"), tmp_path)
+    assert (shelf.folder / "rootfs.tar.gz").stat().st_mode & 0o777 == 0o644
+    with tarfile.open(shelf.folder / "rootfs.tar.gz") as root:
+        modes = {it.name: it.mode for it in root if it.isfile() or it.isdir()}
+    closed = [name for name, mode in modes.items() if mode & 0o044 != 0o044]
+    assert closed == ["rootfs/etc/sudoers.d/vagrant", "rootfs/home/vagrant"]
+
+
+@pytest.mark.usefixtures("_closed_umask")
+def test_who_keeps_files_from_others_builds_the_same_disk(pretend: Program, tmp_path: Path) -> None:
+    del pretend
+    shelf = build_it(recipe(tmp_path, "libvirt"), tmp_path)
+    assert (shelf.folder / "box.img").stat().st_mode & 0o777 == 0o644
+    raw = shelf.raw("box.img")
+    for path in ("/etc/fstab", "/etc/hosts", "/etc/udev/rules.d/90-lab-seed.rules"):
+        words = ["debugfs", "-R", f"stat {path}", f"{raw}?offset={PARTITION}"]
+        said = subprocess.run(words, capture_output=True, text=True, check=True).stdout
+        assert re.search(r"Mode: +(\d+)", said)[1] == "0644", path
 
 
 def test_a_kernel_without_its_link_is_told(pretend: Program, tmp_path: Path) -> None:

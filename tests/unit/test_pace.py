@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lab.machines.providers.base import Provider
 from lab.system.kernel import Kernel
-from lab.workflow.pace import Load, Pace, look_at_host
+from lab.workflow import pace as module
+from lab.workflow.pace import Load, Pace, look_at_host, pace_for
+from tests.unit.conftest import FakeProvider
 
 IDLE = Load(processors=2, load=0, free_mb=1e6)
 TIMEOUT_S = 300.0
@@ -48,6 +52,20 @@ def test_a_load_of_lab_s_own_making_holds_nothing_up() -> None:
     assert begun.next(200) == 16
     begun.report(QUICK, late=0)
     assert begun.next(200) == 32
+
+
+def test_of_slow_machines_no_more_boot_than_the_processors_can(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    busy = Load(processors=4, load=2, free_mb=1e6)
+    monkeypatch.setattr(module, "look_at_host", lambda: busy)
+    provider = cast("Provider", FakeProvider(boot_weight=1, patience=8.0))
+    begun = pace_for(provider, timeout_s=TIMEOUT_S)
+    waves = []
+    for _ in range(4):
+        waves.append(begun.next(200))
+        begun.report(QUICK, late=0)
+    assert waves == [2, 4, 4, 4]
 
 
 def test_processes_that_wait_for_memory_halve_the_wave() -> None:

@@ -85,6 +85,42 @@ def test_steps_run_in_order_and_only_once(guest: Guest) -> None:
     assert re.fullmatch(r"d1 0 \d+\.\d{3} none\n", record)
 
 
+@pytest.fixture
+def hasty(guest: Guest) -> Guest:
+    """A guest whose runner gives a second where it would give half an hour or a minute."""
+    runner = guest.root / "kit" / "run-steps"
+    script = runner.read_text()
+    for limit, short in (("1800 *", "1 *"), ("60 *", "1 *")):
+        assert script.count(limit) == 1
+        script = script.replace(limit, short)
+    runner.write_text(script)
+    return guest
+
+
+def test_a_guest_that_is_slow_is_given_its_time(hasty: Guest) -> None:
+    hasty.write("one", "sleep 1.5")
+    late = hasty.run("one:d1")
+    assert late.stdout.splitlines()[-1].startswith("ended one 124 ")
+    assert late.stderr == "the step one took longer than 0 minutes, and was stopped\n"
+    assert [it.exit_code for it in hasty.reports("one:d1", LAB_PATIENCE="8")] == [0, 0]
+
+
+def test_a_step_that_must_be_killed_ran_out_of_time_too(hasty: Guest) -> None:
+    runner = hasty.root / "kit" / "run-steps"
+    runner.write_text(runner.read_text().replace("timeout -k 5", "timeout -k 0.2"))
+    hasty.write("one", "trap '' TERM; sleep 5")
+    hasty.write("two", "kill -9 $$")
+    assert [it.exit_code for it in hasty.reports("one:d1")] == [0, 124]
+    assert [it.exit_code for it in hasty.reports("two:d1")] == [0, 137]
+
+
+def test_what_a_slow_guest_says_of_a_step_late_is_no_change(hasty: Guest) -> None:
+    hasty.write("one.state", "echo good; sleep 1.5; echo whole")
+    hasty.run("one:d1", LAB_PATIENCE="8")
+    assert hasty.words("one:d1", LAB_PATIENCE="8") == ["kept one"]
+    assert looked(hasty, "one:d1") == ["todo one broken"]
+
+
 def test_what_downloads_fails_offline_without_being_run_and_stands_where_it_did(
     guest: Guest,
 ) -> None:

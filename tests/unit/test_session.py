@@ -147,7 +147,12 @@ def run(tmp_path: Path, local_guest: Path) -> Run:
     """Runs checks that are given as the text of files by their names."""
     del local_guest
 
-    def make(*targets: Target, raw: dict[str, str] | None = None, **files: str) -> Ran:
+    def make(
+        *targets: Target,
+        raw: dict[str, str] | None = None,
+        patience: float = 1.0,
+        **files: str,
+    ) -> Ran:
         checks = tmp_path / "guide" / "checks"
         checks.mkdir(parents=True)
         for name, text in files.items():
@@ -161,6 +166,7 @@ def run(tmp_path: Path, local_guest: Path) -> Run:
             steps=("account", "web", "app"),
             targets=targets or (TARGET,),
             jobs=2,
+            patience=patience,
         )
         ran.results = run_checks(
             request,
@@ -239,6 +245,17 @@ def test_every_check_has_its_outcome_in_the_order_of_the_steps(run: Run, tmp_pat
     assert "SystemExit" in messages["web.exits"]
     assert "read on stdout" in (tmp_path / "verify.log").read_text()
     assert not list((tmp_path / "guide").rglob("__pycache__"))
+
+
+SLOW = """
+@check("web.slow")
+def test_slow(host, patience):
+    assert host.run("echo %s", f"{20 * patience:g}").stdout == "160\\n"
+"""
+
+
+def test_a_check_knows_how_slow_the_machine_is(run: Run) -> None:
+    assert run(web=SLOW, patience=8.0).outcomes() == {"web.slow": PASSED}
 
 
 EVIDENCE = """

@@ -220,6 +220,11 @@ def test_those_that_run_are_kept_apart_again(world: World, witness: Any) -> None
     assert world.project.provider.kept_apart == ["lab-c0ffee-hello-luis", "lab-c0ffee-hello-marta"]
 
 
+def test_a_step_that_took_too_long_is_called_that(world: World, witness: Any) -> None:
+    world.steps["hello-luis"] = StepsOutcome(stand=(), ran=1, failed_step="web", exit_code=124)
+    assert up(world, witness)["luis"].message == "step web ran out of time"
+
+
 def test_one_student_s_failed_step_is_that_student_s(world: World, witness: Any) -> None:
     world.steps["hello-luis"] = StepsOutcome(
         stand=("base", "web"), ran=3, failed_step="account", exit_code=9, tail=("no", "such user")

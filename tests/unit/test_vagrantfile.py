@@ -24,6 +24,7 @@ from lab.machines.providers import virtualbox_network
 from lab.machines.providers.base import Provider
 from lab.machines.providers.virtualbox import VirtualBox
 from lab.machines.vagrantfile import render_vagrantfile, ruby
+from lab.system.kernel import Kernel
 from lab.workflow.project import Project
 
 CASES = Path(__file__).parents[1] / "golden" / "vagrantfile"
@@ -77,10 +78,11 @@ CASE_NAMES = sorted(path.name for path in CASES.iterdir())
 
 
 @pytest.fixture
-def provided(monkeypatch: pytest.MonkeyPatch) -> Callable[[Project], Project]:
+def provided(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[Project], Project]:
     """Gives a project that names libvirt or virtualbox that provider, as on one and the same host."""
     trial = KvmTrial(kvm=Kvm.WORKS, why="it boots")
     monkeypatch.setattr(module_libvirt.kvm, "remembered_trial", lambda: trial)
+    monkeypatch.setattr(module_libvirt, "KERNEL", Kernel(proc=tmp_path / "proc"))
     monkeypatch.setattr(virtualbox_network, "allowed_networks", lambda: virtualbox_network.ALLOWED)
 
     def give(project: Project) -> Project:
@@ -198,6 +200,24 @@ def test_what_vagrant_is_told_of_a_machine(project: Project, provider: Provider)
         ]
         for step in luis.steps
     ]
+
+
+@needs_ruby
+def test_what_is_emulated_is_given_its_time(
+    case_project: Callable[[str], Project],
+    provided: Callable[[Project], Project],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    project = provided(case_project("libvirt_with_and_without_neighbours"))
+    trial = KvmTrial(kvm=Kvm.USELESS, why="the kernel said nothing")
+    monkeypatch.setattr(module_libvirt.kvm, "remembered_trial", lambda: trial)
+    (project.path / "Vagrantfile").write_text(
+        render_vagrantfile(project.machines, project=project.path, provider=project.provider)
+    )
+    mine = of_machine(last_events(project), "web-luis")
+    for step in project.machines[1].steps:
+        run = ["LAB_PATIENCE=8", "bash", "/var/lib/lab/kit/run-steps", step.argument]
+        assert shlex.split(inline(mine, step.name))[-4:] == run
 
 
 @needs_ruby

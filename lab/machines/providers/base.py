@@ -232,7 +232,7 @@ class Provider(Protocol):
     def allot_addresses(self, guests: Sequence[Wanted]) -> Addresses:
         """Give guests addresses of their own, before they boot, that no other guest will have.
 
-        One that was allotted before stays; a guest that exists without one gets none. Whatever
+        One that was allotted before stays; a guest that exists without one may get none. Whatever
         address the guests are wanted to have does not count.
 
         Raises:

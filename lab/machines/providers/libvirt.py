@@ -86,14 +86,22 @@ class Libvirt(KeptDisks):
                 "lab must run libvirt's commands as root, and sudo asks for a password",
                 hint="Run lab as root, or let your user run sudo without a password (visudo).",
             )
-        answered = virsh.run("uri", check=False)
-        if not answered.ok:
+        as_user = virsh.run_as_user("uri")
+        if as_user.ok:
+            return
+        as_root = virsh.run("uri", check=False)
+        if as_root.ok:
             raise HostError(
-                f"libvirt does not answer at {virsh.URI}",
-                details=answered.tail(3),
-                hint="sudo systemctl start libvirtd   "
-                "(without systemd: sudo virtlogd -d; sudo libvirtd -d)",
+                f"libvirt lets only root in at {virsh.URI}, and Vagrant is run by your own user",
+                details=as_user.tail(3),
+                hint="sudo usermod -aG libvirt $USER   (it counts from your next login on)",
             )
+        raise HostError(
+            f"libvirt does not answer at {virsh.URI}",
+            details=as_root.tail(3),
+            hint="sudo systemctl start libvirtd   "
+            "(without systemd: sudo virtlogd -d; sudo libvirtd -d)",
+        )
 
     def require_for(self, wanted: Sequence[Wanted]) -> None:
         """See `Provider.require_for`."""
@@ -106,8 +114,8 @@ class Libvirt(KeptDisks):
 
     @property
     def patience(self) -> float:
-        """See `Provider.patience`."""
-        return 1.0 if self._by_kvm else _EMULATED
+        """See `Provider.patience`: what runs has the hypervisor that it was started with."""
+        return 1.0 if self._by_kvm and not self._emulates else _EMULATED
 
     def remarks(self) -> tuple[str, ...]:
         """See `Provider.remarks`."""
@@ -126,6 +134,10 @@ class Libvirt(KeptDisks):
     @cached_property
     def _by_kvm(self) -> bool:
         return kvm.remembered_trial().kvm is kvm.Kvm.WORKS
+
+    @cached_property
+    def _emulates(self) -> bool:
+        return kvm.emulated_guests_run(KERNEL)
 
     def guests(self, prefix: str) -> dict[str, Guest]:
         """See `Provider.guests`."""
@@ -196,7 +208,7 @@ class Libvirt(KeptDisks):
         there = [box for box in boxes.values() if box is not None]
         libvirt_storage.place(there, log=log)
         # A volume of its name, of a making that was cut off, would hinder the next.
-        libvirt_storage.clear([it.name for it in to_make])
+        libvirt_storage.make_way([it.name for it in to_make])
         libvirt_storage.refresh([libvirt_storage.image_name(box) for box in there], log=log)
         libvirt_storage.seed(able, new=new, log=log)
         return failures | self._adapt([it for it in able if it.name not in new], log=log)
@@ -237,7 +249,6 @@ class Libvirt(KeptDisks):
         domains = virsh.domains()
         given = libvirt_network.give_addresses(
             guests,
-            existing=domains.keys(),
             running={it.name for it in domains.values() if it.state != "stopped"},
             forgotten=libvirt_network.forgotten({*domains, *libvirt_storage.spoken_for()}),
         )

@@ -33,13 +33,17 @@ _BRIDGES = {
     "lab-offline": "virbr-lab-off",
     "lab-open-offline": "virbr-lab-oo",
 }
-# Private, and seldom used: each network takes the first of them that this host knows nothing of.
+# Private, and seldom used: each network takes the first /22 that this host knows nothing of.
+_PRIVATE = ("10.177.0.0/16", "172.29.0.0/16", "192.168.176.0/20")
 _CANDIDATES = tuple(
     candidate
-    for private in ("10.177.0.0/16", "172.29.0.0/16", "192.168.176.0/20")
+    for private in _PRIVATE
     for candidate in ipaddress.ip_network(private).subnets(new_prefix=22)
     if isinstance(candidate, ipaddress.IPv4Network)
 )
+# A route to more than this is a way to everywhere, as a VPN has it in two halves: no network of
+# somebody's.
+_LEAST_PREFIX = 8
 # For guests that somebody boots without lab. All others are given out by lab.
 _BY_CHANCE = 64
 _TRIES = 5
@@ -109,7 +113,7 @@ def require_for(names: Iterable[str]) -> None:
     there = known()
     _require_own(wanted, there)
     if missing := [name for name in wanted if name not in there]:
-        _free_network(missing[0], virsh.ask("net-list --all --name")[0].split())
+        _free_network(virsh.ask("net-list --all --name")[0].split())
 
 
 def ensure(names: Iterable[str], *, log: Path | None = None) -> dict[str, Network]:
@@ -184,17 +188,16 @@ def allot(
     guests: Sequence[Wanted],
     networks: Mapping[str, Network],
     *,
-    existing: Collection[str],
     running: Collection[str],
     forgotten: Collection[str] = (),
 ) -> Allotment:
     """An address for each guest, as far as they go.
 
     Args:
-        guests: who needs one; one that exists and has none that lab knows of gets none.
+        guests: who needs one. One that runs without one that lab knows of gets none before it
+            stops: its hardware address changes with it.
         networks: with what they keep; those that the guests belong in are among them.
-        existing: the guests that have been made.
-        running: those that run, and stay where they are.
+        running: the guests that run, and stay where they are.
         forgotten: guests for which an address is kept and that nobody will make.
     """
     given: dict[str, str] = {}
@@ -214,7 +217,7 @@ def allot(
         if stays:
             given[guest.name] = _with_prefix(stays[0].reserved[guest.name].ip, stays[0])
             continue
-        if guest.name in existing and not had:
+        if guest.name in running:
             continue
         ip = next(free[wanted], "")
         if not ip:
@@ -229,7 +232,6 @@ def allot(
 def give_addresses(
     guests: Sequence[Wanted],
     *,
-    existing: Collection[str],
     running: Collection[str],
     forgotten: Collection[str] = (),
 ) -> dict[str, str]:
@@ -241,7 +243,7 @@ def give_addresses(
     """
     for _ in range(_TRIES):
         networks = ensure(map(name_for, guests))
-        allotment = allot(guests, networks, existing=existing, running=running, forgotten=forgotten)
+        allotment = allot(guests, networks, running=running, forgotten=forgotten)
         if allotment.left_out:
             raise HostError(
                 f"lab's networks of libvirt's have no addresses left for {allotment.left_out} of "
@@ -301,7 +303,7 @@ def _define(name: str, *, log: Path | None) -> None:
         # Another lab was quicker: that is well, too.
         if name in there:
             return
-        network = _free_network(name, there)
+        network = _free_network(there)
         done = process.run(
             process.as_root(["sh", "-c", _DEFINE, "sh", virsh.URI, " ".join(there)]),
             stdin=xml_of(name, network).encode(),
@@ -313,26 +315,28 @@ def _define(name: str, *, log: Path | None) -> None:
             return
 
 
-def _free_network(name: str, there: Sequence[str]) -> ipaddress.IPv4Network:
+def _free_network(there: Sequence[str]) -> ipaddress.IPv4Network:
     """The private network that one of lab's can have, beside libvirt's networks that are there."""
     taken = [*_routed(), *(other.gateway.network for other in virsh.networks(there).values())]
     network = next((it for it in _CANDIDATES if not any(it.overlaps(no) for no in taken)), None)
     if network is None:
         raise HostError(
             "Every private network that lab would give libvirt's machines is in use here",
-            hint=f"Define libvirt's network {name} yourself: sudo virsh net-define FILE",
+            details=f"Routes lead to all of {', '.join(_PRIVATE)}.",
+            hint="Take one of them down until lab has made its network, once (a VPN?); which "
+            "there are: ip -4 route show table all",
         )
     return network
 
 
 def _routed() -> list[ipaddress.IPv4Network]:
-    """What this host has routes to, but for the way to everywhere."""
+    """What this host has routes to, but for the ways to everywhere."""
     said = process.run(["ip", "-json", "-4", "route", "show", "table", "all"]).stdout
     found = []
     for route in json.loads(said or "[]"):
         if route["dst"] != "default":
             found.append(ipaddress.IPv4Network(route["dst"], strict=False))
-    return [network for network in found if network.prefixlen > 0]
+    return [network for network in found if network.prefixlen >= _LEAST_PREFIX]
 
 
 def _forbid_detours(networks: Iterable[Network], *, log: Path | None) -> None:

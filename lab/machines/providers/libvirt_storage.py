@@ -39,7 +39,8 @@ chmod 0711 "$1" "$1/images" "$1/guests"
 """
 
 # ROOT NAME SOURCE SHA256. Under its last name an image is always whole: who comes at the same time
-# waits, and what one that was killed has left is written anew.
+# waits, and what one that was killed has left is written anew. What came to nothing does not stay:
+# it may hold the last free space. `place` looks at what `cp` says of that, in English.
 _PLACE = """
 set -eu
 umask 077
@@ -49,10 +50,11 @@ exec 9>"$root/incoming/lock"
 flock 9
 [ ! -e "$root/images/$name" ] || exit 0
 part=$root/incoming/image.part
+trap 'rm -f "$part"' EXIT
+trap 'exit 1' HUP INT TERM
 rm -f "$part"
-cp --reflink=auto --sparse=auto -- "$source" "$part"
+LC_ALL=C cp --reflink=auto --sparse=auto -- "$source" "$part"
 if [ -n "$digest" ] && ! echo "$digest  $part" | sha256sum --check --status; then
-  rm -f "$part"
   exit 9
 fi
 sync "$part"
@@ -106,7 +108,7 @@ find . ../guests -type f '(' -name '*.img' -o -name disk ')' ! -name '{_BASE_IMA
   sed -n 's,^ *"full-backing-filename": ".*/\\([^/"]*\\)".*,used \\1,p'
 """
 
-# ROOT NAME: what a guest that is no more has left; its name has been looked for in libvirt.
+# ROOT NAME ...: what guests that are no more have left; they have been looked for in libvirt.
 _CLEAR = """
 set -eu
 root=$1
@@ -114,6 +116,17 @@ shift
 for name; do
   rm -f -- "$root/images/$name.img"
   rm -rf --one-file-system -- "$root/guests/$name"
+done
+"""
+
+# ROOT NAME ...: the same, but for the folder that says that the guest is about to be made.
+_MAKE_WAY = """
+set -eu
+root=$1
+shift
+for name; do
+  rm -f -- "$root/images/$name.img"
+  [ ! -d "$root/guests/$name" ] || find "$root/guests/$name" -xdev -mindepth 1 -delete
 done
 """
 
@@ -285,10 +298,18 @@ def clear(guests: Collection[str]) -> None:
     Raises:
         ProcessError: it could not be removed.
     """
-    if not guests:
-        return
-    virsh.ask(*(f"vol-delete {guest}.img --pool {POOL}" for guest in guests))
-    process.run(process.as_root(["sh", "-c", _CLEAR, "sh", str(ROOT), *guests]))
+    _remove(guests, by=_CLEAR)
+
+
+def make_way(guests: Collection[str]) -> None:
+    """Remove what a making that was cut off has left of guests, which are about to be made.
+
+    That they are stays noted (see `keep_names`): another lab would let their addresses go.
+
+    Raises:
+        ProcessError: it could not be removed.
+    """
+    _remove(guests, by=_MAKE_WAY)
 
 
 def roots() -> dict[str, bool]:
@@ -329,6 +350,12 @@ def copy_whole(guest: str, image: Path, *, log: Path) -> int:
     process.run(process.as_root(["chmod", "0644", str(image)]), log=log)
     said = process.run(["qemu-img", "info", "--output=json", str(image)]).stdout
     return -(-int(json.loads(said)["virtual-size"]) // (1 << 30))
+
+
+def _remove(guests: Collection[str], *, by: str) -> None:
+    if guests:
+        virsh.ask(*(f"vol-delete {guest}.img --pool {POOL}" for guest in guests))
+        process.run(process.as_root(["sh", "-c", by, "sh", str(ROOT), *guests]))
 
 
 def _volumes() -> list[str]:

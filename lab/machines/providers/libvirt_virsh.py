@@ -62,7 +62,7 @@ class Domain:
 
 def command(*words: str) -> list[str]:
     """The `virsh` command that is run as root."""
-    return process.as_root(["virsh", "--quiet", "--connect", URI, *words])
+    return process.as_root(_plain(*words))
 
 
 def run(*words: str, log: Path | None = None, check: bool = True) -> process.Completed:
@@ -72,6 +72,15 @@ def run(*words: str, log: Path | None = None, check: bool = True) -> process.Com
         ProcessError: it failed and `check` is set, or took too long.
     """
     return process.run(command(*words), log=log, timeout_s=_TIMEOUT_S, check=check)
+
+
+def run_as_user(*words: str) -> process.Completed:
+    """Run one command of `virsh` without root's rights, as Vagrant does; it may well fail.
+
+    Raises:
+        ProcessError: it took too long.
+    """
+    return process.run(_plain(*words), timeout_s=_TIMEOUT_S, check=False)
 
 
 def read(what: str, xml: str, *, log: Path | None = None) -> process.Completed:
@@ -241,6 +250,10 @@ def parse_untouched_mb(memory: str, *, beside_mb: int) -> float:
         if kb.keys() == {"maximum", "rss"}:
             untouched += max(0.0, (kb["maximum"] - kb["rss"]) / 1024 + beside_mb)
     return untouched
+
+
+def _plain(*words: str) -> list[str]:
+    return ["virsh", "--quiet", "--connect", URI, *words]
 
 
 def guests_with_address(networks: Iterable[Network]) -> dict[str, str]:

@@ -12,6 +12,8 @@ if [ ! -d "$venv" ]; then
     venv=${venv%%/.project}
 fi"""
 
+# The exit code of `timeout`.
+TIMED_OUT = 124
 ASK = """
 try:
     import main
@@ -197,16 +199,20 @@ def test_lock_is_up_to_date(as_student, student, expect):
     },
     after=["app.venv"],
 )
-def test_main_answers_hello_world(as_student, student, expect):
+def test_main_answers_hello_world(as_student, student, expect, patience):
+    limit = f"{20 * patience:g}"
     answer = as_student.run(
-        f'cd %s && {FIND_VENV}\ntimeout 20 "$venv/bin/python" -B -c %s',
+        f'cd %s && {FIND_VENV}\ntimeout %s "$venv/bin/python" -B -c %s',
         f"{student.home}/webapps/hellopython",
+        limit,
         ASK,
     )
     said = line_after("answer: ", answer.stdout)
     trouble = answer.stderr.strip().rpartition("\n")[2]
     # Flask's page about an error says less than the exception behind it.
     found = f"{said[:3]} {trouble}" if trouble and not said.startswith("200") else said
+    if answer.rc == TIMED_OUT:
+        found = f"no answer within {limit} s"
     expect(
         said == "200 Hello World!",
         expected={

@@ -11,11 +11,12 @@ import pytest
 SETTINGS = "/etc/supervisor/conf.d/hellopython.conf"
 RUNNING = re.compile(r"^hellopython\s+RUNNING\s+pid (\d+)", re.MULTILINE)
 
+ANSWER_S = 10
 # What `curl -i` would show; a new machine has no curl.
 GET = r"""
 exec 3<>/dev/tcp/127.0.0.1/80 || exit
 printf 'GET %s HTTP/1.0\r\nHost: %s\r\nConnection: close\r\n\r\n' "$1" "$2" >&3
-timeout 10 cat <&3
+timeout "$3" cat <&3
 """
 
 
@@ -243,9 +244,10 @@ def test_logs_are_in_the_folder(host, student, expect):
         "program.running",
     ],
 )
-def test_site_answers_on_the_machine(host, student, expect):
-    answer = host.run("bash -c %s get / %s", GET, student.vhost).stdout.replace("\r\n", "\n")
-    head, _, body = answer.partition("\n\n")
+def test_site_answers_on_the_machine(host, student, expect, patience):
+    limit = f"{ANSWER_S * patience:g}"
+    answer = host.run("bash -c %s get / %s %s", GET, student.vhost, limit).stdout
+    head, _, body = answer.replace("\r\n", "\n").partition("\n\n")
     first = head.partition("\n")[0]
     expect(
         re.match(r"HTTP/\S+ 200\b", first),

@@ -5,11 +5,12 @@ import secrets
 
 import pytest
 
+ANSWER_S = 10
 # What `curl -i` would show; a new machine has no curl.
 GET = r"""
 exec 3<>/dev/tcp/127.0.0.1/80 || exit
 printf 'GET %s HTTP/1.0\r\nHost: %s\r\nConnection: close\r\n\r\n' "$1" "$2" >&3
-timeout 10 cat <&3
+timeout "$3" cat <&3
 """
 
 
@@ -183,7 +184,7 @@ def test_vhost_is_enabled(host, student, expect):
         "vhost.enabled",
     ],
 )
-def test_static_files_are_served(host, as_student, student, expect):
+def test_static_files_are_served(host, as_student, student, expect, patience):
     settings = settings_of(host, student)
     expect(
         re.search(r"\blocation\s+(\^~\s+)?/static/?\s*\{", settings),
@@ -198,7 +199,8 @@ def test_static_files_are_served(host, as_student, student, expect):
     folder = f"{student.home}/webapps/hellopython/static"
     as_student.run("mkdir -p %s && echo %s >%s", folder, name, f"{folder}/{name}")
     try:
-        answer = host.run("bash -c %s get %s %s", GET, f"/static/{name}", student.vhost).stdout
+        path, limit = f"/static/{name}", f"{ANSWER_S * patience:g}"
+        answer = host.run("bash -c %s get %s %s %s", GET, path, student.vhost, limit).stdout
     finally:
         as_student.run("rm -f %s", f"{folder}/{name}")
     head, _, body = answer.replace("\r\n", "\n").partition("\n\n")

@@ -15,7 +15,7 @@ done
 # Asking Flask takes half a second, so only when main.py is not the guide's.
 cmp --silent "$LAB_GUIDE/app/main.py" "$app/main.py" && exit
 python=$(sed -n 's/^PYTHON_VENV="\(.*\)"$/\1/p' "$app/run.sh")/bin/python
-runuser -u "$LAB_LOGIN" -- env --chdir="$app" HOME="$home" timeout 10 "$python" -c '
+runuser -u "$LAB_LOGIN" -- env --chdir="$app" HOME="$home" timeout $((10 * ${LAB_PATIENCE:-1})) "$python" -c '
 from main import app
 assert app.test_client().get("/").status_code == 200
 ' >/dev/null 2>&1 || echo "main.py does not answer with 200"

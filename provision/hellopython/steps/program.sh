@@ -38,11 +38,11 @@ runs() { bash "$LAB_GUIDE/steps/program.state.sh" | grep --quiet --line-regexp r
 answer() (
     exec 3<>/dev/tcp/127.0.0.1/80
     printf 'GET / HTTP/1.0\r\nHost: %s\r\n\r\n' "$LAB_VHOST" >&3
-    read -r -t 10 _ number _ <&3
+    read -r -t $((10 * ${LAB_PATIENCE:-1})) _ number _ <&3
     echo "$number"
 ) 2>/dev/null
 
-deadline=$((SECONDS + 30))
+deadline=$((SECONDS + 30 * ${LAB_PATIENCE:-1}))
 looked=0
 until [ "$(answer)" = 200 ] && runs; do
     if [ "$SECONDS" -ge "$deadline" ]; then

@@ -43,7 +43,7 @@ if ! systemctl is-active --quiet supervisor || ! socket_is_right; then
     systemctl restart supervisor
 fi
 
-deadline=$((SECONDS + 30))
+deadline=$((SECONDS + 30 * ${LAB_PATIENCE:-1}))
 until socket_is_right && supervisorctl pid >/dev/null 2>&1; do
     if [ "$SECONDS" -ge "$deadline" ]; then
         echo "supervisor is not listening on $socket, owned by root:supervisor with mode 0770." >&2

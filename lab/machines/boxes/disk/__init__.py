@@ -95,4 +95,6 @@ def make_box_image(root: Path, name: str, *, how: Sequence[str], log: Path) -> P
         log=log,
         timeout_s=_CONVERT_TIMEOUT_S,
     )
+    # Root's, and closed to others where the umask says so.
+    process.run(process.as_root(["chmod", "0644", str(image)]), log=log)
     return image

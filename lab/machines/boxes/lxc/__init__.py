@@ -61,6 +61,8 @@ def pack_root(root: Path, *, tarball: Path, log: Path) -> None:
         log=log,
         timeout_s=_PACK_TIMEOUT_S,
     )  # fmt: skip
+    # Root's, and closed to others where the umask says so.
+    process.run(process.as_root(["chmod", "0644", str(tarball)]), log=log)
 
 
 def write_box(
