@@ -14,8 +14,8 @@ from pathlib import Path
 
 from lab.errors import HostError, ProcessError
 from lab.machines.providers import libvirt_virsh as virsh
-from lab.machines.providers import lxc
 from lab.machines.providers.base import Wanted
+from lab.machines.providers.libvirt_detours import forbid_detours
 from lab.machines.providers.libvirt_virsh import Network, Reservation
 from lab.system import process
 
@@ -112,7 +112,7 @@ def require_for(names: Iterable[str]) -> None:
     wanted = tuple(dict.fromkeys(names))
     there = known()
     _require_own(wanted, there)
-    if missing := [name for name in wanted if name not in there]:
+    if any(name not in there for name in wanted):
         _free_network(virsh.ask("net-list --all --name")[0].split())
 
 
@@ -148,7 +148,8 @@ def ensure(names: Iterable[str], *, log: Path | None = None) -> dict[str, Networ
             hint=f"sudo virsh net-start {down[0]}   (says why)",
             log=log,
         )
-    _forbid_detours(there.values(), log=log)
+    offline = {NAMES[isolated, False] for isolated in (True, False)}
+    forbid_detours(there.values(), offline=offline, log=log)
     return there
 
 
@@ -337,63 +338,6 @@ def _routed() -> list[ipaddress.IPv4Network]:
         if route["dst"] != "default":
             found.append(ipaddress.IPv4Network(route["dst"], strict=False))
     return [network for network in found if network.prefixlen >= _LEAST_PREFIX]
-
-
-def _forbid_detours(networks: Iterable[Network], *, log: Path | None) -> None:
-    """Refuse what a guest sends to another by way of the host: isolation holds on the bridge only.
-
-    LXC's guests are others, too; `boxes/lxc/isolate` does the same from its side. What is without
-    the internet is handed on nowhere, whatever becomes of libvirt's firewall. The host's own
-    addresses are looked up before any such rule.
-
-    Raises:
-        ProcessError: the kernel did not take a rule.
-    """
-    there = list(networks)
-    targets = [it.gateway.network for it in there]
-    at = lxc.bridge_address()
-    beside = [ipaddress.IPv4Interface(at).network] if at else []
-    wanted = [_Detour(it.bridge, str(target)) for it in there for target in [*targets, *beside]]
-    wanted += [_Detour(lxc.BRIDGE, str(target)) for target in targets if beside]
-    offline = {NAMES[isolated, False] for isolated in (True, False)}
-    wanted += [_Detour(it.bridge) for it in there if it.name in offline]
-    missing = _not_forbidden(wanted)
-    if not missing:
-        return
-    # Another lab may be quicker: with -force the rest is done all the same.
-    process.run(
-        process.as_root(["ip", "-4", "-force", "-batch", "-"]),
-        stdin="".join(f"rule add pref 100 {it.rule}\n" for it in missing).encode(),
-        log=log,
-        check=False,
-    )
-    if left := _not_forbidden(missing):
-        raise ProcessError(
-            "Machines cannot be kept apart: the kernel did not take a routing rule",
-            details="\n".join(it.rule for it in left),
-            hint=f"sudo ip rule add pref 100 {left[0].rule}   (says why)",
-            log=log,
-        )
-
-
-@dataclass(frozen=True)
-class _Detour:
-    """A way over the host, from a bridge to a network; "" is every network."""
-
-    bridge: str
-    to: str = ""
-
-    @property
-    def rule(self) -> str:
-        """What refuses it, in the words and the order in which `ip rule` shows it."""
-        return f"from all {f'to {self.to} ' if self.to else ''}iif {self.bridge} prohibit"
-
-
-def _not_forbidden(ways: Sequence[_Detour]) -> list[_Detour]:
-    # A rule says `[detached]` while its bridge is not there.
-    said = process.run(["ip", "-4", "rule", "show"]).stdout.replace(" [detached]", "")
-    rules = {" ".join(line.partition(":")[2].split()) for line in said.splitlines()}
-    return [it for it in ways if it.rule not in rules]
 
 
 def _change(verb: str, reservations: Iterable[tuple[str, Reservation]]) -> None:
