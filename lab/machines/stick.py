@@ -216,10 +216,12 @@ def finish(folder: Path, entries: Sequence[Entry], *, lab_version: str) -> None:
         "boxes": [asdict(entry) for entry in entries],
     }
     text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
-    write_atomically(folder / MANIFEST, text)
+    # A stick need not know modes, nor let everybody say them.
+    write_atomically(folder / MANIFEST, text, mode=None)
     sums = {file.path: file.sha256 for entry in entries for file in entry.files}
     sums[MANIFEST] = hashlib.sha256(text.encode()).hexdigest()
-    write_atomically(folder / SUMS, "".join(f"{sums[path]}  {path}\n" for path in sorted(sums)))
+    lines = "".join(f"{sums[path]}  {path}\n" for path in sorted(sums))
+    write_atomically(folder / SUMS, lines, mode=None)
 
 
 def read(folder: Path) -> tuple[Entry, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -97,6 +98,20 @@ def test_anybody_can_check_it_without_lab(usb: Path) -> None:
     )
     assert done.returncode == 0
     assert [line.endswith(": OK") for line in done.stdout.splitlines()] == [True, True]
+
+
+def test_it_is_written_where_nobody_but_the_owner_may_say_modes(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def not_the_owner(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    # As on FAT that somebody else has mounted.
+    for call in ("chmod", "fchmod"):
+        monkeypatch.setattr(os, call, not_the_owner)
+    it = entry(source)
+    write(tmp_path / "usb", (source, it))
+    assert read(tmp_path / "usb") == (it,)
 
 
 def test_names_fit_any_file_system(source: Path) -> None:
