@@ -11,10 +11,10 @@ import json
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any, BinaryIO
 
 from lab.errors import LabError
 from lab.machines.bakes import Need
@@ -28,6 +28,12 @@ BOXES = "boxes"
 # FAT32 ends at 4 GiB less one byte.
 PART_BYTES = 3 * 1024**3
 _CHUNK = 1024 * 1024
+_HINTS = {
+    "read": "See that the stick is mounted, and that you may read what is on it (`ls -l`); "
+    "then run the same command again. One that fails is to be replaced.",
+    "written": "See that the stick is mounted, may be written and has room; "
+    "then run the same command again.",
+}
 _PATH = re.compile(r"(?:[a-z0-9][-a-z0-9._]*/)?[A-Za-z0-9][-A-Za-z0-9._]*")
 _SUM = re.compile(r"([0-9a-f]{64}) [ *](.+)")
 _BOX_NAME = re.compile(r"[A-Za-z0-9_][^\x00-\x1f\x7f]{0,199}")
@@ -118,11 +124,11 @@ def parts_of(source: Path, *, name: str, provider: str, identity: str) -> tuple[
     Raises:
         LabError: it cannot be read.
     """
-    size = source.stat().st_size
-    count = max(1, -(-size // PART_BYTES))
-    paths = file_names(name, provider, identity, parts=count)
     found = []
     with _told("read", source), source.open("rb") as file:
+        size = source.stat().st_size
+        count = max(1, -(-size // PART_BYTES))
+        paths = file_names(name, provider, identity, parts=count)
         for number, path in enumerate(paths):
             length = min(PART_BYTES, size - number * PART_BYTES)
             digest = hashlib.sha256()
@@ -146,15 +152,34 @@ def open_for_writing(folder: Path) -> None:
 
 
 def not_needed(folder: Path, kept: Iterable[str]) -> list[Path]:
-    """The files of boxes on a stick other than those, named by their paths, that are kept."""
+    """The files of boxes on a stick other than those, named by their paths, that are kept.
+
+    Raises:
+        LabError: the stick cannot be read.
+    """
     wanted = set(kept)
+    with _told("read", folder / BOXES):
+        there = sorted((folder / BOXES).glob("*.box*"))
     # What somebody else has put there is theirs.
     return [
         path
-        for path in sorted((folder / BOXES).glob("*.box*"))
+        for path in there
         if re.fullmatch(r"[a-z0-9-]+-[0-9a-f]{12}\.box(\.[0-9]{3})?", path.name)
         and f"{BOXES}/{path.name}" not in wanted
     ]
+
+
+def bytes_of(paths: Iterable[Path]) -> int:
+    """What files on a stick take, in bytes.
+
+    Raises:
+        LabError: one cannot be looked at.
+    """
+    total = 0
+    for path in paths:
+        with _told("read", path):
+            total += path.stat().st_size
+    return total
 
 
 def copy_parts(source: Path, folder: Path, files: Sequence[StickFile]) -> None:
@@ -163,7 +188,7 @@ def copy_parts(source: Path, folder: Path, files: Sequence[StickFile]) -> None:
     Raises:
         LabError: it could not be read or written, or is another than it was.
     """
-    with _told("read", source), source.open("rb") as file:
+    with _opened(source) as file:
         for part in files:
             target = folder / part.path
             temporary = temporary_beside(target)
@@ -176,24 +201,30 @@ def copy_parts(source: Path, folder: Path, files: Sequence[StickFile]) -> None:
                     copy.flush()
                     os.fsync(copy.fileno())
                 if digest.hexdigest() != part.sha256:
-                    raise LabError(f"{source} has changed while it was copied")
+                    raise LabError(
+                        f"{source} has changed while it was copied",
+                        hint="Run the same command again.",
+                    )
                 crash.point(f"{target} is written under another name")
                 with _told("written", target):
                     temporary.replace(target)
             finally:
-                temporary.unlink(missing_ok=True)
+                # Where even that fails, the next export sweeps.
+                with suppress(OSError):
+                    temporary.unlink(missing_ok=True)
 
 
 def put_together(folder: Path, files: Sequence[StickFile], target: Path) -> None:
     """Make a box file of its parts on a stick.
 
     Raises:
-        LabError: a part cannot be read, or is not what was written.
+        LabError: a part cannot be read, or is not what was written; or `target` cannot be written.
     """
-    with _told("written", target), target.open("xb") as whole:
+    room = "Free some space there, and run the same command again."
+    with _told("written", target, hint=room), target.open("xb") as whole:
         for part in files:
             digest = hashlib.sha256()
-            with _told("read", folder / part.path), (folder / part.path).open("rb") as source:
+            with _opened(folder / part.path) as source:
                 for chunk in _chunks(source, part.size):
                     digest.update(chunk)
                     whole.write(chunk)
@@ -231,16 +262,7 @@ def read(folder: Path) -> tuple[Entry, ...]:
         LabError: it is no stick, is not finished, or is damaged; with each file that is.
     """
     again = "Copy it anew, where it was made: lab box export FOLDER"
-    if not (folder / SUMS).is_file():
-        half = (folder / BOXES).is_dir() or (folder / MANIFEST).exists()
-        raise LabError(
-            f"{folder} is no finished stick: it has no {SUMS}",
-            details="Copying to it was interrupted." if half else "",
-            hint=again if half else "Name the folder that was given to `lab box export`.",
-        )
-    with _told("read", folder / SUMS):
-        text = (folder / SUMS).read_text(encoding="utf-8", errors="replace")
-    sums, problems = _sums(text)
+    sums, problems = _sums(_text_of_sums(folder, again=again))
     problems += [why for path, digest in sums.items() if (why := _problem(folder, path, digest))]
     if MANIFEST not in sums:
         problems.append(f"{MANIFEST}: it is not in {SUMS}")
@@ -263,6 +285,19 @@ def read(folder: Path) -> tuple[Entry, ...]:
     return entries
 
 
+def _text_of_sums(folder: Path, *, again: str) -> str:
+    """What the checksums' file says; where there is none, the stick is not finished."""
+    with _told("read", folder / SUMS):
+        if (folder / SUMS).is_file():
+            return (folder / SUMS).read_text(encoding="utf-8", errors="replace")
+        half = (folder / BOXES).is_dir() or (folder / MANIFEST).exists()
+    raise LabError(
+        f"{folder} is no finished stick: it has no {SUMS}",
+        details="Copying to it was interrupted." if half else "",
+        hint=again if half else "Name the folder that was given to `lab box export`.",
+    )
+
+
 def _sums(text: str) -> tuple[dict[str, str], list[str]]:
     found: dict[str, str] = {}
     problems = []
@@ -280,11 +315,11 @@ def _problem(folder: Path, path: str, digest: str) -> str:
     if not _PATH.fullmatch(path):
         return f"{path!r}: a path that is none of lab's, or leads out of the folder"
     file = folder / path
-    if any(part.is_symlink() for part in (file, file.parent) if part != folder):
-        return f"{path}: it is a link, and may lead out of the folder"
-    if not file.is_file():
-        return f"{path}: it is not there"
     try:
+        if any(part.is_symlink() for part in (file, file.parent) if part != folder):
+            return f"{path}: it is a link, and may lead out of the folder"
+        if not file.is_file():
+            return f"{path}: it is not there"
         with file.open("rb") as stream:
             said = hashlib.file_digest(stream, "sha256").hexdigest()
     except OSError as error:
@@ -331,21 +366,32 @@ def _entry(data: Mapping[str, Any]) -> Entry:
     return entry
 
 
-def _chunks(file: IO[bytes], length: int) -> Iterator[bytes]:
+@contextmanager
+def _opened(path: Path) -> Iterator[BinaryIO]:
+    """A file to read from; what fails in the block besides is not taken for its failure."""
+    with _told("read", path):
+        file = path.open("rb")
+    with file:
+        yield file
+
+
+def _chunks(file: BinaryIO, length: int) -> Iterator[bytes]:
     """The next bytes of a file, in pieces."""
-    while length > 0 and (chunk := file.read(min(_CHUNK, length))):
+    while length > 0:
+        with _told("read", Path(file.name)):
+            chunk = file.read(min(_CHUNK, length))
+        if not chunk:
+            return
         length -= len(chunk)
         yield chunk
 
 
 @contextmanager
-def _told(what: str, path: Path) -> Iterator[None]:
+def _told(what: str, path: Path, *, hint: str = "") -> Iterator[None]:
     """Makes a failure of the disk one that can be told."""
     try:
         yield
     except OSError as error:
         raise LabError(
-            f"{path} could not be {what}: {error.strerror}",
-            hint="See that the stick is mounted, may be written and has room; "
-            "then run the same command again.",
+            f"{path} could not be {what}: {error.strerror}", hint=hint or _HINTS[what]
         ) from error

@@ -110,7 +110,7 @@ def export(
         kept = [file.path for entry in entries if entry not in lacking for file in entry.files]
         going = stick.not_needed(folder, kept)
         _require_room(
-            {folder: sum(it.size for it in lacking) - sum(it.stat().st_size for it in going)},
+            {folder: sum(it.size for it in lacking) - stick.bytes_of(going)},
             hint="Free some space there, or take a larger one; then run the same command again.",
         )
         stick.open_for_writing(folder)

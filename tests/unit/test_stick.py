@@ -7,8 +7,10 @@ import hashlib
 import json
 import os
 import re
+import resource
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -149,6 +151,91 @@ def test_parts_become_one_box_again_only_if_each_is_what_was_written(
     (tmp_path / "usb" / it.files[1].path).write_bytes(b"x" * 4096)
     with pytest.raises(LabError, match="gives other bytes each time"):
         stick.put_together(tmp_path / "usb", it.files, tmp_path / "another")
+
+
+@contextmanager
+def files_end_at(size: int) -> Iterator[None]:
+    """No file may become larger in the block."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_disk_that_takes_no_more_is_not_taken_for_a_stick_that_cannot_be_read(
+    usb: Path, source: Path, tmp_path: Path
+) -> None:
+    (it,) = read(usb)
+    with files_end_at(4096), pytest.raises(LabError) as caught:
+        stick.put_together(usb, it.files, tmp_path / "whole")
+    assert caught.value.message == f"{tmp_path / 'whole'} could not be written: File too large"
+    assert "Free some space there" in caught.value.hint
+    box_on(usb).unlink()
+    with files_end_at(4096), pytest.raises(LabError) as caught:
+        stick.copy_parts(source, usb, it.files)
+    assert caught.value.message == f"{usb / it.files[0].path} could not be written: File too large"
+    assert list((usb / "boxes").iterdir()) == []
+
+
+def test_a_part_that_cannot_be_read_is_named(usb: Path, tmp_path: Path) -> None:
+    (it,) = read(usb)
+    box_on(usb).unlink()
+    (usb / it.files[0].path).mkdir()
+    with pytest.raises(LabError) as caught:
+        stick.put_together(usb, it.files, tmp_path / "whole")
+    assert caught.value.message == f"{usb / it.files[0].path} could not be read: Is a directory"
+
+
+def deny(monkeypatch: pytest.MonkeyPatch, below: Path, number: int) -> None:
+    """From now on the system lets nobody look at what is in a folder."""
+    look = Path.stat
+
+    def denied(path: Path, **more: bool) -> os.stat_result:
+        if below in path.parents:
+            raise OSError(number, os.strerror(number), str(path))
+        return look(path, **more)
+
+    monkeypatch.setattr(Path, "stat", denied)
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EIO])
+def test_a_stick_that_lets_nobody_look_is_told(
+    usb: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    (it,) = read(usb)
+    boxes = stick.not_needed(usb, [])
+    deny(monkeypatch, usb, number)
+    words = os.strerror(number)
+    assert why_not(usb).startswith(f"{usb}/SHA256SUMS could not be read: {words}\nSee that")
+    assert not stick.holds(usb, it)
+    assert not stick.has_file(usb, it.files[0])
+    with pytest.raises(LabError, match=f"{boxes[0].name} could not be read: {words}"):
+        stick.bytes_of(boxes)
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EIO])
+def test_a_box_that_lets_nobody_look_is_named(
+    usb: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    deny(monkeypatch, usb / "boxes", number)
+    assert f".box: it cannot be read: {os.strerror(number)}" in why_not(usb)
+
+
+def test_a_stick_that_fails_while_it_is_written_is_told(
+    usb: Path, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (it,) = read(usb)
+
+    def read_only(path: Path, *_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
+
+    # As where the kernel gives up on it: nothing can be tidied up either.
+    monkeypatch.setattr(Path, "replace", read_only)
+    monkeypatch.setattr(Path, "unlink", read_only)
+    with pytest.raises(LabError, match="could not be written: Read-only file system"):
+        stick.copy_parts(source, usb, it.files)
 
 
 def test_an_empty_folder_and_none_are_no_sticks(tmp_path: Path) -> None:
