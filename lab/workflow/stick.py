@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -11,7 +10,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from lab import __version__
-from lab.errors import HostError, LabError, ProcessError, UsageError
+from lab.errors import HostError, LabError, ProcessError
 from lab.machines import stick
 from lab.machines.bakes import (
     Need,
@@ -28,6 +27,13 @@ from lab.machines.boxes.names import box_name
 from lab.machines.fleet import Machine
 from lab.machines.guest_settings import pip_index
 from lab.machines.stick import Entry
+from lab.machines.stick_place import (
+    not_a_stick,
+    require_folder,
+    require_place,
+    require_room,
+    require_writable,
+)
 from lab.machines.vagrant import Vagrant
 from lab.machines.wheels import wheels_of
 from lab.system.files import remove, remove_tree
@@ -37,8 +43,6 @@ from lab.workflow.files import write_guest_settings
 from lab.workflow.observer import Observer
 from lab.workflow.portable import ensure_portable
 from lab.workflow.project import Project
-
-_SPARE_BYTES = 1_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,19 +81,14 @@ def export(
         observer: told of the progress.
 
     Raises:
-        HostError: the stick has too little room, or a box can be neither found nor built.
+        UsageError: the stick is no folder.
+        HostError: the stick cannot be written or has too little room, or a box can be neither
+            found nor built.
         LabError: something could not be made, read or written; the stick is not finished then.
     """
-    if not folder.is_dir() and not folder.absolute().parent.is_dir():
-        raise UsageError(
-            f"There is no folder {folder.absolute().parent}",
-            hint="Is the stick mounted? `lsblk` says where.",
-        )
-    if _existing(folder).stat().st_dev == Path("/").stat().st_dev:
-        observer.note(
-            f"{folder} is on the system's disk: `lsblk` says whether a stick is mounted there"
-        )
+    require_place(folder)
     _refuse_password(machines)
+    _require_stick(folder, observer)
     # From finding a bake to having it on the stick.
     with boxes_in_use(on_wait=observer.note), _work_folder() as work:
         wanted = _wanted(project, machines, observer)
@@ -109,7 +108,7 @@ def export(
         lacking = [it for it in todo if not all(stick.has_file(folder, file) for file in it.files)]
         kept = [file.path for entry in entries if entry not in lacking for file in entry.files]
         going = stick.not_needed(folder, kept)
-        _require_room(
+        require_room(
             {folder: sum(it.size for it in lacking) - stick.bytes_of(going)},
             hint="Free some space there, or take a larger one; then run the same command again.",
         )
@@ -137,9 +136,11 @@ def import_stick(folder: Path, *, observer: Observer, log: Path | None = None) -
         log: gets what Vagrant says.
 
     Raises:
+        UsageError: the stick is no folder.
         HostError: there is too little room.
         LabError: the stick is not whole, or Vagrant could not take a box.
     """
+    require_folder(folder)
     observer.note("checking the stick")
     entries = stick.read(folder)
     home = catalog.vagrant_home()
@@ -148,7 +149,7 @@ def import_stick(folder: Path, *, observer: Observer, log: Path | None = None) -
         todo = [it for it in entries if not _has(it)]
         largest = max((it.size for it in todo), default=0)
         # Vagrant has a box twice while it takes it in, and there is the copy from the stick.
-        _require_room(
+        require_room(
             {home: sum(it.size for it in todo) + largest, work: largest},
             hint="lab box prune   (removes bakes that no machine uses)",
         )
@@ -166,6 +167,13 @@ def import_stick(folder: Path, *, observer: Observer, log: Path | None = None) -
             _note(entry, changed=changed)
             moved.append(_moved(entry, changed=changed))
     return moved
+
+
+def _require_stick(folder: Path, observer: Observer) -> None:
+    """See that a folder can become a stick, before anything is made for it."""
+    if where := not_a_stick(folder):
+        observer.note(f"{folder} is {where}: `lsblk` says whether a stick is mounted there")
+    require_writable(folder)
 
 
 def _wanted(project: Project, machines: Sequence[Machine], observer: Observer) -> list[_Wanted]:
@@ -255,12 +263,12 @@ def _pack(project: Project, box: catalog.Box, room: Path, log: Path) -> Path:
     """A box as a file, beside the folder that it was made in, which is gone again."""
     hint = "Free some space there, and run the same command again."
     # What a root takes that is not in its box is known once it is packed.
-    _require_room({room.parent: int(box.size_mb * 1e6)}, hint=hint)
+    require_room({room.parent: int(box.size_mb * 1e6)}, hint=hint)
     room.mkdir()
     try:
         made = project.provider.export_box(box, work=room, log=log)
     except ProcessError:
-        _require_room({room.parent: 0}, hint=hint)
+        require_room({room.parent: 0}, hint=hint)
         raise
     packed = made.rename(room.with_suffix(".box"))
     remove_tree(room)
@@ -297,22 +305,6 @@ def _refuse_password(machines: Sequence[Machine]) -> None:
             )
 
 
-def _require_room(needed: Mapping[Path, int], *, hint: str) -> None:
-    """See that so many bytes can be written in folders, two of which may be on one disk."""
-    disks: dict[int, list[Path]] = {}
-    for folder in needed:
-        disks.setdefault(_existing(folder).stat().st_dev, []).append(folder)
-    for folders in disks.values():
-        amount = sum(needed[folder] for folder in folders)
-        free = shutil.disk_usage(_existing(folders[0])).free
-        if amount + _SPARE_BYTES > free:
-            raise HostError(
-                f"{' and '.join(map(str, folders))}: too little room, {amount / 1e6:.0f} MB are "
-                f"needed, and {free / 1e6:.0f} MB are free",
-                hint=hint,
-            )
-
-
 def _has(entry: Entry) -> bool:
     """Whether Vagrant has the box already, as good as the one on the stick."""
     box = catalog.find(entry.name, provider=entry.provider)
@@ -346,14 +338,6 @@ def _moved(entry: Entry, *, changed: bool) -> Moved:
         changed=changed,
         wheels=len(entry.wheels),
     )
-
-
-def _existing(path: Path) -> Path:
-    """The folder, or the nearest one above it that there is."""
-    path = path.absolute()
-    while not path.exists():
-        path = path.parent
-    return path
 
 
 @contextmanager

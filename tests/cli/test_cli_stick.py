@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -13,6 +14,7 @@ import pytest
 
 from lab.errors import HOST, NOT_ALL_WELL, OK, USAGE
 from lab.machines import stick as stick_files
+from lab.machines import stick_place
 from lab.workflow import stick
 
 Lab = Callable[..., Any]
@@ -153,7 +155,7 @@ def test_a_full_stick_is_told_before_it_is_touched(
     assert lab("box", "export", str(usb)).code == OK
     (world.project / "provision/tiny/steps/web.sh").write_text("echo other\n")
     usage = shutil._ntuple_diskusage(1, 1, 0)  # type: ignore[attr-defined]
-    monkeypatch.setattr(stick.shutil, "disk_usage", lambda _: usage)
+    monkeypatch.setattr(stick_place.shutil, "disk_usage", lambda _: usage)
     before = inodes(usb)
     ran = lab("box", "export", str(usb))
     assert ran.code == HOST
@@ -170,7 +172,7 @@ def full(monkeypatch: pytest.MonkeyPatch, disk: Path) -> None:
     """From now on nothing is free below a folder; the stick and the work folder are two disks."""
     usage = shutil._ntuple_diskusage  # type: ignore[attr-defined]
     monkeypatch.setattr(
-        stick.shutil,
+        stick_place.shutil,
         "disk_usage",
         lambda path: usage(1, 1, 0 if Path(path).is_relative_to(disk) else 10**12),
     )
@@ -252,9 +254,42 @@ def test_what_vagrant_says_is_kept_in_its_own_folder(
 
 
 def test_a_folder_on_the_system_s_disk_is_told(lab: Lab, world: Any, usb: Path) -> None:
+    # Beside Vagrant's boxes.
     ran = lab("box", "export", str(usb))
-    on_it = usb.stat().st_dev == Path("/").stat().st_dev
-    assert ("is on the system's disk: `lsblk` says" in ran.said, ran.code) == (on_it, OK)
+    assert ("is on the system's disk: `lsblk` says" in ran.said, ran.code) == (True, OK)
+
+
+@pytest.mark.parametrize("command", ["export", "import"])
+@pytest.mark.parametrize("kind", ["a file", "a device"])
+def test_what_is_no_folder_is_refused_at_once(
+    lab: Lab, world: Any, usb: Path, command: str, kind: str
+) -> None:
+    usb.touch()
+    name = "/dev/null" if kind == "a device" else str(usb)
+    ran = lab("box", command, name)
+    assert (ran.code, f"{name} is {kind}, and no folder" in ran.said) == (USAGE, True)
+    assert world.calls("vagrant") == []
+    assert lab("box", "import", str(usb.parent / "none")).code == USAGE
+
+
+def test_a_folder_that_cannot_be_written_is_told_before_anything_is_made(
+    lab: Lab, world: Any, usb: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usb.mkdir()
+    write = Path.write_bytes
+
+    def read_only(path: Path, data: bytes) -> int:
+        if usb in path.parents:
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+        return write(path, data)
+
+    monkeypatch.setattr(Path, "write_bytes", read_only)
+    ran = lab("box", "export", str(usb))
+    assert ran.code == HOST
+    assert f"{usb} cannot be written: Read-only file system" in ran.said
+    assert "findmnt -T" in ran.said
+    assert world.calls("vagrant") == []
+    assert list(usb.iterdir()) == []
 
 
 def test_a_stick_that_is_not_mounted_is_not_made(lab: Lab, world: Any, tmp_path: Path) -> None:
