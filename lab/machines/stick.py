@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from shlex import quote
 from typing import Any, BinaryIO
 
 from lab.errors import LabError
@@ -95,18 +96,34 @@ def file_names(name: str, provider: str, identity: str, *, parts: int) -> list[s
 def begun(folder: Path) -> dict[tuple[str, str], Entry]:
     """What a stick that is to be written says that it holds, by name and provider.
 
-    Nothing for a folder that is no stick, or whose list cannot be read: it is written anew.
+    Nothing for a folder without a list: it is no stick, or the first export did not end.
+
+    Raises:
+        LabError: its list cannot be read or understood, and nobody knows what others need there.
     """
+    path = folder / MANIFEST
     try:
-        entries = _parsed((folder / MANIFEST).read_bytes())
-    except (OSError, LabError):
-        return {}
+        with _told("read", path):
+            entries = _parsed(path.read_bytes()) if path.exists() else ()
+    except LabError as error:
+        raise LabError(
+            f"What {folder} holds for other classes cannot be told; nothing there was touched",
+            details="\n".join(text for text in (error.message, error.details) if text),
+            hint="Take another stick, or the lab that wrote this one. Where nobody needs what is "
+            f"on it: rm {quote(str(path))}; then run the same command again.",
+        ) from error
     return {(entry.name, entry.provider): entry for entry in entries}
 
 
 def holds(folder: Path, entry: Entry) -> bool:
     """Whether the files of an entry are on the stick, and whole."""
-    return not any(_problem(folder, file.path, file.sha256) for file in entry.files)
+    return not problem_with(folder, entry)
+
+
+def problem_with(folder: Path, entry: Entry) -> str:
+    """What is wrong with the first file of an entry that is not whole on the stick, "" for none."""
+    problems = (_problem(folder, file.path, file.sha256) for file in entry.files)
+    return next(filter(None, problems), "")
 
 
 def has_file(folder: Path, file: StickFile) -> bool:
@@ -333,7 +350,7 @@ def _parsed(data: bytes) -> tuple[Entry, ...]:
         version = document["version"]
         if version == VERSION:
             return tuple(_entry(it) for it in document["boxes"])
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (LookupError, ValueError, TypeError, AttributeError, OverflowError) as error:
         raise LabError(
             f"{MANIFEST} on the stick is damaged",
             details=f"{type(error).__name__}: {error}",

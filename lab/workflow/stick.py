@@ -70,7 +70,7 @@ def export(
 ) -> list[Moved]:
     """Put on a stick what machines need on another computer; what is missing here is made.
 
-    What the stick holds for other classes stays.
+    What the stick holds for other classes stays; what is damaged of it is told, and goes.
 
     Args:
         project: whose machines; nobody else works on it.
@@ -84,7 +84,8 @@ def export(
         UsageError: the stick is no folder.
         HostError: the stick cannot be written or has too little room, or a box can be neither
             found nor built.
-        LabError: something could not be made, read or written; the stick is not finished then.
+        LabError: what the stick holds for others cannot be told, and it was left as it is; or
+            something could not be made, read or written, and it is not finished.
     """
     require_place(folder)
     _refuse_password(machines)
@@ -96,13 +97,10 @@ def export(
         entries, packed = _packed(project, wanted, before, folder, work, observer)
         new = {(entry.name, entry.provider) for entry in entries}
         entries = [_with_others(it, before, project, whole=whole) for it in entries]
-        entries += [
-            entry
-            for key, old in before.items()
-            if key not in new
-            and (entry := _without(old, project, whole=whole)).needed_by
-            and stick.holds(folder, entry)
+        rest = [
+            _without(old, project, whole=whole) for key, old in before.items() if key not in new
         ]
+        entries += _whole(folder, [it for it in rest if it.needed_by], observer)
         todo = [it for it in entries if (it.name, it.provider) in packed]
         # An export that was cut off may have copied some; what is damaged goes first.
         lacking = [it for it in todo if not all(stick.has_file(folder, file) for file in it.files)]
@@ -170,7 +168,13 @@ def import_stick(folder: Path, *, observer: Observer, log: Path | None = None) -
 
 
 def _require_stick(folder: Path, observer: Observer) -> None:
-    """See that a folder can become a stick, before anything is made for it."""
+    """See that a folder can become a stick, before anything is made for it.
+
+    Raises:
+        HostError: it cannot be written.
+        LabError: what it holds for others cannot be told.
+    """
+    stick.begun(folder)
     if where := not_a_stick(folder):
         observer.note(f"{folder} is {where}: `lsblk` says whether a stick is mounted there")
     require_writable(folder)
@@ -273,6 +277,21 @@ def _pack(project: Project, box: catalog.Box, room: Path, log: Path) -> Path:
     packed = made.rename(room.with_suffix(".box"))
     remove_tree(room)
     return packed
+
+
+def _whole(folder: Path, entries: Sequence[Entry], observer: Observer) -> list[Entry]:
+    """Those of other classes' entries that are whole on the stick; of the others it is told."""
+    whole = []
+    for entry in entries:
+        if problem := stick.problem_with(folder, entry):
+            observer.note(
+                f"{entry.name} for {entry.provider} is lost on the stick, and is taken from its "
+                f"list ({problem}). It was needed by {', '.join(entry.needed_by)}: "
+                f"`lab box export {folder}` in the folder of that class brings it again"
+            )
+        else:
+            whole.append(entry)
+    return whole
 
 
 def _with_others(

@@ -124,14 +124,54 @@ def test_what_is_damaged_there_is_copied_again(lab: Lab, world: Any, usb: Path) 
 def test_what_other_classes_need_stays(lab: Lab, world: Any, usb: Path) -> None:
     assert lab("box", "export", str(usb)).code == OK
     (bake,) = (usb / "boxes").glob("lab-bake-*")
-    shutil.rmtree(world.project / ".lab")
-    (world.project / "provision/tiny/steps/web.sh").write_text("echo another class\n")
+    another_class(world)
     assert lab("box", "export", str(usb)).code == OK
     assert bake.exists()
     assert len(inodes(usb)) == 3
     both = on(usb)["lab/debian-12"]["needed_by"]
     assert len({it.partition("/")[0] for it in both}) == 2
     assert {it.partition("/")[2] for it in both} == {"hello"}
+
+
+def another_class(world: Any) -> None:
+    """From now on this is a class of its own, with another bake."""
+    shutil.rmtree(world.project / ".lab")
+    (world.project / "provision/tiny/steps/web.sh").write_text("echo another class\n")
+
+
+@pytest.mark.parametrize("harm", [lambda path: os.truncate(path, 100), Path.unlink])
+def test_what_another_class_has_lost_there_is_told(
+    lab: Lab, world: Any, usb: Path, harm: Callable[[Path], None]
+) -> None:
+    assert lab("box", "export", str(usb)).code == OK
+    lost = on(usb)["lab-bake/tiny"]
+    another_class(world)
+    (bake,) = (usb / "boxes").glob("lab-bake-*")
+    harm(bake)
+    ran = lab("box", "export", str(usb))
+    assert ran.code == OK
+    assert f"{lost['name']} for lxc is lost on the stick" in ran.said
+    assert f"It was needed by {lost['needed_by'][0]}: `lab box export {usb}` in the" in ran.said
+    assert len(stick_files.read(usb)) == 2
+    assert "is lost on the stick" not in lab("box", "export", str(usb)).said
+
+
+@pytest.mark.parametrize("text", ["", '{"version": 2, "boxes": []}'], ids=["cut off", "later"])
+def test_a_stick_of_which_nobody_knows_what_it_holds_is_left_as_it_is(
+    lab: Lab, world: Any, usb: Path, text: str
+) -> None:
+    assert lab("box", "export", str(usb)).code == OK
+    another_class(world)
+    (usb / "manifest.json").write_text(text)
+    before = inodes(usb)
+    calls = len(world.calls("vagrant"))
+    ran = lab("box", "export", str(usb))
+    assert ran.code == NOT_ALL_WELL
+    assert "cannot be told; nothing there was touched" in ran.said
+    assert "Take another stick" in ran.said
+    assert (inodes(usb), (usb / "SHA256SUMS").exists()) == (before, True)
+    assert (usb / "manifest.json").read_text() == text
+    assert len(world.calls("vagrant")) == calls
 
 
 def test_a_damaged_stick_gives_nothing(

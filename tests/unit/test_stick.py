@@ -391,6 +391,48 @@ def test_a_stick_of_a_later_lab_is_told(usb: Path) -> None:
     )
 
 
+def test_what_is_to_be_written_holds_nothing_where_there_is_no_list(tmp_path: Path) -> None:
+    assert stick.begun(tmp_path) == {}
+    assert stick.begun(tmp_path / "none") == {}
+
+
+@pytest.mark.parametrize(
+    ("harm", "why"),
+    [
+        (lambda path: os.truncate(path, 20), "manifest.json on the stick is damaged\nJSONDecode"),
+        (lambda path: path.write_text('{"version": 2}'), "does not read such sticks (version 2)"),
+        (
+            lambda path: path.write_text(
+                path.read_text().replace('"size": 10000', '"size": 1e999')
+            ),
+            "manifest.json on the stick is damaged\nOverflowError",
+        ),
+        (lambda path: (path.unlink(), path.mkdir()), "could not be read: Is a directory"),
+    ],
+    ids=["cut off", "later", "absurd", "a folder"],
+)
+def test_a_list_that_nobody_understands_is_not_taken_for_none(
+    usb: Path, harm: Callable[[Path], object], why: str
+) -> None:
+    harm(usb / "manifest.json")
+    with pytest.raises(LabError) as caught:
+        stick.begun(usb)
+    error = caught.value
+    assert (
+        error.message
+        == f"What {usb} holds for other classes cannot be told; nothing there was touched"
+    )
+    assert why in error.details
+    assert f"rm '{usb}/manifest.json'" in error.hint
+
+
+def test_the_first_part_that_is_not_whole_is_named(usb: Path) -> None:
+    (it,) = read(usb)
+    assert stick.problem_with(usb, it) == ""
+    box_on(usb).unlink()
+    assert stick.problem_with(usb, it) == f"{it.files[0].path}: it is not there"
+
+
 def test_only_a_file_that_is_the_same_is_not_copied_again(usb: Path, source: Path) -> None:
     (file,) = entry(source).files
     assert stick.has_file(usb, file)
