@@ -156,7 +156,7 @@ def parts_of(source: Path, *, name: str, provider: str, identity: str) -> tuple[
 
 
 def open_for_writing(folder: Path) -> None:
-    """Make the folder a stick that is not finished: without checksums, and without leftovers.
+    """Make the folder a stick that is not finished: without checksums.
 
     Raises:
         LabError: it cannot be written.
@@ -164,6 +164,10 @@ def open_for_writing(folder: Path) -> None:
     with _told("written", folder):
         (folder / BOXES).mkdir(parents=True, exist_ok=True)
     remove(folder / SUMS)
+
+
+def sweep_stick(folder: Path) -> None:
+    """Remove what an export that was killed has left half written there, as far as can be."""
     sweep(folder)
     sweep(folder / BOXES)
 

@@ -43,6 +43,11 @@ from lab.workflow.files import write_guest_settings
 from lab.workflow.observer import Observer
 from lab.workflow.portable import ensure_portable
 from lab.workflow.project import Project
+from lab.workflow.scratch import own_name, remove_dead_folders
+
+# Not /tmp, which may be in memory.
+WORK = Path("/var/tmp")  # noqa: S108 (folders there have names that nobody can foresee)
+WORK_PREFIX = "lab-stick-"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -175,6 +180,8 @@ def _require_stick(folder: Path, observer: Observer) -> None:
         LabError: what it holds for others cannot be told.
     """
     stick.begun(folder)
+    # It takes room that is needed.
+    stick.sweep_stick(folder)
     if where := not_a_stick(folder):
         observer.note(f"{folder} is {where}: `lsblk` says whether a stick is mounted there")
     require_writable(folder)
@@ -361,6 +368,7 @@ def _moved(entry: Entry, *, changed: bool) -> Moved:
 
 @contextmanager
 def _work_folder() -> Iterator[Path]:
-    """A folder for large files, gone after the block; not in /tmp, which may be in memory."""
-    with tempfile.TemporaryDirectory(prefix="lab-stick-", dir="/var/tmp") as folder:
+    """A folder for large files, gone after the block, and those of dead labs before it."""
+    remove_dead_folders(WORK_PREFIX, WORK)
+    with tempfile.TemporaryDirectory(prefix=f"{own_name(WORK_PREFIX)}-", dir=WORK) as folder:
         yield Path(folder)

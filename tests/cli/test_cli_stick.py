@@ -16,6 +16,7 @@ from lab.errors import HOST, NOT_ALL_WELL, OK, USAGE
 from lab.machines import stick as stick_files
 from lab.machines import stick_place
 from lab.workflow import stick
+from lab.workflow.scratch import own_name
 
 Lab = Callable[..., Any]
 
@@ -250,6 +251,46 @@ def test_too_little_room_for_what_is_made_on_the_way_is_told(
     full(monkeypatch, Path("/var/tmp"))
     ran = lab("box", "export", str(usb))
     assert (ran.code, "/var/tmp/" in ran.said, "too little room" in ran.said) == (HOST, True, True)
+
+
+@pytest.fixture
+def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where boxes are on their way, with a folder of a lab that was killed and one of a live one."""
+    folder = tmp_path / "tmp"
+    for name in ("lab-stick-999999999-123-abcd_123", f"{own_name('lab-stick-')}-abcd_123"):
+        (folder / name).mkdir(parents=True)
+        (folder / name / "lab.box").touch()
+    monkeypatch.setattr(stick, "WORK", folder)
+    return folder
+
+
+def test_what_a_killed_export_has_left_is_in_nobody_s_way(
+    lab: Lab, world: Any, usb: Path, work: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    half = usb / "boxes" / ".lab-x.box.999999999-0123abcd.new"
+    half.parent.mkdir(parents=True)
+    half.write_bytes(b"half")
+    usage = shutil._ntuple_diskusage  # type: ignore[attr-defined]
+
+    def with_room_where_it_is_tidy(path: Path) -> Any:
+        tidy = not half.exists() and len(list(work.iterdir())) <= 2
+        return usage(1, 1, 10**12 if tidy else 0)
+
+    monkeypatch.setattr(stick_place.shutil, "disk_usage", with_room_where_it_is_tidy)
+    ran = lab("box", "export", str(usb))
+    assert ran.code == OK, ran.err
+    # Somebody is at work in the other one.
+    assert [path.name for path in work.iterdir()] == [f"{own_name('lab-stick-')}-abcd_123"]
+
+
+def test_what_a_killed_import_has_left_goes(
+    lab: Lab, world: Any, usb: Path, work: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert lab("box", "export", str(usb)).code == OK
+    (work / "lab-stick-999999998-1-abcdefgh").mkdir()
+    another_computer(world, monkeypatch)
+    assert lab("box", "import", str(usb)).code == OK
+    assert [path.name for path in work.iterdir()] == [f"{own_name('lab-stick-')}-abcd_123"]
 
 
 def test_an_index_s_password_does_not_go_on_a_stick(lab: Lab, world: Any, usb: Path) -> None:

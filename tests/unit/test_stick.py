@@ -269,7 +269,7 @@ def test_what_a_killed_lab_left_goes_and_what_is_somebody_s_stays(usb: Path, sou
     for path in (*theirs, old):
         path.write_text("x")
     (it,) = read(usb)
-    stick.open_for_writing(usb)
+    stick.sweep_stick(usb)
     assert stick.not_needed(usb, [file.path for file in it.files]) == [old]
     assert not left.exists()
     assert all(path.exists() for path in theirs)
