@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from lab.errors import HostError
-from lab.machines.bakes import class_steps, is_clone_of_bake
+from lab.machines.bakes import bake_for, class_steps, is_clone_of_bake
 from lab.machines.boxes import catalog
 from lab.machines.boxes.names import box_name, is_own_file
 from lab.machines.boxes.profiles import PROFILES
@@ -121,18 +121,18 @@ def _boxes(project: Project, machines: Sequence[Machine]) -> list[str]:
 def _without_bake(project: Project, machines: Sequence[Machine]) -> set[str]:
     """The names of those machines for whom no bake is there."""
     roots = project.provider.roots()
-    of: dict[tuple[str, str], bool] = {}
+    # By the bake's own name: what serves one machine serves all whose bake is called so.
+    is_missing: dict[str, bool] = {}
     missing = set()
     for machine in machines:
-        steps = class_steps(machine)
-        if not steps:
+        if not class_steps(machine):
             continue
-        # A bake's name covers what its lab hands to guests, and the class steps.
-        key = (machine.lab.name, steps[-1].digest)
-        if key not in of:
-            plain = replace(machine, box=box_name(machine.lab.box))
-            of[key] = bake_at_hand(project, plain, roots, offline=True) is None
-        if of[key]:
+        plain = replace(machine, box=box_name(machine.lab.box))
+        bake = bake_for(plain, project.folder)
+        name = bake.box if bake is not None else ""
+        if name not in is_missing:
+            is_missing[name] = bake_at_hand(project, plain, roots, offline=True) is None
+        if is_missing[name]:
             missing.add(machine.name)
     return missing
 
