@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -421,6 +422,62 @@ def test_all_that_is_missing_is_told_at_once(
         "- a bake of tiny for far-eva, own-eva, hello-luis and 1 more, or what its class steps install",
         "- what tiny's step web brings, on hello-ana",
     ]
+
+
+def lacks(ran: Any) -> list[str]:
+    """The lines that say what would have to be downloaded, each whole."""
+    parts = ran.said.partition("would have to be downloaded")[2].partition("- ")[2]
+    return re.split(r" (?:- |Try: |\d missing|\d ok|\d drifted|\d stopped)", parts)[:-1]
+
+
+@pytest.mark.parametrize(
+    "words", [("plan", "--offline"), ("up", "--dry-run", "--offline"), ("plan",)], ids=" ".join
+)
+def test_a_plan_says_what_up_offline_would_refuse_for(
+    lab: Lab, world: Any, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    if words == ("plan",):
+        monkeypatch.setenv("LAB_OFFLINE", "1")
+    world.edit("labs:", "labs:\n  own: {guide: tiny, box: school/base, domain: x.org, students: [eva]}")  # fmt: skip
+    planned = lab(*words)
+    assert (planned.code, world.below()) == (OK, [])
+    refused = lab("up", "--offline")
+    assert lacks(planned) == lacks(refused)
+    assert len(lacks(planned)) == 2
+    assert "Offline this cannot be done" in planned.out
+    assert "Next: lab box import FOLDER" in planned.said
+    told = lab(*words, "--format", "json")
+    assert (told.code, told.json["downloads"]) == (OK, lacks(planned))
+
+
+def test_a_plan_asks_the_machines_that_run_what_they_would_download(lab: Lab, world: Any) -> None:
+    assert lab("up").code == OK
+    assert lab("plan", "--offline", "--format", "json").json["downloads"] == []
+    (world.project / "provision/tiny/steps/web.sh").write_text("echo other\n")
+    # The settings that a `lab up` at work hands out stay as they are.
+    assert not (world.project / ".lab/guest/hello/offline").exists()
+    planned = lab("plan", "--offline")
+    assert not (world.project / ".lab/guest/hello/offline").exists()
+    assert lacks(planned) == lacks(lab("up", "--offline"))
+    assert "what tiny's step web brings, on hello-ana, hello-luis, hello-marta" in planned.said
+    assert lab("halt").code == OK
+    assert lacks(lab("plan", "--offline")) == lacks(planned)
+    # Without the steps nothing is downloaded.
+    ran = lab("up", "--dry-run", "--offline", "--no-provision", "--format", "json")
+    assert ran.json["downloads"] == []
+
+
+def test_a_plan_names_the_command_that_can_be_run(lab: Lab, world: Any) -> None:
+    assert "Next: lab up" in lab("plan").out.splitlines()
+    assert lab("bake").code == OK
+    assert "Next: lab up --offline" in lab("plan", "--offline").out.splitlines()
+    assert "downloads" not in lab("plan", "--format", "json").json
+    assert lab("up").code == OK
+    # Another box: left alone, or made anew of a box that would have to come from somewhere.
+    world.edit("box: debian-12", "box: debian-11")
+    assert lab("plan", "--offline", "--format", "json").json["downloads"] == []
+    ran = lab("up", "--dry-run", "--recreate", "--offline", "--format", "json")
+    assert ran.json["downloads"][0].startswith("the box debian-11 for lxc")
 
 
 def test_student_steps_are_taken_not_to_download_unless_the_guide_says_so(
