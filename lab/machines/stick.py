@@ -7,23 +7,19 @@ checksums are written last and taken away first: a stick without them is one tha
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from shlex import quote
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from lab.errors import LabError
-from lab.machines.bakes import Need
+from lab.machines.stick_list import MANIFEST, Entry, StickFile, entries_in, list_of
 from lab.system import crash
 from lab.system.files import remove, sweep, temporary_beside, write_atomically
 
-VERSION = 1
-MANIFEST = "manifest.json"
 SUMS = "SHA256SUMS"
 BOXES = "boxes"
 # FAT32 ends at 4 GiB less one byte.
@@ -37,52 +33,6 @@ _HINTS = {
 }
 _PATH = re.compile(r"(?:[a-z0-9][-a-z0-9._]*/)?[A-Za-z0-9][-A-Za-z0-9._]*")
 _SUM = re.compile(r"([0-9a-f]{64}) [ *](.+)")
-_BOX_NAME = re.compile(r"[A-Za-z0-9_][^\x00-\x1f\x7f]{0,199}")
-_PROVIDER = re.compile(r"[a-z][a-z0-9_]{0,39}")
-
-
-@dataclass(frozen=True, kw_only=True)
-class StickFile:
-    """A file on a stick: its path in the folder, its size in bytes and its SHA-256."""
-
-    path: str
-    size: int
-    sha256: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Entry:
-    """A box on a stick.
-
-    Attributes:
-        name: what Vagrant calls it.
-        provider: what boots it.
-        identity: what it holds, see `catalog.Box.identity`.
-        recipe: the digest of what went into it, "" for a box that lab did not make.
-        files: its parts in order, one where it is small enough.
-        needed_by: the labs that it is for, each as `CLASS/LAB`.
-        serves: for a bake, which machines can be clones of it.
-        wheels: the Python packages in it for students.
-    """
-
-    name: str
-    provider: str
-    identity: str
-    recipe: str
-    files: tuple[StickFile, ...]
-    needed_by: tuple[str, ...]
-    serves: tuple[Need, ...] = ()
-    wheels: tuple[str, ...] = ()
-
-    @property
-    def size(self) -> int:
-        """What its files take, in bytes."""
-        return sum(file.size for file in self.files)
-
-    @property
-    def origin(self) -> str:
-        """What tells it from any other: a digest of its parts' digests."""
-        return hashlib.sha256("".join(file.sha256 for file in self.files).encode()).hexdigest()
 
 
 def file_names(name: str, provider: str, identity: str, *, parts: int) -> list[str]:
@@ -104,7 +54,7 @@ def begun(folder: Path) -> dict[tuple[str, str], Entry]:
     path = folder / MANIFEST
     try:
         with _told("read", path):
-            entries = _parsed(path.read_bytes()) if path.exists() else ()
+            entries = entries_in(path.read_bytes()) if path.exists() else ()
     except LabError as error:
         raise LabError(
             f"What {folder} holds for other classes cannot be told; nothing there was touched",
@@ -262,12 +212,7 @@ def finish(folder: Path, entries: Sequence[Entry], *, lab_version: str) -> None:
     Raises:
         LabError: they cannot be written.
     """
-    document = {
-        "version": VERSION,
-        "lab": lab_version,
-        "boxes": [asdict(entry) for entry in entries],
-    }
-    text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+    text = list_of(entries, lab_version=lab_version)
     # A stick need not know modes, nor let everybody say them.
     write_atomically(folder / MANIFEST, text, mode=None)
     sums = {file.path: file.sha256 for entry in entries for file in entry.files}
@@ -294,7 +239,7 @@ def read(folder: Path) -> tuple[Entry, ...]:
             hint=again,
         )
     with _told("read", folder / MANIFEST):
-        entries = _parsed((folder / MANIFEST).read_bytes())
+        entries = entries_in((folder / MANIFEST).read_bytes())
     for entry in entries:
         for file in entry.files:
             if sums.get(file.path) != file.sha256:
@@ -346,45 +291,6 @@ def _problem(folder: Path, path: str, digest: str) -> str:
     except OSError as error:
         return f"{path}: it cannot be read: {error.strerror}"
     return "" if said == digest else f"{path}: it is not what was written (its checksum differs)"
-
-
-def _parsed(data: bytes) -> tuple[Entry, ...]:
-    try:
-        document = json.loads(data)
-        version = document["version"]
-        if version == VERSION:
-            return tuple(_entry(it) for it in document["boxes"])
-    except (LookupError, ValueError, TypeError, AttributeError, OverflowError) as error:
-        raise LabError(
-            f"{MANIFEST} on the stick is damaged",
-            details=f"{type(error).__name__}: {error}",
-            hint="Copy it anew, where it was made: lab box export FOLDER",
-        ) from error
-    raise LabError(
-        f"This version of lab does not read such sticks (version {version!r})",
-        hint="Use the same version of lab on both computers.",
-    )
-
-
-def _entry(data: Mapping[str, Any]) -> Entry:
-    entry = Entry(
-        name=str(data["name"]),
-        provider=str(data["provider"]),
-        identity=str(data["identity"]),
-        recipe=str(data["recipe"]),
-        files=tuple(
-            StickFile(path=str(it["path"]), size=int(it["size"]), sha256=str(it["sha256"]))
-            for it in data["files"]
-        ),
-        needed_by=tuple(map(str, data["needed_by"])),
-        serves=tuple(Need(**it) for it in data["serves"]),
-        wheels=tuple(map(str, data["wheels"])),
-    )
-    if not (_BOX_NAME.fullmatch(entry.name) and _PROVIDER.fullmatch(entry.provider)):
-        raise ValueError(f"{entry.name!r} for {entry.provider!r} is no name of a box")
-    if not entry.files:
-        raise ValueError(f"{entry.name} has no files")
-    return entry
 
 
 @contextmanager

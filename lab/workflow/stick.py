@@ -26,7 +26,7 @@ from lab.machines.boxes import catalog
 from lab.machines.boxes.names import box_name
 from lab.machines.fleet import Machine
 from lab.machines.guest_settings import pip_index
-from lab.machines.stick import Entry
+from lab.machines.stick_list import Entry
 from lab.machines.stick_place import (
     not_a_stick,
     require_folder,

@@ -18,7 +18,8 @@ import pytest
 from lab.errors import LabError
 from lab.machines import stick
 from lab.machines.bakes import Need
-from lab.machines.stick import Entry, StickFile, read
+from lab.machines.stick import read
+from lab.machines.stick_list import Entry, StickFile
 
 NEED = Need(guide="tiny", provider="lxc", box="lab/debian-12", identity="root-1", steps="c0ffee")
 
