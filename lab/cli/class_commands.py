@@ -99,6 +99,14 @@ def plan(
     targets: Targets = None,
     file: options.File = LABS_YAML,
     jobs: options.Jobs = DEFAULT_STEP_JOBS,
+    offline: Annotated[
+        bool,
+        typer.Option(
+            "--offline",
+            envvar="LAB_OFFLINE",
+            help="Show too what lab up --offline would refuse for: all that it would download.",
+        ),
+    ] = False,
     output: options.Output = Format.TABLE,
 ) -> None:
     """Show how each machine stands and what `lab up` would do; changes nothing.
@@ -110,8 +118,12 @@ def plan(
     Example: lab plan
 
     Example: lab plan hellopython/ana --format json
+
+    Example: lab plan --offline
     """
-    _show_plan(targets, file, jobs=jobs, output=output)
+    from lab.workflow.run import UpOptions
+
+    _show_plan(targets, file, UpOptions(jobs=jobs, offline=offline), output=output)
 
 
 def up(
@@ -170,13 +182,7 @@ def up(
     )
     if dry_run:
         _show_plan(
-            targets,
-            file,
-            jobs=jobs,
-            output=output,
-            recreate=recreate,
-            overcommit=overcommit,
-            retry_failed=retry_failed,
+            targets, file, wanted, output=output, recreate=recreate, retry_failed=retry_failed
         )
         return
     doomed = _confirm_recreating(targets, file, jobs=jobs, yes=yes) if recreate else ()
@@ -256,15 +262,15 @@ def _warn_of(classroom: Classroom) -> None:
 def _show_plan(
     targets: list[str] | None,
     file: Path,
+    wanted: UpOptions,
     *,
-    jobs: int,
     output: Format,
     recreate: bool = False,
-    overcommit: bool = False,
     retry_failed: bool = False,
 ) -> None:
     from lab.classroom.results import Label
-    from lab.workflow.plan import plan as find_plan
+    from lab.workflow.offline import downloads_foreseen, refusal
+    from lab.workflow.plan import rows_of, survey
     from lab.workflow.project import select
     from lab.workflow.provider_choice import refuse_other_machines
     from lab.workflow.up import refusal_for, room_for, unfinished
@@ -274,30 +280,34 @@ def _show_plan(
     machines = select(project.machines, targets or ())
     with options.progress() as live:
         if retry_failed:
-            machines = unfinished(project, machines, observer=live, jobs=jobs)
-        rows = find_plan(
-            project,
-            machines,
-            observer=live,
-            jobs=jobs,
-            strangers=not targets and not retry_failed,
-            recreate=recreate,
-        )
-        room = room_for(project, machines, recreate=recreate, overcommit=overcommit)
+            machines = unfinished(project, machines, observer=live, jobs=wanted.jobs)
+        strangers = not targets and not retry_failed
+        seen = survey(project, machines, observer=live, jobs=wanted.jobs, strangers=strangers)
+        rows = rows_of(project, seen, strangers=strangers, recreate=recreate)
+        room = room_for(project, machines, recreate=recreate, overcommit=wanted.overcommit)
         anew = {row.machine for row in rows if recreate and row.label is Label.DRIFTED}
-        refusal = refusal_for(project, machines, doomed=anew)
+        cannot = refusal_for(project, machines, doomed=anew)
+        downloads = None
+        if wanted.offline:
+            downloads = downloads_foreseen(project, seen, doomed=anew, options=wanted)
     if output is Format.JSON:
         from lab.report.admission import fits_json
         from lab.report.plan_json import plan_json
 
-        typer.echo(plan_json(rows, fits=fits_json(room)))
+        typer.echo(plan_json(rows, fits=fits_json(room), downloads=downloads))
     else:
         from lab.report.admission import fits_lines
         from lab.report.plan_table import plan_table
 
-        plan_table(rows, fits=fits_lines(room), console=options.stdout_console())
-    if refusal is not None:
-        options.complain(refusal)
+        plan_table(
+            rows,
+            fits=fits_lines(room),
+            refusal=refusal(downloads) if downloads else None,
+            command="lab up --offline" if wanted.offline else "lab up",
+            console=options.stdout_console(),
+        )
+    if cannot is not None:
+        options.complain(cannot)
 
 
 def _bring_up(

@@ -7,75 +7,32 @@ checksums are written last and taken away first: a stick without them is one tha
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, Any
+from shlex import quote
+from typing import BinaryIO
 
 from lab.errors import LabError
-from lab.machines.bakes import Need
+from lab.machines.stick_list import MANIFEST, Entry, StickFile, entries_in, list_of
 from lab.system import crash
 from lab.system.files import remove, sweep, temporary_beside, write_atomically
 
-VERSION = 1
-MANIFEST = "manifest.json"
 SUMS = "SHA256SUMS"
 BOXES = "boxes"
 # FAT32 ends at 4 GiB less one byte.
 PART_BYTES = 3 * 1024**3
 _CHUNK = 1024 * 1024
+_HINTS = {
+    "read": "See that the stick is mounted, and that you may read what is on it (`ls -l`); "
+    "then run the same command again. One that fails is to be replaced.",
+    "written": "See that the stick is mounted, may be written and has room; "
+    "then run the same command again.",
+}
 _PATH = re.compile(r"(?:[a-z0-9][-a-z0-9._]*/)?[A-Za-z0-9][-A-Za-z0-9._]*")
 _SUM = re.compile(r"([0-9a-f]{64}) [ *](.+)")
-_BOX_NAME = re.compile(r"[A-Za-z0-9_][^\x00-\x1f\x7f]{0,199}")
-_PROVIDER = re.compile(r"[a-z][a-z0-9_]{0,39}")
-
-
-@dataclass(frozen=True, kw_only=True)
-class StickFile:
-    """A file on a stick: its path in the folder, its size in bytes and its SHA-256."""
-
-    path: str
-    size: int
-    sha256: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Entry:
-    """A box on a stick.
-
-    Attributes:
-        name: what Vagrant calls it.
-        provider: what boots it.
-        identity: what it holds, see `catalog.Box.identity`.
-        recipe: the digest of what went into it, "" for a box that lab did not make.
-        files: its parts in order, one where it is small enough.
-        needed_by: the labs that it is for, each as `CLASS/LAB`.
-        serves: for a bake, which machines can be clones of it.
-        wheels: the Python packages in it for students.
-    """
-
-    name: str
-    provider: str
-    identity: str
-    recipe: str
-    files: tuple[StickFile, ...]
-    needed_by: tuple[str, ...]
-    serves: tuple[Need, ...] = ()
-    wheels: tuple[str, ...] = ()
-
-    @property
-    def size(self) -> int:
-        """What its files take, in bytes."""
-        return sum(file.size for file in self.files)
-
-    @property
-    def origin(self) -> str:
-        """What tells it from any other: a digest of its parts' digests."""
-        return hashlib.sha256("".join(file.sha256 for file in self.files).encode()).hexdigest()
 
 
 def file_names(name: str, provider: str, identity: str, *, parts: int) -> list[str]:
@@ -89,18 +46,34 @@ def file_names(name: str, provider: str, identity: str, *, parts: int) -> list[s
 def begun(folder: Path) -> dict[tuple[str, str], Entry]:
     """What a stick that is to be written says that it holds, by name and provider.
 
-    Nothing for a folder that is no stick, or whose list cannot be read: it is written anew.
+    Nothing for a folder without a list: it is no stick, or the first export did not end.
+
+    Raises:
+        LabError: its list cannot be read or understood, and nobody knows what others need there.
     """
+    path = folder / MANIFEST
     try:
-        entries = _parsed((folder / MANIFEST).read_bytes())
-    except (OSError, LabError):
-        return {}
+        with _told("read", path):
+            entries = entries_in(path.read_bytes()) if path.exists() else ()
+    except LabError as error:
+        raise LabError(
+            f"What {folder} holds for other classes cannot be told; nothing there was touched",
+            details="\n".join(text for text in (error.message, error.details) if text),
+            hint="Take another stick, or the lab that wrote this one. Where nobody needs what is "
+            f"on it: rm {quote(str(path))}; then run the same command again.",
+        ) from error
     return {(entry.name, entry.provider): entry for entry in entries}
 
 
 def holds(folder: Path, entry: Entry) -> bool:
     """Whether the files of an entry are on the stick, and whole."""
-    return not any(_problem(folder, file.path, file.sha256) for file in entry.files)
+    return not problem_with(folder, entry)
+
+
+def problem_with(folder: Path, entry: Entry) -> str:
+    """What is wrong with the first file of an entry that is not whole on the stick, "" for none."""
+    problems = (_problem(folder, file.path, file.sha256) for file in entry.files)
+    return next(filter(None, problems), "")
 
 
 def has_file(folder: Path, file: StickFile) -> bool:
@@ -118,11 +91,11 @@ def parts_of(source: Path, *, name: str, provider: str, identity: str) -> tuple[
     Raises:
         LabError: it cannot be read.
     """
-    size = source.stat().st_size
-    count = max(1, -(-size // PART_BYTES))
-    paths = file_names(name, provider, identity, parts=count)
     found = []
     with _told("read", source), source.open("rb") as file:
+        size = source.stat().st_size
+        count = max(1, -(-size // PART_BYTES))
+        paths = file_names(name, provider, identity, parts=count)
         for number, path in enumerate(paths):
             length = min(PART_BYTES, size - number * PART_BYTES)
             digest = hashlib.sha256()
@@ -133,7 +106,7 @@ def parts_of(source: Path, *, name: str, provider: str, identity: str) -> tuple[
 
 
 def open_for_writing(folder: Path) -> None:
-    """Make the folder a stick that is not finished: without checksums, and without leftovers.
+    """Make the folder a stick that is not finished: without checksums.
 
     Raises:
         LabError: it cannot be written.
@@ -141,20 +114,43 @@ def open_for_writing(folder: Path) -> None:
     with _told("written", folder):
         (folder / BOXES).mkdir(parents=True, exist_ok=True)
     remove(folder / SUMS)
+
+
+def sweep_stick(folder: Path) -> None:
+    """Remove what an export that was killed has left half written there, as far as can be."""
     sweep(folder)
     sweep(folder / BOXES)
 
 
 def not_needed(folder: Path, kept: Iterable[str]) -> list[Path]:
-    """The files of boxes on a stick other than those, named by their paths, that are kept."""
+    """The files of boxes on a stick other than those, named by their paths, that are kept.
+
+    Raises:
+        LabError: the stick cannot be read.
+    """
     wanted = set(kept)
+    with _told("read", folder / BOXES):
+        there = sorted((folder / BOXES).glob("*.box*"))
     # What somebody else has put there is theirs.
     return [
         path
-        for path in sorted((folder / BOXES).glob("*.box*"))
+        for path in there
         if re.fullmatch(r"[a-z0-9-]+-[0-9a-f]{12}\.box(\.[0-9]{3})?", path.name)
         and f"{BOXES}/{path.name}" not in wanted
     ]
+
+
+def bytes_of(paths: Iterable[Path]) -> int:
+    """What files on a stick take, in bytes.
+
+    Raises:
+        LabError: one cannot be looked at.
+    """
+    total = 0
+    for path in paths:
+        with _told("read", path):
+            total += path.stat().st_size
+    return total
 
 
 def copy_parts(source: Path, folder: Path, files: Sequence[StickFile]) -> None:
@@ -163,7 +159,7 @@ def copy_parts(source: Path, folder: Path, files: Sequence[StickFile]) -> None:
     Raises:
         LabError: it could not be read or written, or is another than it was.
     """
-    with _told("read", source), source.open("rb") as file:
+    with _opened(source) as file:
         for part in files:
             target = folder / part.path
             temporary = temporary_beside(target)
@@ -176,24 +172,30 @@ def copy_parts(source: Path, folder: Path, files: Sequence[StickFile]) -> None:
                     copy.flush()
                     os.fsync(copy.fileno())
                 if digest.hexdigest() != part.sha256:
-                    raise LabError(f"{source} has changed while it was copied")
+                    raise LabError(
+                        f"{source} has changed while it was copied",
+                        hint="Run the same command again.",
+                    )
                 crash.point(f"{target} is written under another name")
                 with _told("written", target):
                     temporary.replace(target)
             finally:
-                temporary.unlink(missing_ok=True)
+                # Where even that fails, the next export sweeps.
+                with suppress(OSError):
+                    temporary.unlink(missing_ok=True)
 
 
 def put_together(folder: Path, files: Sequence[StickFile], target: Path) -> None:
     """Make a box file of its parts on a stick.
 
     Raises:
-        LabError: a part cannot be read, or is not what was written.
+        LabError: a part cannot be read, or is not what was written; or `target` cannot be written.
     """
-    with _told("written", target), target.open("xb") as whole:
+    room = "Free some space there, and run the same command again."
+    with _told("written", target, hint=room), target.open("xb") as whole:
         for part in files:
             digest = hashlib.sha256()
-            with _told("read", folder / part.path), (folder / part.path).open("rb") as source:
+            with _opened(folder / part.path) as source:
                 for chunk in _chunks(source, part.size):
                     digest.update(chunk)
                     whole.write(chunk)
@@ -210,16 +212,13 @@ def finish(folder: Path, entries: Sequence[Entry], *, lab_version: str) -> None:
     Raises:
         LabError: they cannot be written.
     """
-    document = {
-        "version": VERSION,
-        "lab": lab_version,
-        "boxes": [asdict(entry) for entry in entries],
-    }
-    text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
-    write_atomically(folder / MANIFEST, text)
+    text = list_of(entries, lab_version=lab_version)
+    # A stick need not know modes, nor let everybody say them.
+    write_atomically(folder / MANIFEST, text, mode=None)
     sums = {file.path: file.sha256 for entry in entries for file in entry.files}
     sums[MANIFEST] = hashlib.sha256(text.encode()).hexdigest()
-    write_atomically(folder / SUMS, "".join(f"{sums[path]}  {path}\n" for path in sorted(sums)))
+    lines = "".join(f"{sums[path]}  {path}\n" for path in sorted(sums))
+    write_atomically(folder / SUMS, lines, mode=None)
 
 
 def read(folder: Path) -> tuple[Entry, ...]:
@@ -229,16 +228,7 @@ def read(folder: Path) -> tuple[Entry, ...]:
         LabError: it is no stick, is not finished, or is damaged; with each file that is.
     """
     again = "Copy it anew, where it was made: lab box export FOLDER"
-    if not (folder / SUMS).is_file():
-        half = (folder / BOXES).is_dir() or (folder / MANIFEST).exists()
-        raise LabError(
-            f"{folder} is no finished stick: it has no {SUMS}",
-            details="Copying to it was interrupted." if half else "",
-            hint=again if half else "Name the folder that was given to `lab box export`.",
-        )
-    with _told("read", folder / SUMS):
-        text = (folder / SUMS).read_text(encoding="utf-8", errors="replace")
-    sums, problems = _sums(text)
+    sums, problems = _sums(_text_of_sums(folder, again=again))
     problems += [why for path, digest in sums.items() if (why := _problem(folder, path, digest))]
     if MANIFEST not in sums:
         problems.append(f"{MANIFEST}: it is not in {SUMS}")
@@ -249,7 +239,7 @@ def read(folder: Path) -> tuple[Entry, ...]:
             hint=again,
         )
     with _told("read", folder / MANIFEST):
-        entries = _parsed((folder / MANIFEST).read_bytes())
+        entries = entries_in((folder / MANIFEST).read_bytes())
     for entry in entries:
         for file in entry.files:
             if sums.get(file.path) != file.sha256:
@@ -259,6 +249,19 @@ def read(folder: Path) -> tuple[Entry, ...]:
                     hint=again,
                 )
     return entries
+
+
+def _text_of_sums(folder: Path, *, again: str) -> str:
+    """What the checksums' file says; where there is none, the stick is not finished."""
+    with _told("read", folder / SUMS):
+        if (folder / SUMS).is_file():
+            return (folder / SUMS).read_text(encoding="utf-8", errors="replace")
+        half = (folder / BOXES).is_dir() or (folder / MANIFEST).exists()
+    raise LabError(
+        f"{folder} is no finished stick: it has no {SUMS}",
+        details="Copying to it was interrupted." if half else "",
+        hint=again if half else "Name the folder that was given to `lab box export`.",
+    )
 
 
 def _sums(text: str) -> tuple[dict[str, str], list[str]]:
@@ -278,11 +281,11 @@ def _problem(folder: Path, path: str, digest: str) -> str:
     if not _PATH.fullmatch(path):
         return f"{path!r}: a path that is none of lab's, or leads out of the folder"
     file = folder / path
-    if any(part.is_symlink() for part in (file, file.parent) if part != folder):
-        return f"{path}: it is a link, and may lead out of the folder"
-    if not file.is_file():
-        return f"{path}: it is not there"
     try:
+        if any(part.is_symlink() for part in (file, file.parent) if part != folder):
+            return f"{path}: it is a link, and may lead out of the folder"
+        if not file.is_file():
+            return f"{path}: it is not there"
         with file.open("rb") as stream:
             said = hashlib.file_digest(stream, "sha256").hexdigest()
     except OSError as error:
@@ -290,60 +293,32 @@ def _problem(folder: Path, path: str, digest: str) -> str:
     return "" if said == digest else f"{path}: it is not what was written (its checksum differs)"
 
 
-def _parsed(data: bytes) -> tuple[Entry, ...]:
-    try:
-        document = json.loads(data)
-        version = document["version"]
-        if version == VERSION:
-            return tuple(_entry(it) for it in document["boxes"])
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise LabError(
-            f"{MANIFEST} on the stick is damaged",
-            details=f"{type(error).__name__}: {error}",
-            hint="Copy it anew, where it was made: lab box export FOLDER",
-        ) from error
-    raise LabError(
-        f"This version of lab does not read such sticks (version {version!r})",
-        hint="Use the same version of lab on both computers.",
-    )
+@contextmanager
+def _opened(path: Path) -> Iterator[BinaryIO]:
+    """A file to read from; what fails in the block besides is not taken for its failure."""
+    with _told("read", path):
+        file = path.open("rb")
+    with file:
+        yield file
 
 
-def _entry(data: Mapping[str, Any]) -> Entry:
-    entry = Entry(
-        name=str(data["name"]),
-        provider=str(data["provider"]),
-        identity=str(data["identity"]),
-        recipe=str(data["recipe"]),
-        files=tuple(
-            StickFile(path=str(it["path"]), size=int(it["size"]), sha256=str(it["sha256"]))
-            for it in data["files"]
-        ),
-        needed_by=tuple(map(str, data["needed_by"])),
-        serves=tuple(Need(**it) for it in data["serves"]),
-        wheels=tuple(map(str, data["wheels"])),
-    )
-    if not (_BOX_NAME.fullmatch(entry.name) and _PROVIDER.fullmatch(entry.provider)):
-        raise ValueError(f"{entry.name!r} for {entry.provider!r} is no name of a box")
-    if not entry.files:
-        raise ValueError(f"{entry.name} has no files")
-    return entry
-
-
-def _chunks(file: IO[bytes], length: int) -> Iterator[bytes]:
+def _chunks(file: BinaryIO, length: int) -> Iterator[bytes]:
     """The next bytes of a file, in pieces."""
-    while length > 0 and (chunk := file.read(min(_CHUNK, length))):
+    while length > 0:
+        with _told("read", Path(file.name)):
+            chunk = file.read(min(_CHUNK, length))
+        if not chunk:
+            return
         length -= len(chunk)
         yield chunk
 
 
 @contextmanager
-def _told(what: str, path: Path) -> Iterator[None]:
+def _told(what: str, path: Path, *, hint: str = "") -> Iterator[None]:
     """Makes a failure of the disk one that can be told."""
     try:
         yield
     except OSError as error:
         raise LabError(
-            f"{path} could not be {what}: {error.strerror}",
-            hint="See that the stick is mounted, may be written and has room; "
-            "then run the same command again.",
+            f"{path} could not be {what}: {error.strerror}", hint=hint or _HINTS[what]
         ) from error

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 
 from lab.classroom.results import PlannedMachine
 from lab.report.json_document import document
 
 
-def plan_json(rows: Iterable[PlannedMachine], *, fits: Mapping[str, object]) -> str:
-    """`{"version": 1, "machines": [...], "fits": {...}}`; `fits` is from `report.admission`."""
-    return document({"machines": [asdict(row) for row in rows], "fits": dict(fits)})
+def plan_json(
+    rows: Iterable[PlannedMachine],
+    *,
+    fits: Mapping[str, object],
+    downloads: Sequence[str] | None = None,
+) -> str:
+    """`{"version": 1, "machines": [...], "fits": {...}, "downloads": [...]}`.
+
+    Args:
+        rows: the machines.
+        fits: whether they fit, see `report.admission`.
+        downloads: what would have to be downloaded; None where nobody asked, and it is left out.
+    """
+    asked = {} if downloads is None else {"downloads": list(downloads)}
+    return document({"machines": [asdict(row) for row in rows], "fits": dict(fits), **asked})

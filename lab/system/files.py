@@ -20,6 +20,8 @@ from lab.system.guardian import runs
 # `.NAME.PID-xxxxxxxx.new`, and what ssh-keygen calls the other half of a pair.
 _TEMPORARY = re.compile(r"\..+\.(\d+)-[0-9a-f]{8}\.new(?:\.pub)?")
 _PRIVATE_FILE = 0o600
+# Less what the umask takes away.
+_USUAL_FILE = 0o666
 _PRIVATE_FOLDER = 0o700
 _HINT = "Move away what is in its place, or mend the permissions; then run the same command again."
 
@@ -54,11 +56,17 @@ def make_private_folder(path: Path) -> None:
     write_if_changed(path / ".gitignore", "*\n")
 
 
-def write_atomically(path: Path, text: str, *, mode: int = 0o644) -> None:
+def write_atomically(path: Path, text: str, *, mode: int | None = 0o644) -> None:
     """Put `text` into `path` whole or not at all.
 
     A reader, or a crash, sees the old file or the new one, never a part; and nobody else sees what
     is on its way there.
+
+    Args:
+        path: the file.
+        text: what is to be in it.
+        mode: who may do what with it; None for what is usual there. On FAT only the owner of the
+            whole file system may say it.
 
     Raises:
         LabError: the disk is full, the folder cannot be written, or the text is none that UTF-8
@@ -75,7 +83,7 @@ def write_atomically(path: Path, text: str, *, mode: int = 0o644) -> None:
     write_bytes_atomically(path, data, mode=mode)
 
 
-def write_bytes_atomically(path: Path, data: bytes, *, mode: int = 0o644) -> None:
+def write_bytes_atomically(path: Path, data: bytes, *, mode: int | None = 0o644) -> None:
     """Put `data` into `path` whole or not at all; see `write_atomically`.
 
     Raises:
@@ -87,14 +95,16 @@ def write_bytes_atomically(path: Path, data: bytes, *, mode: int = 0o644) -> Non
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = temporary_beside(path)
         half = len(data) // 2
-        new = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _PRIVATE_FILE)
+        begun_as = _USUAL_FILE if mode is None else _PRIVATE_FILE
+        new = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, begun_as)
         with os.fdopen(new, "wb") as file:
             file.write(data[:half])
             file.flush()
             crash.point(f"{path} is half written")
             file.write(data[half:])
             file.flush()
-            os.fchmod(file.fileno(), mode)
+            if mode is not None:
+                os.fchmod(file.fileno(), mode)
             os.fsync(file.fileno())
         crash.point(f"{path} is written under another name")
         temporary.replace(path)

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from lab.errors import HostError
-from lab.machines.bakes import class_steps, is_clone_of_bake
+from lab.machines.bakes import bake_for, class_steps, is_clone_of_bake
 from lab.machines.boxes import catalog
 from lab.machines.boxes.names import box_name, is_own_file
 from lab.machines.boxes.profiles import PROFILES
 from lab.machines.fleet import Machine
 from lab.machines.providers.base import Guest
 from lab.machines.steps import PlannedStep, StepReport
+from lab.system.files import LabFolder
 from lab.workflow.bake import bake_at_hand
 from lab.workflow.files import write_guest_settings
 from lab.workflow.observer import Observer
-from lab.workflow.plan import reports_of
+from lab.workflow.plan import Survey, reports_of
+from lab.workflow.prepare import refusals
 from lab.workflow.project import Project
 from lab.workflow.reconcile import Found, noted
 from lab.workflow.run import UpOptions
@@ -49,16 +53,34 @@ def refuse_downloads(
         HostError: something would have to be downloaded; with all of it.
     """
     write_guest_settings(project, offline=True)
-    there = [it for it in found if not (it.to_be_made or it.machine.name in doomed)]
-    gone = {it.machine.name for it in there}
-    new = [it.machine for it in found if it.machine.name not in gone] if options.boot else []
-    lacks = _boxes(project, new)
+    reports = {}
     if options.provision:
-        unbaked = _without_bake(project, new) if options.bake else {it.name for it in new}
-        lacks += _fresh(new, unbaked, options)
+        there = [it for it in found if not _is_new(it, doomed)]
         reports = reports_of(project, there, guests, observer=observer, jobs=options.jobs)
-        lacks += _old_ones(project, there, reports, options)
-    _refuse(lacks)
+    _refuse(_downloads(project, found, reports, doomed=doomed, options=options))
+
+
+def downloads_foreseen(
+    project: Project, seen: Survey, *, doomed: Collection[str] = (), options: UpOptions
+) -> list[str]:
+    """What `lab up --offline` would refuse for, a line each; nothing of the project is changed.
+
+    Args:
+        project: whose machines.
+        seen: what there is of those that are to be brought up.
+        doomed: the names of those that are made anew.
+        options: how they are brought up.
+
+    Raises:
+        HostError: labs.yaml hands something of this host to the guests that it does not have.
+    """
+    refused = refusals({name: it for name, it in seen.found.items() if name not in doomed})
+    going = [it for name, it in seen.found.items() if name not in refused]
+    with tempfile.TemporaryDirectory() as place:
+        # The project's own settings may be in the hands of a `lab up` at work.
+        aside = replace(project, folder=LabFolder(Path(place)))
+        write_guest_settings(aside)
+        return _downloads(aside, going, seen.reports, doomed=doomed, options=options)
 
 
 def refuse_to_download_for_reset(
@@ -92,14 +114,41 @@ def refuse_to_download_for_bakes(project: Project, machines: Sequence[Machine]) 
     _refuse(lacks + _told_of_class_steps(machines, unbaked))
 
 
+def refusal(lacks: Sequence[str]) -> HostError:
+    """The error that says what would have to be downloaded."""
+    return HostError(
+        "Offline this cannot be done: something would have to be downloaded",
+        details="\n".join(f"- {lack}" for lack in lacks),
+        hint="lab box import FOLDER   (a stick from `lab box export FOLDER`), "
+        "or the same command with internet and without --offline",
+    )
+
+
 def _refuse(lacks: Sequence[str]) -> None:
     if lacks:
-        raise HostError(
-            "Offline this cannot be done: something would have to be downloaded",
-            details="\n".join(f"- {lack}" for lack in lacks),
-            hint="lab box import FOLDER   (a stick from `lab box export FOLDER`), "
-            "or the same command with internet and without --offline",
-        )
+        raise refusal(lacks)
+
+
+def _downloads(
+    project: Project,
+    found: Sequence[Found],
+    reports: Mapping[str, Sequence[StepReport]],
+    *,
+    doomed: Collection[str],
+    options: UpOptions,
+) -> list[str]:
+    """What would have to be downloaded to bring machines up, a line each."""
+    new = [it.machine for it in found if _is_new(it, doomed)] if options.boot else []
+    lacks = _boxes(project, new)
+    if options.provision:
+        unbaked = _without_bake(project, new) if options.bake else {it.name for it in new}
+        there = [it for it in found if not _is_new(it, doomed)]
+        lacks += _fresh(new, unbaked, options) + _old_ones(project, there, reports, options)
+    return lacks
+
+
+def _is_new(found: Found, doomed: Collection[str]) -> bool:
+    return found.to_be_made or found.machine.name in doomed
 
 
 def _boxes(project: Project, machines: Sequence[Machine]) -> list[str]:
@@ -121,18 +170,18 @@ def _boxes(project: Project, machines: Sequence[Machine]) -> list[str]:
 def _without_bake(project: Project, machines: Sequence[Machine]) -> set[str]:
     """The names of those machines for whom no bake is there."""
     roots = project.provider.roots()
-    of: dict[tuple[str, str], bool] = {}
+    # By the bake's own name: what serves one machine serves all whose bake is called so.
+    is_missing: dict[str, bool] = {}
     missing = set()
     for machine in machines:
-        steps = class_steps(machine)
-        if not steps:
+        if not class_steps(machine):
             continue
-        # A bake's name covers what its lab hands to guests, and the class steps.
-        key = (machine.lab.name, steps[-1].digest)
-        if key not in of:
-            plain = replace(machine, box=box_name(machine.lab.box))
-            of[key] = bake_at_hand(project, plain, roots, offline=True) is None
-        if of[key]:
+        plain = replace(machine, box=box_name(machine.lab.box))
+        bake = bake_for(plain, project.folder)
+        name = bake.box if bake is not None else ""
+        if name not in is_missing:
+            is_missing[name] = bake_at_hand(project, plain, roots, offline=True) is None
+        if is_missing[name]:
             missing.add(machine.name)
     return missing
 

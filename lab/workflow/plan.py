@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from lab.classroom.results import Label, PlannedMachine
 from lab.errors import LabError
@@ -41,16 +42,56 @@ def plan(
     Raises:
         ProcessError: the provider did not answer.
     """
+    seen = survey(project, machines, observer=observer, jobs=jobs, strangers=strangers)
+    return rows_of(project, seen, strangers=strangers, recreate=recreate)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Survey:
+    """What there is of machines, and what those that run say of their steps.
+
+    Attributes:
+        guests: what the provider has.
+        found: what there is of each machine, by name.
+        reports: what each machine that answered says of its steps, by name.
+    """
+
+    guests: Mapping[str, Guest]
+    found: Mapping[str, Found]
+    reports: Mapping[str, Sequence[StepReport]]
+
+
+def survey(
+    project: Project,
+    machines: Sequence[Machine],
+    *,
+    observer: Observer,
+    jobs: int,
+    strangers: bool = False,
+) -> Survey:
+    """Look at machines; see `plan`.
+
+    Raises:
+        ProcessError: the provider did not answer.
+    """
     guests = project.provider.guests("" if strangers else project.prefix)
     found = find(project, machines, guests)
     if not all(it.running for it in found.values()):
         tell_remarks(project.provider, observer)
     reports = reports_of(project, found.values(), guests, observer=observer, jobs=jobs)
+    return Survey(guests=guests, found=found, reports=reports)
+
+
+def rows_of(
+    project: Project, seen: Survey, *, strangers: bool, recreate: bool
+) -> tuple[PlannedMachine, ...]:
+    """How the machines stand that were looked at, and what `lab up` would do; see `plan`."""
     rows = [
-        _row(it, standing(it, reports.get(name)), recreate=recreate) for name, it in found.items()
+        _row(it, standing(it, seen.reports.get(name)), recreate=recreate)
+        for name, it in seen.found.items()
     ]
     if strangers:
-        orphans, foreign = strays(project, guests)
+        orphans, foreign = strays(project, seen.guests)
         rows += [_stray(name, Label.ORPHAN, _REMOVES_ORPHANS) for name in orphans]
         rows += [_stray(name, Label.FOREIGN, _NEVER) for name in foreign]
     return tuple(rows)

@@ -136,9 +136,7 @@ def remove_dead_ones(provider: Provider, prefix: str) -> None:
     """
     for name in dead_ones(provider, prefix):
         provider.remove(name)
-    for folder in Path(tempfile.gettempdir()).glob(f"{prefix}*"):
-        if _is_of_a_dead_one(folder.name, prefix):
-            shutil.rmtree(folder, ignore_errors=True)
+    remove_dead_folders(prefix, Path(tempfile.gettempdir()))
 
 
 def dead_ones(provider: Provider, prefix: str) -> list[str]:
@@ -148,6 +146,17 @@ def dead_ones(provider: Provider, prefix: str) -> list[str]:
         LabError: the provider did not answer.
     """
     return [name for name in provider.guests(prefix) if _is_of_a_dead_one(name, prefix)]
+
+
+def remove_dead_folders(prefix: str, place: Path) -> None:
+    """Remove folders with such a name whose process is no more; what cannot be removed stays."""
+    for folder in dead_folders(prefix, place):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def dead_folders(prefix: str, place: Path) -> list[Path]:
+    """Folders with such a name whose process is no more."""
+    return [it for it in sorted(place.glob(f"{prefix}*")) if _is_of_a_dead_one(it.name, prefix)]
 
 
 def _is_of_a_dead_one(name: str, prefix: str) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -11,7 +10,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from lab import __version__
-from lab.errors import HostError, LabError, ProcessError, UsageError
+from lab.errors import HostError, LabError, ProcessError
 from lab.machines import stick
 from lab.machines.bakes import (
     Need,
@@ -27,7 +26,14 @@ from lab.machines.boxes import catalog
 from lab.machines.boxes.names import box_name
 from lab.machines.fleet import Machine
 from lab.machines.guest_settings import pip_index
-from lab.machines.stick import Entry
+from lab.machines.stick_list import Entry
+from lab.machines.stick_place import (
+    not_a_stick,
+    require_folder,
+    require_place,
+    require_room,
+    require_writable,
+)
 from lab.machines.vagrant import Vagrant
 from lab.machines.wheels import wheels_of
 from lab.system.files import remove, remove_tree
@@ -37,8 +43,11 @@ from lab.workflow.files import write_guest_settings
 from lab.workflow.observer import Observer
 from lab.workflow.portable import ensure_portable
 from lab.workflow.project import Project
+from lab.workflow.scratch import own_name, remove_dead_folders
 
-_SPARE_BYTES = 1_000_000
+# Not /tmp, which may be in memory.
+WORK = Path("/var/tmp")  # noqa: S108 (folders there have names that nobody can foresee)
+WORK_PREFIX = "lab-stick-"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +75,7 @@ def export(
 ) -> list[Moved]:
     """Put on a stick what machines need on another computer; what is missing here is made.
 
-    What the stick holds for other classes stays.
+    What the stick holds for other classes stays; what is damaged of it is told, and goes.
 
     Args:
         project: whose machines; nobody else works on it.
@@ -77,19 +86,15 @@ def export(
         observer: told of the progress.
 
     Raises:
-        HostError: the stick has too little room, or a box can be neither found nor built.
-        LabError: something could not be made, read or written; the stick is not finished then.
+        UsageError: the stick is no folder.
+        HostError: the stick cannot be written or has too little room, or a box can be neither
+            found nor built.
+        LabError: what the stick holds for others cannot be told, and it was left as it is; or
+            something could not be made, read or written, and it is not finished.
     """
-    if not folder.is_dir() and not folder.absolute().parent.is_dir():
-        raise UsageError(
-            f"There is no folder {folder.absolute().parent}",
-            hint="Is the stick mounted? `lsblk` says where.",
-        )
-    if _existing(folder).stat().st_dev == Path("/").stat().st_dev:
-        observer.note(
-            f"{folder} is on the system's disk: `lsblk` says whether a stick is mounted there"
-        )
+    require_place(folder)
     _refuse_password(machines)
+    _require_stick(folder, observer)
     # From finding a bake to having it on the stick.
     with boxes_in_use(on_wait=observer.note), _work_folder() as work:
         wanted = _wanted(project, machines, observer)
@@ -97,20 +102,17 @@ def export(
         entries, packed = _packed(project, wanted, before, folder, work, observer)
         new = {(entry.name, entry.provider) for entry in entries}
         entries = [_with_others(it, before, project, whole=whole) for it in entries]
-        entries += [
-            entry
-            for key, old in before.items()
-            if key not in new
-            and (entry := _without(old, project, whole=whole)).needed_by
-            and stick.holds(folder, entry)
+        rest = [
+            _without(old, project, whole=whole) for key, old in before.items() if key not in new
         ]
+        entries += _whole(folder, [it for it in rest if it.needed_by], observer)
         todo = [it for it in entries if (it.name, it.provider) in packed]
         # An export that was cut off may have copied some; what is damaged goes first.
         lacking = [it for it in todo if not all(stick.has_file(folder, file) for file in it.files)]
         kept = [file.path for entry in entries if entry not in lacking for file in entry.files]
         going = stick.not_needed(folder, kept)
-        _require_room(
-            {folder: sum(it.size for it in lacking) - sum(it.stat().st_size for it in going)},
+        require_room(
+            {folder: sum(it.size for it in lacking) - stick.bytes_of(going)},
             hint="Free some space there, or take a larger one; then run the same command again.",
         )
         stick.open_for_writing(folder)
@@ -137,9 +139,11 @@ def import_stick(folder: Path, *, observer: Observer, log: Path | None = None) -
         log: gets what Vagrant says.
 
     Raises:
+        UsageError: the stick is no folder.
         HostError: there is too little room.
         LabError: the stick is not whole, or Vagrant could not take a box.
     """
+    require_folder(folder)
     observer.note("checking the stick")
     entries = stick.read(folder)
     home = catalog.vagrant_home()
@@ -148,7 +152,7 @@ def import_stick(folder: Path, *, observer: Observer, log: Path | None = None) -
         todo = [it for it in entries if not _has(it)]
         largest = max((it.size for it in todo), default=0)
         # Vagrant has a box twice while it takes it in, and there is the copy from the stick.
-        _require_room(
+        require_room(
             {home: sum(it.size for it in todo) + largest, work: largest},
             hint="lab box prune   (removes bakes that no machine uses)",
         )
@@ -166,6 +170,21 @@ def import_stick(folder: Path, *, observer: Observer, log: Path | None = None) -
             _note(entry, changed=changed)
             moved.append(_moved(entry, changed=changed))
     return moved
+
+
+def _require_stick(folder: Path, observer: Observer) -> None:
+    """See that a folder can become a stick, before anything is made for it.
+
+    Raises:
+        HostError: it cannot be written.
+        LabError: what it holds for others cannot be told.
+    """
+    stick.begun(folder)
+    # It takes room that is needed.
+    stick.sweep_stick(folder)
+    if where := not_a_stick(folder):
+        observer.note(f"{folder} is {where}: `lsblk` says whether a stick is mounted there")
+    require_writable(folder)
 
 
 def _wanted(project: Project, machines: Sequence[Machine], observer: Observer) -> list[_Wanted]:
@@ -255,16 +274,31 @@ def _pack(project: Project, box: catalog.Box, room: Path, log: Path) -> Path:
     """A box as a file, beside the folder that it was made in, which is gone again."""
     hint = "Free some space there, and run the same command again."
     # What a root takes that is not in its box is known once it is packed.
-    _require_room({room.parent: int(box.size_mb * 1e6)}, hint=hint)
+    require_room({room.parent: int(box.size_mb * 1e6)}, hint=hint)
     room.mkdir()
     try:
         made = project.provider.export_box(box, work=room, log=log)
     except ProcessError:
-        _require_room({room.parent: 0}, hint=hint)
+        require_room({room.parent: 0}, hint=hint)
         raise
     packed = made.rename(room.with_suffix(".box"))
     remove_tree(room)
     return packed
+
+
+def _whole(folder: Path, entries: Sequence[Entry], observer: Observer) -> list[Entry]:
+    """Those of other classes' entries that are whole on the stick; of the others it is told."""
+    whole = []
+    for entry in entries:
+        if problem := stick.problem_with(folder, entry):
+            observer.note(
+                f"{entry.name} for {entry.provider} is lost on the stick, and is taken from its "
+                f"list ({problem}). It was needed by {', '.join(entry.needed_by)}: "
+                f"`lab box export {folder}` in the folder of that class brings it again"
+            )
+        else:
+            whole.append(entry)
+    return whole
 
 
 def _with_others(
@@ -294,22 +328,6 @@ def _refuse_password(machines: Sequence[Machine]) -> None:
                 "their bake would bring it along.",
                 hint="For the export name an index without a password, or none, as `pip_index` in "
                 "labs.yaml.",
-            )
-
-
-def _require_room(needed: Mapping[Path, int], *, hint: str) -> None:
-    """See that so many bytes can be written in folders, two of which may be on one disk."""
-    disks: dict[int, list[Path]] = {}
-    for folder in needed:
-        disks.setdefault(_existing(folder).stat().st_dev, []).append(folder)
-    for folders in disks.values():
-        amount = sum(needed[folder] for folder in folders)
-        free = shutil.disk_usage(_existing(folders[0])).free
-        if amount + _SPARE_BYTES > free:
-            raise HostError(
-                f"{' and '.join(map(str, folders))}: too little room, {amount / 1e6:.0f} MB are "
-                f"needed, and {free / 1e6:.0f} MB are free",
-                hint=hint,
             )
 
 
@@ -348,16 +366,9 @@ def _moved(entry: Entry, *, changed: bool) -> Moved:
     )
 
 
-def _existing(path: Path) -> Path:
-    """The folder, or the nearest one above it that there is."""
-    path = path.absolute()
-    while not path.exists():
-        path = path.parent
-    return path
-
-
 @contextmanager
 def _work_folder() -> Iterator[Path]:
-    """A folder for large files, gone after the block; not in /tmp, which may be in memory."""
-    with tempfile.TemporaryDirectory(prefix="lab-stick-", dir="/var/tmp") as folder:
+    """A folder for large files, gone after the block, and those of dead labs before it."""
+    remove_dead_folders(WORK_PREFIX, WORK)
+    with tempfile.TemporaryDirectory(prefix=f"{own_name(WORK_PREFIX)}-", dir=WORK) as folder:
         yield Path(folder)

@@ -244,19 +244,13 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
         (guide / path).write_text(text)
     (world.project / "labs.yaml").write_text(LABS, encoding="utf-8")
     monkeypatch.setenv("PATH", f"{world.root / 'bin'}{os.pathsep}{os.environ['PATH']}")
+    # Whoever runs the tests may have options of `lab` in their environment.
+    theirs = [name for name in os.environ if name.startswith("LAB_")]
+    for name in ("NO_COLOR", "FORCE_COLOR", "TERM", *theirs):
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("LAB_STUB_WORLD", str(world.root))
     monkeypatch.setenv("VAGRANT_HOME", str(tmp_path / "vagrant.d"))
     monkeypatch.setenv("COLUMNS", "160")
-    for name in (
-        "NO_COLOR",
-        "FORCE_COLOR",
-        "TERM",
-        "LAB_FILE",
-        "LAB_YES",
-        "LAB_FORMAT",
-        "LAB_JOBS",
-    ):
-        monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(world.project)
     monkeypatch.setattr(lxc, "BRIDGE", "lo")
     limits = world.root / "limits.json"

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from lab.errors import OK
+from lab.machines.stick import read
 from tests.cli.conftest import write_program
 
 LABS = """
@@ -36,12 +37,14 @@ from lab.cli import app
 from lab.machines import ssh
 from lab.machines.boxes import lxc as boxes
 from lab.machines.providers import lxc
-from lab.workflow import bake, lifecycle, project, up
+from lab.workflow import bake, lifecycle, project, stick, up
 lxc.BRIDGE = "lo"
 ssh.listens = lambda *_, **__: True
 project.secrets.token_hex = lambda count: "c0ffee01"[: 2 * count]
 boxes.PACK_GUEST = Path(os.environ["LAB_STUB_WORLD"], "bin/pack-guest")
 boxes.ISOLATE = Path(os.environ["LAB_STUB_WORLD"], "bin/isolate")
+stick.WORK = Path(os.environ["LAB_STUB_WORLD"], "tmp")
+stick.WORK.mkdir()
 for line in sys.stdin:
     words, at = json.loads(line)
     child = os.fork()
@@ -270,3 +273,24 @@ def test_up_goes_on_after_a_crash_of_what_puts_a_machine_back(
     assert len(crashes.points) > 20
     # It is as it was, or as it was to be.
     assert found == {"newest", "" if words[0] == "reset" else "good"}
+
+
+def test_a_stick_is_whole_after_a_crash_at_any_point_of_its_export(
+    sandboxes: list[Sandbox],
+) -> None:
+    for sandbox in sandboxes:
+        assert sandbox.lab("box", "export", "usb") == OK, sandbox.said
+        # The bakes stay; one box is to be copied beside another that is to go.
+        (sandbox.project / "usb/manifest.json").unlink()
+        next(sandbox.project.glob("usb/boxes/lab-bake-*")).unlink()
+        (sandbox.project / "usb/boxes/lab-old-lxc-0123456789ab.box").touch()
+
+    def is_whole(sandbox: Sandbox) -> None:
+        assert len(read(sandbox.project / "usb")) == 2
+        assert len(list((sandbox.project / "usb/boxes").iterdir())) == 2
+        assert list((sandbox.world.root / "tmp").iterdir()) == []
+
+    crashes = Crashes(sandboxes, ("box", "export", "usb"))
+    crashes.all(is_whole)
+    assert len(crashes.points) > 15
+    assert any(".box is written under another name" in where for where in crashes.points.values())

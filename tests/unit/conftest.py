@@ -121,6 +121,9 @@ class FakeProvider:
     def root_of(self, box: object) -> str:
         return ""
 
+    def roots(self) -> dict[str, bool]:
+        return {}
+
     def halt(self, guest: str) -> None:
         if guest in self.stubborn:
             raise ProcessError(f"{guest} could not be stopped")

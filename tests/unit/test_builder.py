@@ -6,6 +6,7 @@ import hashlib
 import json
 import shlex
 import tarfile
+import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -140,14 +141,24 @@ def test_the_ubuntu_box_takes_its_updates_from_the_same_archive(tmp_path: Path) 
     assert asked[4] == "bionic"
 
 
-def test_an_archive_out_of_reach_leaves_nothing_behind(tools: Program, tmp_path: Path) -> None:
-    before = set(Path("/var/tmp").glob("lab-box-*"))
+def test_an_archive_out_of_reach_leaves_nothing_behind(
+    tools: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[Path] = []
+    make = tempfile.mkdtemp
+
+    def remembered(**words: str) -> str:
+        made.append(Path(make(**words)))
+        return str(made[-1])
+
+    # Others may build boxes there at the same time.
+    monkeypatch.setattr(builder.tempfile, "mkdtemp", remembered)
     tools("debootstrap", "echo 'E: Failed getting release file' >&2; exit 1")
     with pytest.raises(ProcessError) as caught:
         build_it(recipe(tmp_path), tmp_path)
     assert caught.value.details == "E: Failed getting release file"
     assert caught.value.log == tmp_path / "build.log"
-    assert set(Path("/var/tmp").glob("lab-box-*")) == before
+    assert [(path.name[:8], path.exists()) for path in made] == [("lab-box-", False)]
 
 
 @pytest.mark.usefixtures("tools")

@@ -327,6 +327,24 @@ def test_builds_that_nobody_is_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert len(list(builds.iterdir())) == 2
 
 
+def test_boxes_on_their_way_to_a_stick_that_nobody_carries(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert leftovers.stick_work(tmp_path).found == "none"
+    left = tmp_path / "lab-stick-999999999-123-abcd_123"
+    alive = tmp_path / f"{own_name('lab-stick-')}-abcd_123"
+    for folder in (left, alive, tmp_path / "lab-stick-of-my-own"):
+        folder.mkdir()
+    verdict = leftovers.stick_work(tmp_path)
+    assert verdict.outcome is Health.NOTE
+    assert verdict.found == f"1 folder of `lab box export` or `import` that were killed: {left}"
+    assert list(map(str, verdict.commands)) == [f"sudo rm -rf --one-file-system {left}"]
+    monkeypatch.setattr(process, "as_root", list)
+    verdict.commands[0].run()
+    assert len(list(tmp_path.iterdir())) == 2
+    assert leftovers.stick_work(tmp_path).found == "none"
+
+
 def test_roots_that_nobody_finished(tmp_path: Path) -> None:
     assert leftovers.half_unpacked(tmp_path).found == "none"
     roots = tmp_path / ".lab-roots"

@@ -73,6 +73,23 @@ def test_what_is_on_its_way_is_nobody_elses(
     assert modes == [0o600, mode]
 
 
+def test_where_nobody_may_say_a_mode_none_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def not_the_owner(*_: object) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    for call in ("chmod", "fchmod"):
+        monkeypatch.setattr(files.os, call, not_the_owner)
+    before = os.umask(0o027)
+    try:
+        write_atomically(tmp_path / "a.txt", "one", mode=None)
+    finally:
+        os.umask(before)
+    assert (tmp_path / "a.txt").read_text() == "one"
+    assert (tmp_path / "a.txt").stat().st_mode & 0o777 == 0o640
+
+
 def test_a_private_file_is_written_once_and_closed_where_it_was_open(tmp_path: Path) -> None:
     path = tmp_path / "a.key"
     write_private(path, b"\xff")

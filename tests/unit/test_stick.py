@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
 import re
+import resource
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -15,7 +18,8 @@ import pytest
 from lab.errors import LabError
 from lab.machines import stick
 from lab.machines.bakes import Need
-from lab.machines.stick import Entry, StickFile, read
+from lab.machines.stick import read
+from lab.machines.stick_list import Entry, StickFile
 
 NEED = Need(guide="tiny", provider="lxc", box="lab/debian-12", identity="root-1", steps="c0ffee")
 
@@ -99,6 +103,20 @@ def test_anybody_can_check_it_without_lab(usb: Path) -> None:
     assert [line.endswith(": OK") for line in done.stdout.splitlines()] == [True, True]
 
 
+def test_it_is_written_where_nobody_but_the_owner_may_say_modes(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def not_the_owner(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    # As on FAT that somebody else has mounted.
+    for call in ("chmod", "fchmod"):
+        monkeypatch.setattr(os, call, not_the_owner)
+    it = entry(source)
+    write(tmp_path / "usb", (source, it))
+    assert read(tmp_path / "usb") == (it,)
+
+
 def test_names_fit_any_file_system(source: Path) -> None:
     names = [
         file.path
@@ -136,6 +154,91 @@ def test_parts_become_one_box_again_only_if_each_is_what_was_written(
         stick.put_together(tmp_path / "usb", it.files, tmp_path / "another")
 
 
+@contextmanager
+def files_end_at(size: int) -> Iterator[None]:
+    """No file may become larger in the block."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_disk_that_takes_no_more_is_not_taken_for_a_stick_that_cannot_be_read(
+    usb: Path, source: Path, tmp_path: Path
+) -> None:
+    (it,) = read(usb)
+    with files_end_at(4096), pytest.raises(LabError) as caught:
+        stick.put_together(usb, it.files, tmp_path / "whole")
+    assert caught.value.message == f"{tmp_path / 'whole'} could not be written: File too large"
+    assert "Free some space there" in caught.value.hint
+    box_on(usb).unlink()
+    with files_end_at(4096), pytest.raises(LabError) as caught:
+        stick.copy_parts(source, usb, it.files)
+    assert caught.value.message == f"{usb / it.files[0].path} could not be written: File too large"
+    assert list((usb / "boxes").iterdir()) == []
+
+
+def test_a_part_that_cannot_be_read_is_named(usb: Path, tmp_path: Path) -> None:
+    (it,) = read(usb)
+    box_on(usb).unlink()
+    (usb / it.files[0].path).mkdir()
+    with pytest.raises(LabError) as caught:
+        stick.put_together(usb, it.files, tmp_path / "whole")
+    assert caught.value.message == f"{usb / it.files[0].path} could not be read: Is a directory"
+
+
+def deny(monkeypatch: pytest.MonkeyPatch, below: Path, number: int) -> None:
+    """From now on the system lets nobody look at what is in a folder."""
+    look = Path.stat
+
+    def denied(path: Path, **more: bool) -> os.stat_result:
+        if below in path.parents:
+            raise OSError(number, os.strerror(number), str(path))
+        return look(path, **more)
+
+    monkeypatch.setattr(Path, "stat", denied)
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EIO])
+def test_a_stick_that_lets_nobody_look_is_told(
+    usb: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    (it,) = read(usb)
+    boxes = stick.not_needed(usb, [])
+    deny(monkeypatch, usb, number)
+    words = os.strerror(number)
+    assert why_not(usb).startswith(f"{usb}/SHA256SUMS could not be read: {words}\nSee that")
+    assert not stick.holds(usb, it)
+    assert not stick.has_file(usb, it.files[0])
+    with pytest.raises(LabError, match=f"{boxes[0].name} could not be read: {words}"):
+        stick.bytes_of(boxes)
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EIO])
+def test_a_box_that_lets_nobody_look_is_named(
+    usb: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    deny(monkeypatch, usb / "boxes", number)
+    assert f".box: it cannot be read: {os.strerror(number)}" in why_not(usb)
+
+
+def test_a_stick_that_fails_while_it_is_written_is_told(
+    usb: Path, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (it,) = read(usb)
+
+    def read_only(path: Path, *_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
+
+    # As where the kernel gives up on it: nothing can be tidied up either.
+    monkeypatch.setattr(Path, "replace", read_only)
+    monkeypatch.setattr(Path, "unlink", read_only)
+    with pytest.raises(LabError, match="could not be written: Read-only file system"):
+        stick.copy_parts(source, usb, it.files)
+
+
 def test_an_empty_folder_and_none_are_no_sticks(tmp_path: Path) -> None:
     for folder in (tmp_path, tmp_path / "none"):
         assert (
@@ -167,7 +270,7 @@ def test_what_a_killed_lab_left_goes_and_what_is_somebody_s_stays(usb: Path, sou
     for path in (*theirs, old):
         path.write_text("x")
     (it,) = read(usb)
-    stick.open_for_writing(usb)
+    stick.sweep_stick(usb)
     assert stick.not_needed(usb, [file.path for file in it.files]) == [old]
     assert not left.exists()
     assert all(path.exists() for path in theirs)
@@ -287,6 +390,48 @@ def test_a_stick_of_a_later_lab_is_told(usb: Path) -> None:
         "This version of lab does not read such sticks (version 2)\n"
         "Use the same version of lab on both computers."
     )
+
+
+def test_what_is_to_be_written_holds_nothing_where_there_is_no_list(tmp_path: Path) -> None:
+    assert stick.begun(tmp_path) == {}
+    assert stick.begun(tmp_path / "none") == {}
+
+
+@pytest.mark.parametrize(
+    ("harm", "why"),
+    [
+        (lambda path: os.truncate(path, 20), "manifest.json on the stick is damaged\nJSONDecode"),
+        (lambda path: path.write_text('{"version": 2}'), "does not read such sticks (version 2)"),
+        (
+            lambda path: path.write_text(
+                path.read_text().replace('"size": 10000', '"size": 1e999')
+            ),
+            "manifest.json on the stick is damaged\nOverflowError",
+        ),
+        (lambda path: (path.unlink(), path.mkdir()), "could not be read: Is a directory"),
+    ],
+    ids=["cut off", "later", "absurd", "a folder"],
+)
+def test_a_list_that_nobody_understands_is_not_taken_for_none(
+    usb: Path, harm: Callable[[Path], object], why: str
+) -> None:
+    harm(usb / "manifest.json")
+    with pytest.raises(LabError) as caught:
+        stick.begun(usb)
+    error = caught.value
+    assert (
+        error.message
+        == f"What {usb} holds for other classes cannot be told; nothing there was touched"
+    )
+    assert why in error.details
+    assert f"rm '{usb}/manifest.json'" in error.hint
+
+
+def test_the_first_part_that_is_not_whole_is_named(usb: Path) -> None:
+    (it,) = read(usb)
+    assert stick.problem_with(usb, it) == ""
+    box_on(usb).unlink()
+    assert stick.problem_with(usb, it) == f"{it.files[0].path}: it is not there"
 
 
 def test_only_a_file_that_is_the_same_is_not_copied_again(usb: Path, source: Path) -> None:

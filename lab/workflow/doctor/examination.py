@@ -215,7 +215,16 @@ def _of_host(subject: Subject) -> list[Check]:
         _quick("limits.class", "the whole class fits", lambda: limits.class_fits(subject)),
         _quick("clock.archive", "this computer's clock", surroundings.clock),
         *_of_disks(subject),
-        _quick("leftovers.builds", "builds of boxes that were killed", leftovers.box_builds),
+        _quick(
+            "leftovers.builds",
+            "builds of boxes that were killed",
+            lambda: leftovers.box_builds(leftovers.BUILDS),
+        ),
+        _quick(
+            "leftovers.sticks",
+            "boxes on their way to or from a stick",
+            lambda: leftovers.stick_work(leftovers.BUILDS),
+        ),
         _quick(
             "leftovers.proofs",
             "machines to prove guides on",

@@ -18,7 +18,8 @@ from lab.workflow.bake import scratch_prefix
 from lab.workflow.boxes import LOCK_NAME
 from lab.workflow.doctor.subject import Subject
 from lab.workflow.guide_proof import PREFIX
-from lab.workflow.scratch import dead_ones
+from lab.workflow.scratch import dead_folders, dead_ones
+from lab.workflow.stick import WORK_PREFIX
 
 _BETWEEN_COMMANDS_S = 600.0
 BUILDS = Path("/var/tmp")  # noqa: S108 (where boxes are built)
@@ -85,7 +86,7 @@ def half_written(folder: LabFolder) -> Verdict:
     )
 
 
-def box_builds(where: Path = BUILDS) -> Verdict:
+def box_builds(where: Path) -> Verdict:
     """Folders of box builds that nobody is at work in."""
     running = _command_lines()
     before = time.time() - _BETWEEN_COMMANDS_S
@@ -110,6 +111,18 @@ def box_builds(where: Path = BUILDS) -> Verdict:
                 )
             ),
         ),
+    )
+
+
+def stick_work(where: Path) -> Verdict:
+    """Folders in which boxes were on their way to a stick or from one, of labs that were killed."""
+    left = dead_folders(WORK_PREFIX, where)
+    if not left:
+        return ok("none")
+    return note(
+        f"{amount(len(left), 'folder')} of `lab box export` or `import` that were killed: "
+        + listing([str(path) for path in left]),
+        commands=(Command(argv=(*_REMOVE, *map(str, left)), as_root=True),),
     )
 
 
