@@ -247,6 +247,17 @@ def test_a_fresh_container_is_seeded_at_its_next_start(in_container: Guest) -> N
     assert in_container.disk.stat().st_mode & 0o777 == 0o755
 
 
+def test_what_was_kept_comes_back_to_a_container_that_was_not_started_since(
+    in_container: Guest,
+) -> None:
+    in_container.be("STOPPED")
+    in_container.run("renew", NAME, "before")
+    in_container.run("restore", NAME, "before", "again")
+    assert (in_container.holds, in_container.identity) == ("work", "first\n")
+    # Of what was there there is nothing to keep.
+    assert (in_container.kept, in_container.left_over) == ({"before": "work"}, [])
+
+
 def test_a_fresh_image_is_as_large_and_of_the_same_base(in_vm: Guest) -> None:
     in_vm.be("STOPPED")
     in_vm.run("renew", NAME)
