@@ -276,9 +276,12 @@ def _put_back(
 
 
 def _anybody_has(project: Project, name: str) -> bool:
+    from lab.system import process
     from lab.workflow.snapshots import list_snapshots as find_snapshots
 
-    return any(it.name == name for it in find_snapshots(project, project.machines))
+    # Also after an interruption.
+    with process.cleaning_up():
+        return any(it.name == name for it in find_snapshots(project, project.machines))
 
 
 def register(app: typer.Typer) -> None:

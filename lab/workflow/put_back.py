@@ -1,6 +1,6 @@
 """Gives machines another disk and boots them again; each on its own, and no failure is another's.
 
-Whatever cuts it off: a machine has one of the two disks, and `lab up` goes on with it.
+Whatever cuts it off: a machine has one of the two disks, and the change says how to go on with it.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ class Change:
     Attributes:
         name: what is done, in a word: `resetting`.
         again: the command that does it, to which a target is added.
+        goes_on: the command that goes on with a machine whose disk is changed, in the same way.
         saves: whether what was there is kept.
         do: does it to a guest.
         cannot: why it cannot be done to guests, by the provider's name for them.
@@ -44,6 +45,7 @@ class Change:
 
     name: str
     again: str
+    goes_on: str
     saves: bool
     do: Callable[[str], None]
     cannot: Mapping[str, str] = field(default_factory=dict)
@@ -89,13 +91,17 @@ def put_back(
     seconds = round(time.monotonic() - began, 1)
     interrupted = any(outcome.message == INTERRUPTED for outcome in outcomes.values())
     if interrupted:
-        outcomes |= {it.name: _not_done(project, it, INTERRUPTED, "lab up") for it in going}
+        outcomes |= {it.name: _not_done(project, it, INTERRUPTED, change.goes_on) for it in going}
     else:
         # They ran before, or it has been seen that they fit.
         options = replace(options, overcommit=True)
         brought_up, interrupted = _bring_up(project, going, observer=observer, options=options)
         outcomes |= {
-            it.machine: replace(it, seconds=round(it.seconds + seconds, 1)) for it in brought_up
+            it.machine: replace(
+                it if it.ok or it.machine in refused else going_on(it, change),
+                seconds=round(it.seconds + seconds, 1),
+            )
+            for it in brought_up
         }
         if not interrupted:
             as_they_were = replace(options, provision=False, bake=False)
@@ -134,6 +140,11 @@ def _bring_up(
         return bring_up(project, machines, observer=observer, options=options), False
     except Interruption as stop:
         return list(stop.outcomes.values()), True
+
+
+def going_on(outcome: MachineOutcome, change: Change) -> MachineOutcome:
+    """The outcome of a machine whose disk is changed, with the command that goes on from there."""
+    return replace(outcome, retry=f"{change.goes_on} {outcome.lab}/{outcome.login}")
 
 
 def _failed_and_booted(failed: MachineOutcome, booted: MachineOutcome) -> MachineOutcome:

@@ -74,6 +74,7 @@ def reset(
     change = Change(
         name="resetting",
         again="lab reset" if keep_as else "lab reset --discard",
+        goes_on="lab up",
         saves=keep_as is not None,
         do=lambda guest: project.provider.renew(guest, keep_as=keep_as),
         cannot=cannot,

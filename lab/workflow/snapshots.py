@@ -20,7 +20,7 @@ from lab.workflow.connect import write_ssh_config
 from lab.workflow.identity import identities
 from lab.workflow.observer import Observer
 from lab.workflow.project import Project
-from lab.workflow.put_back import INTERRUPTED, Change, put_back, side_by_side
+from lab.workflow.put_back import INTERRUPTED, Change, going_on, put_back, side_by_side
 from lab.workflow.reconcile import find
 from lab.workflow.records import Stage, read_record, write_record
 from lab.workflow.reset import logins_with_attempts
@@ -230,6 +230,8 @@ def restore(  # noqa: PLR0913 (what a restore is made of)
     change = Change(
         name="restoring",
         again=again,
+        # Steps would overwrite what was restored.
+        goes_on="lab up --no-provision",
         saves=keep_as is not None,
         do=lambda guest: project.provider.restore_snapshot(guest, name, keep_as=keep_as),
     )
@@ -242,12 +244,12 @@ def restore(  # noqa: PLR0913 (what a restore is made of)
     outcomes = _all_of(machines, told, name)
     up = [machine for machine in going if outcomes[machine.name].ok]
     unwell = _see_to(project, up, observer=observer, jobs=options.jobs)
-    outcomes |= {it: _unwell(outcomes[it], why) for it, why in unwell.items()}
+    outcomes |= {it: _unwell(outcomes[it], why, change) for it, why in unwell.items()}
+    if INTERRUPTED in unwell.values():
+        raise Interruption(outcomes)
     now = identities(project, going)
     others = [it for it in going if before[it.name] and now[it.name] not in {"", before[it.name]}]
     _tell_of_identities(counted, logins_with_attempts(project, others, runs), others, observer)
-    if INTERRUPTED in unwell.values():
-        raise Interruption(outcomes)
     return [outcomes[machine.name] for machine in machines]
 
 
@@ -321,10 +323,13 @@ def _all_of(
     }
 
 
-def _unwell(outcome: MachineOutcome, why: str) -> MachineOutcome:
+def _unwell(outcome: MachineOutcome, why: str, change: Change) -> MachineOutcome:
     first, *more = why.splitlines()
-    retry = f"lab up {outcome.lab}/{outcome.login}"
-    return replace(outcome, ok=False, message=first, tail=tuple(more), retry=retry)
+    unwell = replace(outcome, ok=False, message=first, tail=tuple(more))
+    if first == INTERRUPTED:
+        return going_on(unwell, change)
+    # It runs, and to boot it again would change nothing: what the matter is shows in there.
+    return replace(unwell, retry=f"lab ssh {outcome.lab}/{outcome.login} --admin")
 
 
 def _tell_of_identities(

@@ -94,6 +94,23 @@ def test_a_step_that_fails_after_a_reset_is_what_up_goes_on_with(lab: Lab, world
 
 
 @pytest.mark.usefixtures("up")
+def test_a_reset_that_does_not_boot_is_undone_by_the_command_that_it_names(
+    lab: Lab, world: Any
+) -> None:
+    world.fault(boot={"hello-ana": "it does not want to"})
+    ran = lab("reset", "ana")
+    assert ran.code == NOT_ALL_WELL
+    assert "retry: lab up hello/ana" in ran.out
+    [undo] = [line for line in ran.err.splitlines() if line.startswith("What ana had: lab ")]
+    world.fault()
+    undone = lab(*undo.split()[4:])
+    assert (undone.code, read(world, "ana")) == (OK, "work")
+    # Nothing was kept of a machine that never began.
+    assert "What ana had" not in undone.err
+    assert len(names(lab)) == 1
+
+
+@pytest.mark.usefixtures("up")
 def test_a_machine_of_another_box_than_now_is_not_reset(lab: Lab, world: Any) -> None:
     world.edit("box: debian-12", "box: debian-11")
     ran = lab("reset", "ana", "--format", "json")

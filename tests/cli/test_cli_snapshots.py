@@ -157,7 +157,7 @@ def test_services_that_do_not_come_back_are_named(lab: Lab, world: Any) -> None:
     assert ran.code == NOT_ALL_WELL
     [ana] = ran.json["machines"]
     assert ana["message"] == "it runs, but for nginx.service, hellopython"
-    assert ana["retry"] == "lab up hello/ana"
+    assert ana["retry"] == "lab ssh hello/ana --admin"
 
 
 @pytest.mark.usefixtures("up")
@@ -169,6 +169,29 @@ def test_services_that_take_too_long_are_told(lab: Lab, world: Any) -> None:
     [ana] = ran.json["machines"]
     assert ana["message"] == "hello-ana has not started all of its services in 120 s"
     assert ana["tail"] == ["slow.service"]
+
+
+@pytest.mark.usefixtures("up")
+def test_a_restored_machine_that_does_not_boot_goes_on_without_steps(lab: Lab, world: Any) -> None:
+    lab("snapshot", "save", "good", "ana", "luis")
+    world.fault(boot={"hello-ana": "it does not want to"})
+    ran = lab("snapshot", "restore", "good", "ana", "luis", "--yes", "--format", "json")
+    assert ran.code == NOT_ALL_WELL
+    ana, luis = ran.json["machines"]
+    assert (ana["ok"], ana["retry"]) == (False, "lab up --no-provision hello/ana")
+    assert luis["ok"] is True
+    world.fault()
+    assert lab(*ana["retry"].split()[1:]).code == OK
+    assert (world.guests["hello-ana"], read(world, "ana")) == ("RUNNING", "work")
+
+
+@pytest.mark.usefixtures("up")
+def test_one_of_another_box_than_now_keeps_the_command_that_helps_it(lab: Lab, world: Any) -> None:
+    lab("snapshot", "save", "good", "ana")
+    world.edit("box: debian-12", "box: debian-11")
+    ran = lab("snapshot", "restore", "good", "ana", "--format", "json")
+    assert ran.code == NOT_ALL_WELL
+    assert [it["retry"] for it in ran.json["machines"]] == ["lab up --recreate hello/ana"]
 
 
 @pytest.mark.usefixtures("up")
