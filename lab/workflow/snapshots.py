@@ -219,7 +219,7 @@ def restore(  # noqa: PLR0913 (what a restore is made of)
     Raises:
         UsageError: no machine has such a snapshot.
         HostError: they do not fit on the host, or the provider cannot; nothing has been changed.
-        LabError: Vagrant cannot be used at all.
+        LabError: none of them can be booted, or the provider did not answer; see `put_back`.
         Interruption: somebody stopped it.
     """
     check_name(name)

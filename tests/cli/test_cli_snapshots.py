@@ -294,6 +294,46 @@ def test_a_provider_without_snapshots_says_so_before_anything_else(
 
 
 @pytest.mark.usefixtures("up")
+def test_what_hinders_all_from_booting_hides_nobody_who_could_not_be_put_back(
+    lab: Lab, world: Any
+) -> None:
+    lab("snapshot", "save", "good", "ana", "luis")
+    (world.disk("hello-ana").parent / "snapshots/good/seeded").unlink()
+    world.fault(vagrant__up={"code": 1, "stderr": "Vagrant is not well\n"})
+    ran = lab("snapshot", "restore", "good", "ana", "luis", "--yes", "--format", "json")
+    assert ran.code == NOT_ALL_WELL
+    ana, luis = ran.json["machines"]
+    assert ana["message"].endswith("hello-ana could not be put back to good")
+    assert ana["retry"] == "lab snapshot restore good hello/ana"
+    assert "it could not be booted again either:" in ana["tail"]
+    assert (luis["ok"], luis["retry"]) == (False, "lab up --no-provision hello/luis")
+    for it in (ana, luis):
+        assert "Vagrant is not well" in it["tail"]
+    assert "What they had: lab snapshot restore before-restore-" in ran.err
+
+
+@pytest.mark.usefixtures("up")
+@pytest.mark.parametrize(
+    ("words", "goes_on"),
+    [
+        (("reset",), "lab up"),
+        (("snapshot", "restore", "good"), "lab up --no-provision"),
+    ],
+    ids=["reset", "restore"],
+)
+def test_what_hinders_all_from_booting_is_told_once_with_how_it_goes_on_and_the_undo(
+    lab: Lab, world: Any, words: tuple[str, ...], goes_on: str
+) -> None:
+    lab("snapshot", "save", "good")
+    (world.root / "bin" / "isolate").write_text("#!/bin/sh\necho 'no such family' >&2\nexit 1\n")
+    ran = lab(*words, "ana", "luis", "--yes")
+    assert (ran.code, ran.out) == (HOST, "")
+    assert ran.err.count("no such family") == 1
+    assert f"{goes_on} hello/ana hello/luis\n" in ran.err
+    assert "What they had: lab snapshot restore before-re" in ran.err
+
+
+@pytest.mark.usefixtures("up")
 def test_what_is_to_be_replaced_is_so_in_the_next_command_too(lab: Lab, world: Any) -> None:
     world.lose("hello-luis")
     assert (
