@@ -16,6 +16,7 @@ from lab.errors import LabError, MachineError, UsageError
 from lab.machines import kit
 from lab.machines.fleet import Machine
 from lab.machines.services import note_what_is_down, wait_for_services
+from lab.system import process
 from lab.workflow.connect import write_ssh_config
 from lab.workflow.identity import identities
 from lab.workflow.observer import Observer
@@ -109,6 +110,7 @@ def save(
         UsageError: there are some of that name, or it is none; nothing was saved.
         HostError: the provider keeps no snapshots.
         MachineError: some could not be saved; the others are.
+        Interrupted: somebody stopped it; with who is saved, and the command for the others.
     """
     check_name(name)
     having = _having(project, machines, name)
@@ -147,6 +149,7 @@ def delete(
     Raises:
         UsageError: there is none.
         MachineError: some could not be removed.
+        Interrupted: somebody stopped it; with the command for the others.
     """
     doomed = matching(project, machines, pattern)
     there = [machine for machine in machines if machine.name in doomed]
@@ -381,15 +384,14 @@ def _raise_if_any(
     """Tell of the machines with which something failed.
 
     Raises:
-        KeyboardInterrupt: it was an interruption.
+        Interrupted: somebody stopped it.
         MachineError: some failed.
     """
-    if INTERRUPTED in failed.values():
-        raise KeyboardInterrupt
     if not failed:
         return
+    kind = process.Interrupted if INTERRUPTED in failed.values() else MachineError
     targets = [f"{it.lab.name}/{it.student.login}" for it in machines if it.name in failed]
-    raise MachineError(
+    raise kind(
         f"{did} {len(machines) - len(failed)} of {len(machines)} machines; "
         f"not these: {_listed(list(failed))}",
         details="\n".join(f"{name}: {why}" for name, why in failed.items()),

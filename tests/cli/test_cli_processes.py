@@ -187,6 +187,27 @@ def test_what_is_put_back_and_interrupted_is_told_with_how_it_goes_on_and_its_un
 
 
 @pytest.mark.usefixtures("up")
+def test_a_save_that_is_interrupted_says_who_is_saved_and_goes_on_with_the_others(
+    lab: Lab, world: Any, started: Started
+) -> None:
+    hello_ana = world.disk("hello-ana").parent.name
+    # Of Luis's machine nothing is heard any more.
+    (world.root / "bin" / "lxc-freeze").write_text(
+        f'#!/bin/sh\n[ "$2" = {hello_ana} ] && exit\necho $$ >{world.root}/hanging\nexec sleep 60\n'
+    )
+    child = started("snapshot", "save", "good", "--jobs", "1")
+    wait_for(world.root / "hanging")
+    child.send_signal(signal.SIGINT)
+    _, err = child.communicate(timeout=30)
+    assert child.returncode == INTERRUPTED
+    assert "Saved 1 of 3 machines; not these: hello-luis, hello-marta" in err
+    assert "Try those again: lab snapshot save good hello/luis hello/marta\n" in err
+    assert "the same command" not in err
+    (world.root / "bin" / "lxc-freeze").write_text("#!/bin/sh\n")
+    assert lab("snapshot", "save", "good", "hello/luis", "hello/marta").code == OK
+
+
+@pytest.mark.usefixtures("up")
 def test_who_waits_for_services_and_is_interrupted_is_told_what_has_booted(
     lab: Lab, world: Any, started: Started
 ) -> None:
