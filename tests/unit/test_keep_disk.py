@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import subprocess
 import time
@@ -215,6 +216,43 @@ def test_what_was_there_is_dropped_when_that_is_wanted(guest: Guest) -> None:
     guest.be("STOPPED")
     guest.run("restore", NAME, "good")
     assert (guest.holds, guest.kept, guest.left_over) == ("work", {"good": "work"}, [])
+
+
+@pytest.fixture
+def unremovable(guest: Guest, program: Program) -> Path:
+    """What was there is not to be removed while this file is there."""
+    stuck = guest.root / "stuck"
+    refuse = "echo 'rm: cannot remove: Operation not permitted' >&2; exit 1"
+    script = f'[ ! -e {stuck} ] || case "$*" in *gone*) {refuse} ;; esac'
+    program("rm", f'{script}\nPATH=${{PATH#*:}} exec rm "$@"')
+    program("chattr", f'echo "$*" >>{guest.root}/chattr.calls')
+    guest.run("save", NAME, "good")
+    guest.hold("broken")
+    guest.be("STOPPED")
+    stuck.touch()
+    return stuck
+
+
+def test_what_root_in_a_guest_made_immutable_is_removed(
+    guest: Guest, unremovable: Path, program: Program
+) -> None:
+    program("chattr", f'echo "$*" >>{guest.root}/chattr.calls; /bin/rm {unremovable}')
+    done = guest.run("restore", NAME, "good")
+    assert (guest.holds, guest.left_over, done.stderr) == ("work", [], "")
+    calls = (guest.root / "chattr.calls").read_text()
+    assert re.fullmatch(rf"-R -f -i -a -- {guest.folder}/gone\.\w+\n", calls)
+
+
+def test_what_cannot_be_removed_wedges_nothing(guest: Guest, unremovable: Path) -> None:
+    done = guest.run("restore", NAME, "good")
+    assert guest.holds == "work"
+    assert f"keep-disk: not all of this could be removed: {guest.folder}/gone." in done.stderr
+    for words in (("mend", NAME), ("renew", NAME, "kept"), ("restore", NAME, "kept")):
+        assert "Operation not permitted" in guest.run(*words).stderr
+    assert (guest.holds, len(guest.left_over)) == ("work", 2)
+    unremovable.unlink()
+    guest.run("mend", NAME)
+    assert (guest.holds, guest.left_over) == ("work", [])
 
 
 def test_a_snapshot_stays_what_it_is(guest: Guest) -> None:
