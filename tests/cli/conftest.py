@@ -230,6 +230,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     write_program(world.root / "bin" / "pack-guest", 'mkdir -p "$LAB_STUB_WORLD/lxc/.lab-roots/$2"')
     write_program(world.root / "bin" / "isolate", "exit 0")
     write_program(world.root / "bin" / "nft", "exit 0")
+    write_program(world.root / "bin" / "df", "echo 1000000M")
     world.fault()
     world.limit()
     box = tmp_path / "vagrant.d" / "boxes" / "lab-VAGRANTSLASH-debian-12" / "0" / "lxc"

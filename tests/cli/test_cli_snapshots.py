@@ -10,6 +10,7 @@ import pytest
 
 from lab.errors import HOST, NOT_ALL_WELL, OK, USAGE, HostError
 from lab.machines.providers.kept_disks import KeptDisks
+from tests.cli.conftest import write_program
 from tests.cli.disks import identity, names, read, write
 
 Lab = Callable[..., Any]
@@ -291,6 +292,21 @@ def test_a_provider_without_snapshots_says_so_before_anything_else(
     assert (ran.code, ran.out) == (HOST, "")
     assert "not with this provider" in ran.said
     assert not any("hello-" in word for call in world.calls("lxc-stop") for word in call)
+
+
+@pytest.mark.usefixtures("up")
+def test_where_the_disk_has_no_room_nothing_is_copied_and_what_makes_some_is_said(
+    lab: Lab, world: Any
+) -> None:
+    lab("snapshot", "save", "good", "ana")
+    write_program(world.root / "bin" / "df", "echo 4000M")
+    for words in (("save", "better"), ("restore", "good", "ana")):
+        ran = lab("snapshot", *words)
+        assert ran.code == NOT_ALL_WELL
+        assert "4000 MB are free, of which 4096 MB stay so" in ran.said
+        assert "`lab snapshot delete` makes some" in ran.said
+    assert set(world.guests.values()) == {"RUNNING"}
+    assert names(lab) == [("ana", "good")]
 
 
 @pytest.mark.usefixtures("up")

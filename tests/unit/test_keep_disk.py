@@ -75,6 +75,10 @@ class Guest:
     def be(self, state: str) -> None:
         (self.root / "state").write_text(f"{state}\n")
 
+    def leave_free(self, megabytes: int) -> None:
+        """From now on the host's disk has that much free."""
+        (self.root / "free").write_text(f" Avail\n{megabytes}M\n")
+
     def work_on(self, disk: Path) -> Path:
         """What its student has on a disk; that of a fresh clone has none, or is an empty image."""
         return disk if self.provider == LIBVIRT else disk / "home" / "work"
@@ -154,6 +158,7 @@ def in_container(tmp_path: Path, program: Program) -> Guest:
     program("lxc-info", f"cat {here}/state")
     program("lxc-freeze", f"echo FROZEN >{here}/state")
     program("lxc-unfreeze", f'[ "$(cat {here}/state)" != FROZEN ] || echo RUNNING >{here}/state')
+    program("df", f"cat {here}/free")
     folder = tmp_path / "lxc" / NAME
     folder.mkdir(parents=True)
     (folder / "config").write_text(f"lxc.rootfs.path = overlay:/root:{folder}/delta\n")
@@ -167,6 +172,7 @@ def in_vm(tmp_path: Path, program: Program, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("LAB_LIBVIRT_FOLDER", str(tmp_path / "libvirt"))
     program("virsh", VIRSH.format(here=here))
     program("qemu-img", QEMU_IMG.format(here=here))
+    program("df", f"cat {here}/free")
     (tmp_path / "info.json").write_text(INFO)
     folder = tmp_path / "libvirt/guests" / NAME
     disk = tmp_path / "libvirt/images" / f"{NAME}.img"
@@ -176,6 +182,7 @@ def in_vm(tmp_path: Path, program: Program, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def ready(guest: Guest) -> Guest:
+    guest.leave_free(10_000)
     guest.become("first\n")
     guest.hold("work")
     guest.be("RUNNING")
@@ -396,6 +403,27 @@ def test_a_guest_that_cannot_be_copied_goes_on(guest: Guest, program: Program) -
     assert (done.returncode, done.stderr) == (1, "cp: No space left on device\n")
     wait_until(lambda: guest.state == "RUNNING")
     assert (guest.kept, guest.left_over) == ({}, [])
+
+
+def test_nothing_is_copied_where_too_little_would_stay_free(guest: Guest) -> None:
+    guest.run("save", NAME, "good")
+    guest.hold("more")
+    # There is room for the copy, and for little else.
+    guest.leave_free(4096)
+    done = guest.run("save", NAME, "better", check=False)
+    assert done.returncode == 1
+    assert re.fullmatch(
+        r"keep-disk: No space left for a copy of \d MB: 4096 MB are free, of which 4096 MB stay so\n",
+        done.stderr,
+    )
+    assert guest.state == "RUNNING"
+    guest.be("STOPPED")
+    done = guest.run("restore", NAME, "good", "before", check=False)
+    assert (done.returncode, "No space left" in done.stderr) == (1, True)
+    assert (guest.holds, guest.kept, guest.left_over) == ("more", {"good": "work"}, [])
+    # Nothing is copied to make it fresh.
+    guest.run("renew", NAME, "before")
+    assert guest.kept == {"good": "work", "before": "more"}
 
 
 def test_a_guest_is_frozen_while_it_is_copied(guest: Guest, program: Program) -> None:
