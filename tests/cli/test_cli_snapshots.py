@@ -295,6 +295,19 @@ def test_a_provider_without_snapshots_says_so_before_anything_else(
 
 
 @pytest.mark.usefixtures("up")
+def test_what_is_told_to_be_halted_first_can_be(lab: Lab, world: Any) -> None:
+    guest = next((world.root / "guests").glob("lab-*-hello-ana"))
+    guest.write_text(guest.read_text().replace("RUNNING", "FROZEN"))
+    ran = lab("snapshot", "save", "good", "ana")
+    assert ran.code == NOT_ALL_WELL
+    assert "is FROZEN. Next: lab halt, and the same again" in ran.said
+    assert "Stopped 1 machine." in lab("halt", "ana").err
+    # It hears that it is to stop.
+    assert world.calls("lxc-unfreeze") == [["--name", guest.name]]
+    assert lab("snapshot", "save", "good", "ana").code == OK
+
+
+@pytest.mark.usefixtures("up")
 def test_where_the_disk_has_no_room_nothing_is_copied_and_what_makes_some_is_said(
     lab: Lab, world: Any
 ) -> None:
