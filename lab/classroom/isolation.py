@@ -39,10 +39,17 @@ class IsolationFinding:
 
 @dataclass(frozen=True, kw_only=True)
 class Untried:
-    """What nobody knows of a machine; `machine` is the one not reached, "" for it by itself."""
+    """What nobody knows of a machine.
+
+    Attributes:
+        machine: the one not reached, "" for it by itself.
+        why: why not.
+        lasting: whether another try would know no more, whatever lab does before.
+    """
 
     machine: str
     why: str
+    lasting: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

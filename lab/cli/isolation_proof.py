@@ -19,6 +19,28 @@ from lab.cli.result_output import (
 from lab.errors import OK, UsageError
 
 _FORMATS = (ResultFormat.TABLE, ResultFormat.JSON)
+# They say how what checks found is told.
+_OF_CHECKS = ("hints", "audience", "lang")
+
+
+def refuse_options(context: typer.Context) -> None:
+    """See that no option was given that only checks have; what the environment says is left aside.
+
+    Raises:
+        UsageError: one was.
+    """
+    given = [name for name in _OF_CHECKS if _is_given(context, name)]
+    if given:
+        words = ", ".join(f"--{name}" for name in given)
+        raise UsageError(
+            f"--isolation runs no checks, and takes no {words}",
+            hint=f"Leave out {words}; or leave out --isolation, and run the checks.",
+        )
+
+
+def _is_given(context: typer.Context, name: str) -> bool:
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
 
 
 def show(

@@ -69,6 +69,7 @@ _ONE = re.compile(r"[\w.-]+(/[\w.-]+)?")
 
 
 def verify(
+    context: typer.Context,
     targets: options.Targets = None,
     file: options.File = LABS_YAML,
     jobs: options.Jobs = DEFAULT_JOBS,
@@ -96,6 +97,7 @@ def verify(
     Example: lab verify --isolation
     """
     if isolation:
+        isolation_proof.refuse_options(context)
         isolation_proof.show(
             targets or (), file=file, jobs=jobs, form=form, output=output, wait=wait
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,6 +15,7 @@ import typer
 from lab.cli import options
 from lab.cli.options import DEFAULT_STEP_JOBS, LABS_YAML, Format
 from lab.cli.outcomes import end_with
+from lab.errors import LabError
 
 if TYPE_CHECKING:
     from lab.classroom.results import MachineOutcome
@@ -257,16 +259,17 @@ def _put_back(
     from lab.workflow.project import select
     from lab.workflow.run import Interruption
 
-    with options.locked(file, operation, wait):
-        project = options.project_of(file, for_boot=True)
-        try:
-            outcomes = work(project, select(project.machines, targets or ()))
-        except Interruption as stop:
-            outcomes, interrupted = list(stop.outcomes.values()), True
-        else:
-            interrupted = False
-        kept = keep_as is not None and _anybody_has(project, keep_as)
+    kept = interrupted = False
     try:
+        with options.locked(file, operation, wait):
+            project = options.project_of(file, for_boot=True)
+            try:
+                outcomes = work(project, select(project.machines, targets or ()))
+            except Interruption as stop:
+                outcomes, interrupted = list(stop.outcomes.values()), True
+            finally:
+                # Whatever ended it: disks may have been changed before.
+                kept = keep_as is not None and _anybody_has(project, keep_as)
         end_with(outcomes, output, interrupted=interrupted)
     finally:
         if kept:
@@ -276,9 +279,13 @@ def _put_back(
 
 
 def _anybody_has(project: Project, name: str) -> bool:
+    from lab.system import process
     from lab.workflow.snapshots import list_snapshots as find_snapshots
 
-    return any(it.name == name for it in find_snapshots(project, project.machines))
+    # Also after an interruption; where nothing answers, it is said already what hinders.
+    with process.cleaning_up(), suppress(LabError):
+        return any(it.name == name for it in find_snapshots(project, project.machines))
+    return False
 
 
 def register(app: typer.Typer) -> None:

@@ -27,6 +27,7 @@ _AROUND_S = 60.0
 _DISCARD = 9
 # Who the host is among those that are heard.
 HOST = "host"
+_LOOPBACK = "127."
 _RESOLV_CONF = Path("/etc/resolv.conf")
 _WAYS_OUT = (53, 80, 443)
 _CONNECT_S = 2.0
@@ -178,7 +179,11 @@ def speak(addresses: Collection[str], *, mark: str, word: str) -> None:
 
 
 def doors_beyond() -> tuple[str, ...]:
-    """Doors beyond this computer that open to it, `ADDRESS:PORT`: what a guest might reach, too."""
+    """Doors beyond this computer that open to it, `ADDRESS:PORT`: what a guest might reach, too.
+
+    Its own, at whichever of its addresses, are none: a guest may reach some of them and not others,
+    and neither says anything of what is beyond.
+    """
     wanted = [(name, 53) for name in _name_servers()]
     wanted += [(gateway, port) for gateway in _gateways() for port in _WAYS_OUT]
     for distribution in ("debian", "ubuntu"):
@@ -189,8 +194,9 @@ def doors_beyond() -> tuple[str, ...]:
     found = {}
     for name, port in wanted:
         with suppress(OSError), socket.create_connection((name, port), _CONNECT_S) as opened:
-            address = opened.getpeername()[0]
-            if ":" not in address:
+            own, address = opened.getsockname()[0], opened.getpeername()[0]
+            # A connection to an address of this computer's begins at that address.
+            if ":" not in address and address != own and not address.startswith(_LOOPBACK):
                 found[f"{address}:{port}"] = True
     return tuple(found)
 
@@ -210,7 +216,7 @@ def _gateways() -> list[str]:
 def _name_servers() -> list[str]:
     text = _RESOLV_CONF.read_text(encoding="utf-8") if _RESOLV_CONF.exists() else ""
     named = [words[1] for line in text.splitlines() if len(words := line.split()) > 1]
-    return [at for at in named if not at.startswith("127.") and at.count(".") == 3]
+    return [at for at in named if at.count(".") == 3]
 
 
 def _run(

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from rich.console import Console
 from rich.text import Text
 
-from lab.classroom.isolation import MachineIsolation
+from lab.classroom.isolation import MachineIsolation, Untried
 from lab.classroom.results import Outcome
 from lab.report.layout import Column, amount, block, cell, listing, table
+from lab.report.text import inert_line
 
+# What is wrong with what is on a machine's own disk.
+_OF_THE_DISK = frozenset({"others-key", "insecure-key", "password", "host-key"})
 _STYLES = {Outcome.PASSED: "green", Outcome.FAILED: "red", Outcome.UNKNOWN: "magenta"}
 
 
@@ -26,7 +29,8 @@ def isolation_table(rows: Sequence[MachineIsolation], *, console: Console) -> No
                 console.print(block(line, indent=2))
             console.print()
     console.print(Text(_counts(rows), style="bold"))
-    console.print(Text(f"Next: {_next(rows)}"))
+    for line in _next(rows):
+        console.print(Text(inert_line(f"Next: {line}")))
 
 
 def _columns(rows: Sequence[MachineIsolation]) -> list[Column]:
@@ -91,16 +95,47 @@ def _counts(rows: Sequence[MachineIsolation]) -> str:
     return ", ".join(told)
 
 
-def _next(rows: Sequence[MachineIsolation]) -> str:
-    outcomes = {row.outcome for row in rows}
-    kinds = {it.kind for row in rows for it in row.findings}
-    if kinds - {"internet"}:
-        return "lab destroy LOGIN and lab up LOGIN make a machine anew, with keys of its own"
-    if Outcome.FAILED in outcomes:
-        return (
+def _next(rows: Sequence[MachineIsolation]) -> list[str]:
+    """What mends each kind of thing that is wrong, else what makes more known."""
+    lines = []
+    if any(not it.allowed for row in rows for it in row.reaches) or _with(rows, {"internet"}):
+        lines.append(
             "lab up, which sets this computer's rules again (where labs.yaml has changed since a "
             "machine started: lab halt, then lab up)"
         )
-    if Outcome.UNKNOWN in outcomes:
-        return "lab up, so that all machines run and answer; then lab verify --isolation"
-    return "lab verify"
+    if those := _with(rows, {"others-key", "insecure-key"}):
+        lines.append(
+            "lab ssh LOGIN --admin, to take those keys out of the accounts' "
+            f"~/.ssh/authorized_keys: {listing(those)}"
+        )
+    if those := _with(rows, {"password"}):
+        lines.append(
+            "lab ssh LOGIN --admin, to have the SSH server take keys only (sshd_config: "
+            f"PasswordAuthentication no, PermitEmptyPasswords no): {listing(those)}"
+        )
+    if those := _with(rows, {"host-key"}):
+        lines.append(
+            "lab reset LOGIN, which gives a machine its host key again (lab ssh gets in to none "
+            f"that shows another): {listing(those)}"
+        )
+    if _with(rows, _OF_THE_DISK):
+        lines.append(
+            "with lab reset LOGIN all of a machine is as it was made; what is on it is kept as a "
+            "snapshot, and marks begin anew"
+        )
+    return lines or [_to_know_more([it for row in rows for it in row.untried])]
+
+
+def _with(rows: Sequence[MachineIsolation], kinds: Collection[str]) -> list[str]:
+    """The machines of which something of these kinds was found, as `LAB/LOGIN`."""
+    return [
+        f"{row.lab}/{row.login}" for row in rows if any(it.kind in kinds for it in row.findings)
+    ]
+
+
+def _to_know_more(untried: Sequence[Untried]) -> str:
+    if not untried:
+        return "lab verify"
+    if all(it.lasting for it in untried):
+        return "lab verify; what is unknown here another try would not show either"
+    return "lab up, so that all machines run and answer; then lab verify --isolation"

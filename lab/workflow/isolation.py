@@ -19,9 +19,14 @@ from lab.machines.fleet import Machine
 from lab.machines.neighbours import HOST, Heard
 from lab.machines.providers.base import Guest
 from lab.workflow.connect import write_ssh_config
-from lab.workflow.isolation_tries import WORDS, Probe, Proof, bare
+from lab.workflow.isolation_tries import BEHIND_PORTS, WORDS, Probe, Proof, bare
 from lab.workflow.observer import Observer
 from lab.workflow.project import Project
+
+_ONLY_ONE = "the class has no other machine that it could try to reach"
+_NOTHING_BEYOND = "this computer reaches nothing beyond itself, so that its own reach says nothing"
+# Of these lab can change nothing.
+_LASTING = frozenset({BEHIND_PORTS, _ONLY_ONE, _NOTHING_BEYOND})
 
 
 def prove_isolation(
@@ -59,7 +64,7 @@ def _row(proof: Proof, machine: Machine, owners: Mapping[str, str]) -> MachineIs
     if probe is None:
         guest = proof.guests.get(machine.container)
         why = _not_asked(guest)
-        return _as_row(machine, untried=[Untried(machine="", why=why)])
+        return _as_row(machine, untried=[_untried(why)])
     pairs = _pairs(proof, machine, probe)
     findings, unknown = _of_itself(proof, machine, probe, owners)
     return _as_row(
@@ -78,6 +83,10 @@ def _not_asked(guest: Guest | None) -> str:
     if guest is None:
         return "there is no such machine"
     return "where it answers is not known" if guest.state == "running" else f"it is {guest.state}"
+
+
+def _untried(why: str, *, machine: str = "") -> Untried:
+    return Untried(machine=machine, why=why, lasting=why in _LASTING)
 
 
 def _as_row(  # noqa: PLR0913 (what there is to say of a machine)
@@ -124,17 +133,17 @@ def _pairs(proof: Proof, machine: Machine, probe: Probe) -> _Pairs:
     if not why and probe.tries is not None and not probe.tries.gateway:
         why = "its gateway did not answer it"
     if why:
-        pairs.untried.append(Untried(machine="", why=why))
+        pairs.untried.append(_untried(why))
     if not others:
         alone = "no other machine runs that it could try to reach"
-        pairs.untried.append(Untried(machine="", why=alone))
+        pairs.untried.append(_untried(alone if len(proof.project.machines) > 1 else _ONLY_ONE))
     for other in others:
         deaf = proof.not_listening.get(other.name) or _deaf(proof.heard.get(other.name))
         allowed = not machine.lab.isolated and not other.lab.isolated
         if ways := _ways(proof, machine, other, probe):
             pairs.reaches.append(Reach(machine=other.name, ways=ways, allowed=allowed))
         elif deaf:
-            pairs.untried.append(Untried(machine=other.name, why=deaf))
+            pairs.untried.append(_untried(deaf, machine=other.name))
         elif not why:
             (pairs.unreached if allowed else pairs.kept_from).append(other.name)
     return pairs
@@ -175,8 +184,7 @@ def _of_itself(
         doors = ", ".join(probe.tries.beyond if probe.tries else ())
         found["internet"] = f"it reaches {doors}, and labs.yaml says `internet: off`"
     elif not machine.lab.internet and not proof.beyond:
-        why = "this computer reaches nothing beyond itself, so that its own reach says nothing"
-        unknown.append(Untried(machine="", why=why))
+        unknown.append(_untried(_NOTHING_BEYOND))
     return [IsolationFinding(kind=kind.split()[0], text=it) for kind, it in found.items()], unknown
 
 
@@ -196,7 +204,7 @@ def _of_doors(
         if door.is_another:
             found["host-key"] = "its SSH server shows another host key than the one it was given"
         elif not door.answered:
-            unknown.append(Untried(machine="", why=f"its SSH server did not answer for {user}"))
+            unknown.append(_untried(f"its SSH server did not answer for {user}"))
         if door.lets_in:
             found[f"password {user}"] = f"{user} is let in without a password or a key"
         others = [method for method in door.methods if method != "publickey"]

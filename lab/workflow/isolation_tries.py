@@ -24,7 +24,7 @@ _LISTENS_S = 300.0
 _LISTENS_PER_MACHINE_S = 10.0
 WORDS = ("first", "last")
 _ADMIN = "vagrant"
-_BEHIND_PORTS = "it has a network of its own, which only ports of this computer lead to"
+BEHIND_PORTS = "it has a network of its own, which only ports of this computer lead to"
 
 _Value = TypeVar("_Value")
 
@@ -102,7 +102,7 @@ class Proof:
         reachable = [it for it in running if not it.ports]
         ended = self._each(reachable, "listening", listen)
         for number, machine in enumerate(running):
-            listener, why = ended.get(machine.name, (None, _BEHIND_PORTS))
+            listener, why = ended.get(machine.name, (None, BEHIND_PORTS))
             if listener is None:
                 self.not_listening[machine.name] = why
             else:

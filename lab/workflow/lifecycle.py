@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 
 from lab.errors import LabError, MachineError, ProcessError
 from lab.machines.fleet import Machine
+from lab.machines.providers.base import Guest
 from lab.machines.vagrant import Vagrant
 from lab.system.files import remove_tree
 from lab.workflow.files import write_vagrantfile
@@ -18,35 +19,35 @@ from lab.workflow.records import forget
 
 
 def halt(project: Project, machines: Sequence[Machine], *, observer: Observer) -> list[str]:
-    """Stop the machines that run; their names.
+    """Stop the machines that are not off, those that were frozen or paused too; their names.
 
     Raises:
         LabError: some run on, the others are stopped; or Vagrant cannot be used at all.
     """
-    found = find(project, machines, project.provider.guests(project.prefix))
-    running = [
-        machine
-        for machine in machines
-        if found[machine.name].running and not found[machine.name].foreign
-    ]
-    if not running:
+    guests = project.provider.guests(project.prefix)
+    found = find(project, machines, guests)
+    on = [it for it in machines if _is_on(it, guests) and not found[it.name].foreign]
+    if not on:
         return []
-    observer.started(len(running), "stopping")
+    observer.started(len(on), "stopping")
     write_vagrantfile(project)
-    failures = _halt_through_vagrant(project, running)
-    for machine in running:
+    # Vagrant does nothing to what does not run, or waits for it to answer.
+    if running := [machine for machine in on if found[machine.name].running]:
+        _halt_through_vagrant(project, running)
+    failures = _halt_through_provider(project, on)
+    for machine in on:
         left = machine.name in failures
         observer.done(machine.name, ok=not left, summary="runs on" if left else "stopped")
     observer.finished()
     if failures:
         raise MachineError(
-            f"Stopped {len(running) - len(failures)} of {len(running)} machines; "
+            f"Stopped {len(on) - len(failures)} of {len(on)} machines; "
             f"these run on: {', '.join(failures)}",
             details="\n".join(f"{name}: {error.in_words()}" for name, error in failures.items()),
             hint=f"Try those again: lab halt {' '.join(failures)}",
             log=project.folder.logs / "vagrant.log",
         )
-    return [machine.name for machine in running]
+    return [machine.name for machine in on]
 
 
 def destroy(project: Project, machines: Sequence[Machine], *, observer: Observer) -> list[str]:
@@ -109,21 +110,29 @@ def _forget(project: Project, name: str) -> None:
     remove_tree(project.path / ".vagrant" / "machines" / name)
 
 
-def _halt_through_vagrant(project: Project, machines: Sequence[Machine]) -> dict[str, LabError]:
-    """Vagrant first, and what runs on through the provider; why some run on still, by name.
+def _is_on(machine: Machine, guests: Mapping[str, Guest]) -> bool:
+    guest = guests.get(machine.container)
+    return guest is not None and guest.state != "stopped"
 
-    Vagrant stops at the first machine that it cannot halt, and passes over what it has lost.
+
+def _halt_through_vagrant(project: Project, machines: Sequence[Machine]) -> None:
+    """Stop machines, as far as Vagrant does.
+
+    It stops at the first one that it cannot halt, and passes over what it has lost.
     """
     # A Vagrant that cannot be used at all is told instead: its own words say what mends it.
     with suppress(ProcessError):
         _vagrant(project).halt(
             [machine.name for machine in machines], patience=project.provider.patience
         )
+
+
+def _halt_through_provider(project: Project, machines: Sequence[Machine]) -> dict[str, LabError]:
+    """Stop those that are on still; why some run on, by name."""
     failures: dict[str, LabError] = {}
     guests = project.provider.guests(project.prefix)
     for machine in machines:
-        guest = guests.get(machine.container)
-        if guest is not None and guest.state == "running":
+        if _is_on(machine, guests):
             try:
                 project.provider.halt(machine.container)
             except ProcessError as error:

@@ -1,6 +1,6 @@
 """Gives machines another disk and boots them again; each on its own, and no failure is another's.
 
-Whatever cuts it off: a machine has one of the two disks, and `lab up` goes on with it.
+Whatever cuts it off: a machine has one of the two disks, and the change says how to go on with it.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
+from copy import copy
 from dataclasses import dataclass, field, replace
 
 from lab.classroom.results import MachineOutcome
@@ -36,6 +37,7 @@ class Change:
     Attributes:
         name: what is done, in a word: `resetting`.
         again: the command that does it, to which a target is added.
+        goes_on: the command that goes on with a machine whose disk is changed, in the same way.
         saves: whether what was there is kept.
         do: does it to a guest.
         cannot: why it cannot be done to guests, by the provider's name for them.
@@ -44,6 +46,7 @@ class Change:
 
     name: str
     again: str
+    goes_on: str
     saves: bool
     do: Callable[[str], None]
     cannot: Mapping[str, str] = field(default_factory=dict)
@@ -61,7 +64,7 @@ def put_back(
     """Stop machines, change their disks, and bring them up again.
 
     Those that do not exist, or to which it cannot be done, fail and are left as they are. What ran
-    and could not be changed runs again in the end.
+    and could not be changed runs again in the end, where it can be booted.
 
     Returns:
         One outcome a machine, in their order.
@@ -69,17 +72,17 @@ def put_back(
     Raises:
         HostError: they do not fit on the host, or cannot be there as labs.yaml wants them; nothing
             has been changed.
-        LabError: Vagrant cannot be used at all.
+        LabError: the provider does not answer, and nothing has been changed; or none of them can be
+            booted, all have their other disks, and the hint ends with the command that goes on.
         Interruption: somebody stopped it.
     """
     guests = project.provider.guests(project.prefix)
     found = find(project, machines, guests)
-    refused = refusals(found)
-    outcomes = _left_alone(project, [found[it.name] for it in machines], change.cannot)
+    outcomes = _left_alone(project, found, change.cannot)
     room = room_for(project, _without(machines, outcomes), overcommit=True)
     if room.fit < room.of:
         raise room.refusal()
-    there = _without(machines, refused.keys() | outcomes.keys())
+    there = _without(machines, outcomes)
     # All of them boot again, those that run too.
     require_for_boot(project, there, guests, doomed=[it.name for it in there])
     write_ssh_config(project, guests)
@@ -92,18 +95,26 @@ def put_back(
     seconds = round(time.monotonic() - began, 1)
     interrupted = any(outcome.message == INTERRUPTED for outcome in outcomes.values())
     if interrupted:
-        outcomes |= {it.name: _not_done(project, it, INTERRUPTED, "lab up") for it in going}
+        outcomes |= {it.name: _not_done(project, it, INTERRUPTED, change.goes_on) for it in going}
     else:
         # They ran before, or it has been seen that they fit.
         options = replace(options, overcommit=True)
-        brought_up, interrupted = _bring_up(project, going, observer=observer, options=options)
+        try:
+            told, interrupted = _bring_up(project, going, observer=observer, options=options)
+        except LabError as error:
+            if not outcomes:
+                raise _going_on_later(error, going, change) from error
+            # Of the others there is more to tell, and some may be waiting to run again.
+            told = [_not_done(project, it, error.in_words(), change.goes_on) for it in going]
         outcomes |= {
-            it.machine: replace(it, seconds=round(it.seconds + seconds, 1)) for it in brought_up
+            it.machine: replace(
+                it if it.ok else going_on(it, change), seconds=round(it.seconds + seconds, 1)
+            )
+            for it in told
         }
-        if not interrupted:
-            as_they_were = replace(options, provision=False, bake=False)
-            booted, interrupted = _bring_up(project, again, observer=observer, options=as_they_were)
-            outcomes |= {it.machine: _failed_and_booted(failed[it.machine], it) for it in booted}
+    if not interrupted:
+        booted, interrupted = _boot_again(project, again, observer=observer, options=options)
+        outcomes |= {it.machine: _failed_and_booted(failed[it.machine], it) for it in booted}
     if interrupted:
         raise Interruption({it.name: outcomes[it.name] for it in machines})
     return [outcomes[machine.name] for machine in machines]
@@ -114,14 +125,18 @@ def _without(machines: Sequence[Machine], names: Collection[str]) -> list[Machin
 
 
 def _left_alone(
-    project: Project, found: Sequence[Found], cannot: Mapping[str, str]
+    project: Project, found: Mapping[str, Found], cannot: Mapping[str, str]
 ) -> dict[str, MachineOutcome]:
-    """What is told of the machines that are not there, or that the provider cannot change."""
+    """What is told of machines that are not there, or that lab or the provider cannot change."""
     outcomes = {}
-    for it in found:
+    refused = refusals(found)
+    for it in found.values():
         machine = it.machine
         if it.to_be_made and not it.foreign:
             outcomes[machine.name] = _not_done(project, machine, "it is not made yet", "lab up")
+        elif refusal := refused.get(machine.name):
+            left = _not_done(project, machine, refusal.why, "lab up")
+            outcomes[machine.name] = replace(left, retry=refusal.retry)
         elif why := cannot.get(machine.container):
             outcomes[machine.name] = _not_done(project, machine, why, "lab up --recreate")
     return outcomes
@@ -137,6 +152,33 @@ def _bring_up(
         return bring_up(project, machines, observer=observer, options=options), False
     except Interruption as stop:
         return list(stop.outcomes.values()), True
+    except KeyboardInterrupt:
+        return [_not_done(project, it, INTERRUPTED, "lab up") for it in machines], True
+
+
+def _boot_again(
+    project: Project, machines: Sequence[Machine], *, observer: Observer, options: UpOptions
+) -> tuple[list[MachineOutcome], bool]:
+    """Boot machines as they were, as `_bring_up` does; none that cannot be booted hides another."""
+    options = replace(options, provision=False, bake=False)
+    try:
+        return _bring_up(project, machines, observer=observer, options=options)
+    except LabError as error:
+        return [_not_done(project, it, error.in_words(), "lab up") for it in machines], False
+
+
+def _going_on_later(error: LabError, machines: Sequence[Machine], change: Change) -> LabError:
+    """The error, with the command that goes on with machines whose disks are changed."""
+    targets = " ".join(f"{it.lab.name}/{it.student.login}" for it in machines)
+    told = copy(error)
+    told.hint = f"{error.hint}\nThen: " if error.hint else ""
+    told.hint += f"{change.goes_on} {targets}"
+    return told
+
+
+def going_on(outcome: MachineOutcome, change: Change) -> MachineOutcome:
+    """The outcome of a machine whose disk is changed, with the command that goes on from there."""
+    return replace(outcome, retry=f"{change.goes_on} {outcome.lab}/{outcome.login}")
 
 
 def _failed_and_booted(failed: MachineOutcome, booted: MachineOutcome) -> MachineOutcome:

@@ -49,7 +49,7 @@ def reset(
     Raises:
         HostError: they do not fit on the host, or something would have to be downloaded offline,
             or the provider cannot; nothing has been changed.
-        LabError: Vagrant or a box cannot be used at all.
+        LabError: none of them can be booted, or the provider did not answer; see `put_back`.
         Interruption: somebody stopped it.
     """
     cannot = not_resettable(project, machines)
@@ -74,6 +74,7 @@ def reset(
     change = Change(
         name="resetting",
         again="lab reset" if keep_as else "lab reset --discard",
+        goes_on="lab up",
         saves=keep_as is not None,
         do=lambda guest: project.provider.renew(guest, keep_as=keep_as),
         cannot=cannot,

@@ -16,11 +16,12 @@ from lab.errors import LabError, MachineError, UsageError
 from lab.machines import kit
 from lab.machines.fleet import Machine
 from lab.machines.services import note_what_is_down, wait_for_services
+from lab.system import process
 from lab.workflow.connect import write_ssh_config
 from lab.workflow.identity import identities
 from lab.workflow.observer import Observer
 from lab.workflow.project import Project
-from lab.workflow.put_back import INTERRUPTED, Change, put_back, side_by_side
+from lab.workflow.put_back import INTERRUPTED, Change, going_on, put_back, side_by_side
 from lab.workflow.reconcile import find
 from lab.workflow.records import Stage, read_record, write_record
 from lab.workflow.reset import logins_with_attempts
@@ -109,6 +110,7 @@ def save(
         UsageError: there are some of that name, or it is none; nothing was saved.
         HostError: the provider keeps no snapshots.
         MachineError: some could not be saved; the others are.
+        Interrupted: somebody stopped it; with who is saved, and the command for the others.
     """
     check_name(name)
     having = _having(project, machines, name)
@@ -147,6 +149,7 @@ def delete(
     Raises:
         UsageError: there is none.
         MachineError: some could not be removed.
+        Interrupted: somebody stopped it; with the command for the others.
     """
     doomed = matching(project, machines, pattern)
     there = [machine for machine in machines if machine.name in doomed]
@@ -219,7 +222,7 @@ def restore(  # noqa: PLR0913 (what a restore is made of)
     Raises:
         UsageError: no machine has such a snapshot.
         HostError: they do not fit on the host, or the provider cannot; nothing has been changed.
-        LabError: Vagrant cannot be used at all.
+        LabError: none of them can be booted, or the provider did not answer; see `put_back`.
         Interruption: somebody stopped it.
     """
     check_name(name)
@@ -230,6 +233,8 @@ def restore(  # noqa: PLR0913 (what a restore is made of)
     change = Change(
         name="restoring",
         again=again,
+        # Steps would overwrite what was restored.
+        goes_on="lab up --no-provision",
         saves=keep_as is not None,
         do=lambda guest: project.provider.restore_snapshot(guest, name, keep_as=keep_as),
     )
@@ -242,12 +247,12 @@ def restore(  # noqa: PLR0913 (what a restore is made of)
     outcomes = _all_of(machines, told, name)
     up = [machine for machine in going if outcomes[machine.name].ok]
     unwell = _see_to(project, up, observer=observer, jobs=options.jobs)
-    outcomes |= {it: _unwell(outcomes[it], why) for it, why in unwell.items()}
+    outcomes |= {it: _unwell(outcomes[it], why, change) for it, why in unwell.items()}
+    if INTERRUPTED in unwell.values():
+        raise Interruption(outcomes)
     now = identities(project, going)
     others = [it for it in going if before[it.name] and now[it.name] not in {"", before[it.name]}]
     _tell_of_identities(counted, logins_with_attempts(project, others, runs), others, observer)
-    if INTERRUPTED in unwell.values():
-        raise Interruption(outcomes)
     return [outcomes[machine.name] for machine in machines]
 
 
@@ -321,10 +326,13 @@ def _all_of(
     }
 
 
-def _unwell(outcome: MachineOutcome, why: str) -> MachineOutcome:
+def _unwell(outcome: MachineOutcome, why: str, change: Change) -> MachineOutcome:
     first, *more = why.splitlines()
-    retry = f"lab up {outcome.lab}/{outcome.login}"
-    return replace(outcome, ok=False, message=first, tail=tuple(more), retry=retry)
+    unwell = replace(outcome, ok=False, message=first, tail=tuple(more))
+    if first == INTERRUPTED:
+        return going_on(unwell, change)
+    # It runs, and to boot it again would change nothing: what the matter is shows in there.
+    return replace(unwell, retry=f"lab ssh {outcome.lab}/{outcome.login} --admin")
 
 
 def _tell_of_identities(
@@ -376,15 +384,14 @@ def _raise_if_any(
     """Tell of the machines with which something failed.
 
     Raises:
-        KeyboardInterrupt: it was an interruption.
+        Interrupted: somebody stopped it.
         MachineError: some failed.
     """
-    if INTERRUPTED in failed.values():
-        raise KeyboardInterrupt
     if not failed:
         return
+    kind = process.Interrupted if INTERRUPTED in failed.values() else MachineError
     targets = [f"{it.lab.name}/{it.student.login}" for it in machines if it.name in failed]
-    raise MachineError(
+    raise kind(
         f"{did} {len(machines) - len(failed)} of {len(machines)} machines; "
         f"not these: {_listed(list(failed))}",
         details="\n".join(f"{name}: {why}" for name, why in failed.items()),

@@ -22,6 +22,7 @@ import typer
 from lab import cli
 from lab.classroom.results import Outcome
 from lab.classroom.runs import CheckRun, LabRun, Run, StudentRun
+from lab.errors import OK
 from lab.machines import ssh
 from lab.machines.boxes import lxc as boxes
 from lab.machines.providers import lxc
@@ -29,6 +30,7 @@ from lab.machines.providers.base import Limit
 from lab.system import process
 from lab.system.files import LabFolder
 from lab.workflow import history, pace
+from tests.cli.disks import write
 
 GUIDE = """
 name: tiny
@@ -228,6 +230,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     write_program(world.root / "bin" / "pack-guest", 'mkdir -p "$LAB_STUB_WORLD/lxc/.lab-roots/$2"')
     write_program(world.root / "bin" / "isolate", "exit 0")
     write_program(world.root / "bin" / "nft", "exit 0")
+    write_program(world.root / "bin" / "df", "echo 1000000M")
     world.fault()
     world.limit()
     box = tmp_path / "vagrant.d" / "boxes" / "lab-VAGRANTSLASH-debian-12" / "0" / "lxc"
@@ -300,6 +303,14 @@ def lab(
         return Ran(code, said.out, said.err)
 
     return run
+
+
+@pytest.fixture
+def up(lab: Callable[..., Ran], world: World) -> None:
+    """Ana, Luis and Marta have machines, with work of their own on them."""
+    assert lab("up").code == OK
+    for login in ("ana", "luis", "marta"):
+        write(world, login, "work")
 
 
 @pytest.fixture

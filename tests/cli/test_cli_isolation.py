@@ -30,6 +30,32 @@ def test_a_file_s_name_says_the_form(lab: Lab, world: Any) -> None:
     assert not (world.project / "found.xml").exists()
 
 
+@pytest.mark.parametrize(
+    ("words", "given"),
+    [
+        (("--hints", "full"), "--hints"),
+        # As by default, and said all the same.
+        (("--audience", "teacher"), "--audience"),
+        (("--lang", "es", "--hints", "none"), "--hints, --lang"),
+    ],
+)
+def test_options_of_checks_are_refused(
+    lab: Lab, world: Any, words: tuple[str, ...], given: str
+) -> None:
+    ran = lab("verify", "--isolation", *words)
+    assert (ran.code, ran.out) == (USAGE, "")
+    assert f"--isolation runs no checks, and takes no {given}" in ran.said
+    assert f"Leave out {given}; or leave out --isolation" in ran.said
+
+
+def test_what_the_environment_says_of_checks_is_left_aside(
+    lab: Lab, world: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (("HINTS", "full"), ("AUDIENCE", "student"), ("LANG", "es")):
+        monkeypatch.setenv(f"LAB_{name}", value)
+    assert lab("verify", "--isolation").code == NOTHING_EVALUATED
+
+
 def test_a_class_that_does_not_run_proves_nothing_and_is_not_kept(lab: Lab, world: Any) -> None:
     ran = lab("verify", "--isolation", "--format", "json")
     assert ran.code == NOTHING_EVALUATED

@@ -161,6 +161,68 @@ def test_an_interruption_is_told_with_what_stands(
     assert "the same command goes on from there" in child.communicate(timeout=30)[1]
 
 
+@pytest.mark.usefixtures("up")
+@pytest.mark.parametrize(
+    ("words", "goes_on"),
+    [
+        (("reset", "ana", "luis", "--yes"), "lab up"),
+        (("snapshot", "restore", "good", "ana", "luis", "--yes"), "lab up --no-provision"),
+    ],
+    ids=["reset", "restore"],
+)
+def test_what_is_put_back_and_interrupted_is_told_with_how_it_goes_on_and_its_undo(
+    lab: Lab, world: Any, started: Started, words: tuple[str, ...], goes_on: str
+) -> None:
+    lab("snapshot", "save", "good")
+    world.fault(vagrant__up={"hang": True})
+    child = started(*words)
+    wait_for(world.root / "hanging")
+    child.send_signal(signal.SIGINT)
+    out, err = child.communicate(timeout=30)
+    assert child.returncode == INTERRUPTED
+    for login in ("ana", "luis"):
+        assert f"hello/{login}: it was interrupted" in out
+        assert f"retry: {goes_on} hello/{login}\n" in out
+    assert "What they had: lab snapshot restore before-" in err
+
+
+@pytest.mark.usefixtures("up")
+def test_a_save_that_is_interrupted_says_who_is_saved_and_goes_on_with_the_others(
+    lab: Lab, world: Any, started: Started
+) -> None:
+    hello_ana = world.disk("hello-ana").parent.name
+    # Of Luis's machine nothing is heard any more.
+    (world.root / "bin" / "lxc-freeze").write_text(
+        f'#!/bin/sh\n[ "$2" = {hello_ana} ] && exit\necho $$ >{world.root}/hanging\nexec sleep 60\n'
+    )
+    child = started("snapshot", "save", "good", "--jobs", "1")
+    wait_for(world.root / "hanging")
+    child.send_signal(signal.SIGINT)
+    _, err = child.communicate(timeout=30)
+    assert child.returncode == INTERRUPTED
+    assert "Saved 1 of 3 machines; not these: hello-luis, hello-marta" in err
+    assert "Try those again: lab snapshot save good hello/luis hello/marta\n" in err
+    assert "the same command" not in err
+    (world.root / "bin" / "lxc-freeze").write_text("#!/bin/sh\n")
+    assert lab("snapshot", "save", "good", "hello/luis", "hello/marta").code == OK
+
+
+@pytest.mark.usefixtures("up")
+def test_who_waits_for_services_and_is_interrupted_is_told_what_has_booted(
+    lab: Lab, world: Any, started: Started
+) -> None:
+    lab("snapshot", "save", "good")
+    world.fault(ssh={"hang": True})
+    child = started("snapshot", "restore", "good", "ana", "--discard", "--yes")
+    wait_for(world.root / "hanging")
+    child.send_signal(signal.SIGINT)
+    out, _ = child.communicate(timeout=30)
+    assert child.returncode == INTERRUPTED
+    assert "hello/ana: it was interrupted" in out
+    assert "retry: lab up --no-provision hello/ana" in out
+    assert world.guests["hello-ana"] == "RUNNING"
+
+
 def test_nohup_has_lab_go_on_when_the_terminal_is_closed(world: Any, started: Started) -> None:
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:

@@ -1,45 +1,19 @@
-"""Snapshots and resets: what is refused, what is asked, what each machine ends with, and what becomes of marks."""
+"""Snapshots: what is refused, what is asked, and what each machine ends with."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from lab.errors import HOST, NOT_ALL_WELL, OK, USAGE, HostError
 from lab.machines.providers.kept_disks import KeptDisks
+from tests.cli.conftest import write_program
+from tests.cli.disks import identity, names, read, write
 
 Lab = Callable[..., Any]
-
-
-@pytest.fixture
-def up(lab: Lab, world: Any) -> None:
-    """Ana, Luis and Marta have machines, with work of their own on them."""
-    assert lab("up").code == OK
-    for login in ("ana", "luis", "marta"):
-        write(world, login, "work")
-
-
-def write(world: Any, login: str, text: str) -> None:
-    (world.disk(f"hello-{login}") / "work").write_text(text)
-
-
-def read(world: Any, login: str) -> str:
-    path = world.disk(f"hello-{login}") / "work"
-    return path.read_text() if path.exists() else ""
-
-
-def identity(world: Any, login: str) -> str:
-    return (world.disk(f"hello-{login}").parent / "seeded").read_text().strip()
-
-
-def names(lab: Lab, *targets: str) -> list[tuple[str, str]]:
-    """Each snapshot's login and name, with the numbers of dates as 9."""
-    rows = lab("snapshot", "list", *targets, "--format", "json").json["snapshots"]
-    return [(row["login"], re.sub(r"\d", "9", row["name"])) for row in rows]
 
 
 @pytest.mark.usefixtures("up")
@@ -184,7 +158,7 @@ def test_services_that_do_not_come_back_are_named(lab: Lab, world: Any) -> None:
     assert ran.code == NOT_ALL_WELL
     [ana] = ran.json["machines"]
     assert ana["message"] == "it runs, but for nginx.service, hellopython"
-    assert ana["retry"] == "lab up hello/ana"
+    assert ana["retry"] == "lab ssh hello/ana --admin"
 
 
 @pytest.mark.usefixtures("up")
@@ -196,6 +170,29 @@ def test_services_that_take_too_long_are_told(lab: Lab, world: Any) -> None:
     [ana] = ran.json["machines"]
     assert ana["message"] == "hello-ana has not started all of its services in 120 s"
     assert ana["tail"] == ["slow.service"]
+
+
+@pytest.mark.usefixtures("up")
+def test_a_restored_machine_that_does_not_boot_goes_on_without_steps(lab: Lab, world: Any) -> None:
+    lab("snapshot", "save", "good", "ana", "luis")
+    world.fault(boot={"hello-ana": "it does not want to"})
+    ran = lab("snapshot", "restore", "good", "ana", "luis", "--yes", "--format", "json")
+    assert ran.code == NOT_ALL_WELL
+    ana, luis = ran.json["machines"]
+    assert (ana["ok"], ana["retry"]) == (False, "lab up --no-provision hello/ana")
+    assert luis["ok"] is True
+    world.fault()
+    assert lab(*ana["retry"].split()[1:]).code == OK
+    assert (world.guests["hello-ana"], read(world, "ana")) == ("RUNNING", "work")
+
+
+@pytest.mark.usefixtures("up")
+def test_one_of_another_box_than_now_keeps_the_command_that_helps_it(lab: Lab, world: Any) -> None:
+    lab("snapshot", "save", "good", "ana")
+    world.edit("box: debian-12", "box: debian-11")
+    ran = lab("snapshot", "restore", "good", "ana", "--format", "json")
+    assert ran.code == NOT_ALL_WELL
+    assert [it["retry"] for it in ran.json["machines"]] == ["lab up --recreate hello/ana"]
 
 
 @pytest.mark.usefixtures("up")
@@ -253,59 +250,6 @@ def test_snapshots_are_deleted_by_name_and_by_pattern(lab: Lab) -> None:
 
 
 @pytest.mark.usefixtures("up")
-def test_a_reset_machine_is_fresh_another_one_and_its_work_is_kept(lab: Lab, world: Any) -> None:
-    before = {login: identity(world, login) for login in ("ana", "luis")}
-    [there] = lab("status", "ana", "--format", "json").json["machines"]
-    ran = lab("reset", "ana", "--format", "json")
-    assert ran.code == OK
-    [ana] = ran.json["machines"]
-    assert (ana["login"], ana["ok"], ana["changed"]) == ("ana", True, True)
-    assert (read(world, "ana"), read(world, "luis")) == ("", "work")
-    assert identity(world, "luis") == before["luis"]
-    assert identity(world, "ana") != before["ana"]
-    [(_, name)] = names(lab)
-    assert name == "before-reset-99999999-999999"
-    assert lab("plan", "ana", "--format", "json").json["machines"][0]["label"] == "ok"
-    assert lab("status", "ana", "--format", "json").json["machines"] == [there]
-
-    kept = lab("snapshot", "list", "--format", "json").json["snapshots"][0]["name"]
-    assert ran.err.endswith(f"What ana had: lab snapshot restore {kept} ana\n")
-    ran = lab("snapshot", "restore", kept, "ana")
-    assert ran.code == OK
-    assert (read(world, "ana"), identity(world, "ana")) == ("work", before["ana"])
-    assert "the snapshot is of another machine, of before or after a reset: hello/ana" in ran.said
-
-
-@pytest.mark.usefixtures("up")
-def test_only_a_reset_of_many_or_for_good_is_asked_for(lab: Lab, world: Any) -> None:
-    for words in (("*",), ("hello",), ("ana", "luis"), ("ana", "--discard")):
-        ran = lab("reset", *words)
-        assert ran.code == USAGE
-        assert "This would reset hello-ana" in ran.said
-    assert lab("reset").code == USAGE
-    assert read(world, "ana") == "work"
-    assert lab("reset", "ana", "luis", "--yes").code == OK
-    assert lab("reset", "marta", "--discard", "--yes").code == OK
-    assert [login for login, _ in names(lab)] == ["ana", "luis"]
-
-
-@pytest.mark.usefixtures("up")
-@pytest.mark.parametrize("words", [("reset",), ("snapshot", "restore", "good")], ids=" ".join)
-def test_a_machine_that_is_not_there_is_left_to_up(
-    lab: Lab, world: Any, words: tuple[str, ...]
-) -> None:
-    lab("snapshot", "save", "good", "ana")
-    # Of the guest, and not of what is beside it.
-    next((world.root / "guests").glob("lab-*-hello-ana")).unlink()
-    ran = lab(*words, "ana", "--format", "json")
-    assert ran.code == NOT_ALL_WELL
-    [ana] = ran.json["machines"]
-    assert (ana["message"], ana["retry"]) == ("it is not made yet", "lab up hello/ana")
-    assert names(lab) == [("ana", "good")]
-    assert "hello-ana" not in world.guests
-
-
-@pytest.mark.usefixtures("up")
 def test_a_machine_that_could_not_be_put_back_runs_again_and_is_what_it_was(
     lab: Lab, world: Any
 ) -> None:
@@ -323,20 +267,6 @@ def test_a_machine_that_could_not_be_put_back_runs_again_and_is_what_it_was(
     assert (luis["ok"], read(world, "luis")) == (True, "work")
     assert (world.guests["hello-ana"], read(world, "ana")) == ("RUNNING", "more")
     assert lab("status", "ana", "--format", "json").json["machines"][0]["steps_done"] == 2
-
-
-@pytest.mark.usefixtures("up")
-def test_a_machine_that_cannot_be_made_fresh_is_not_stopped_for_it(lab: Lab, world: Any) -> None:
-    config = world.disk("hello-ana").parent / "config"
-    config.write_text(config.read_text().replace("overlay:/root:", ""))
-    # Nothing would be lost, so that nobody is asked.
-    ran = lab("reset", "ana", "--discard", "--format", "json")
-    assert ran.code == NOT_ALL_WELL
-    [ana] = ran.json["machines"]
-    assert "is no clone that shares a box of lab's" in ana["message"]
-    assert ana["retry"] == "lab up --recreate hello/ana"
-    assert not any("hello-" in word for call in world.calls("lxc-stop") for word in call)
-    assert (world.guests["hello-ana"], read(world, "ana")) == ("RUNNING", "work")
 
 
 @pytest.mark.usefixtures("up")
@@ -365,91 +295,80 @@ def test_a_provider_without_snapshots_says_so_before_anything_else(
 
 
 @pytest.mark.usefixtures("up")
+def test_what_is_told_to_be_halted_first_can_be(lab: Lab, world: Any) -> None:
+    guest = next((world.root / "guests").glob("lab-*-hello-ana"))
+    guest.write_text(guest.read_text().replace("RUNNING", "FROZEN"))
+    ran = lab("snapshot", "save", "good", "ana")
+    assert ran.code == NOT_ALL_WELL
+    assert "is FROZEN. Next: lab halt, and the same again" in ran.said
+    assert "Stopped 1 machine." in lab("halt", "ana").err
+    # It hears that it is to stop.
+    assert world.calls("lxc-unfreeze") == [["--name", guest.name]]
+    assert lab("snapshot", "save", "good", "ana").code == OK
+
+
+@pytest.mark.usefixtures("up")
+def test_where_the_disk_has_no_room_nothing_is_copied_and_what_makes_some_is_said(
+    lab: Lab, world: Any
+) -> None:
+    lab("snapshot", "save", "good", "ana")
+    write_program(world.root / "bin" / "df", "echo 4000M")
+    for words in (("save", "better"), ("restore", "good", "ana")):
+        ran = lab("snapshot", *words)
+        assert ran.code == NOT_ALL_WELL
+        assert "4000 MB are free, of which 4096 MB stay so" in ran.said
+        assert "`lab snapshot delete` makes some" in ran.said
+    assert set(world.guests.values()) == {"RUNNING"}
+    assert names(lab) == [("ana", "good")]
+
+
+@pytest.mark.usefixtures("up")
+def test_what_hinders_all_from_booting_hides_nobody_who_could_not_be_put_back(
+    lab: Lab, world: Any
+) -> None:
+    lab("snapshot", "save", "good", "ana", "luis")
+    (world.disk("hello-ana").parent / "snapshots/good/seeded").unlink()
+    world.fault(vagrant__up={"code": 1, "stderr": "Vagrant is not well\n"})
+    ran = lab("snapshot", "restore", "good", "ana", "luis", "--yes", "--format", "json")
+    assert ran.code == NOT_ALL_WELL
+    ana, luis = ran.json["machines"]
+    assert ana["message"].endswith("hello-ana could not be put back to good")
+    assert ana["retry"] == "lab snapshot restore good hello/ana"
+    assert "it could not be booted again either:" in ana["tail"]
+    assert (luis["ok"], luis["retry"]) == (False, "lab up --no-provision hello/luis")
+    for it in (ana, luis):
+        assert "Vagrant is not well" in it["tail"]
+    assert "What they had: lab snapshot restore before-restore-" in ran.err
+
+
+@pytest.mark.usefixtures("up")
+@pytest.mark.parametrize(
+    ("words", "goes_on"),
+    [
+        (("reset",), "lab up"),
+        (("snapshot", "restore", "good"), "lab up --no-provision"),
+    ],
+    ids=["reset", "restore"],
+)
+def test_what_hinders_all_from_booting_is_told_once_with_how_it_goes_on_and_the_undo(
+    lab: Lab, world: Any, words: tuple[str, ...], goes_on: str
+) -> None:
+    lab("snapshot", "save", "good")
+    (world.root / "bin" / "isolate").write_text("#!/bin/sh\necho 'no such family' >&2\nexit 1\n")
+    ran = lab(*words, "ana", "luis", "--yes")
+    assert (ran.code, ran.out) == (HOST, "")
+    assert ran.err.count("no such family") == 1
+    assert f"{goes_on} hello/ana hello/luis\n" in ran.err
+    assert "What they had: lab snapshot restore before-re" in ran.err
+
+
+@pytest.mark.usefixtures("up")
 def test_what_is_to_be_replaced_is_so_in_the_next_command_too(lab: Lab, world: Any) -> None:
     world.lose("hello-luis")
     assert (
         "lab snapshot save --force good hello/luis"
         in lab("snapshot", "save", "good", "--force").said
     )
-
-
-@pytest.mark.usefixtures("up")
-def test_a_step_that_fails_after_a_reset_is_what_up_goes_on_with(lab: Lab, world: Any) -> None:
-    world.fault(steps={"hello-ana": "app"})
-    ran = lab("reset", "hello", "--yes", "--format", "json")
-    assert ran.code == NOT_ALL_WELL
-    assert [it["ok"] for it in ran.json["machines"]] == [False, True, True]
-    assert ran.json["machines"][0]["retry"] == "lab up hello/ana"
-    world.fault()
-    assert lab("up").code == OK
-    assert len(names(lab)) == 3
-
-
-@pytest.mark.usefixtures("up")
-def test_a_machine_of_another_box_than_now_is_not_reset(lab: Lab, world: Any) -> None:
-    world.edit("box: debian-12", "box: debian-11")
-    ran = lab("reset", "ana", "--format", "json")
-    assert ran.code == NOT_ALL_WELL
-    assert "labs.yaml says debian-11" in ran.json["machines"][0]["message"]
-    assert (read(world, "ana"), world.guests["hello-ana"]) == ("work", "RUNNING")
-    assert names(lab) == []
-
-
-@pytest.mark.usefixtures("up")
-def test_a_class_that_does_not_fit_any_more_is_not_begun(lab: Lab, world: Any) -> None:
-    lab("halt")
-    world.limit(processes=2)
-    ran = lab("reset", "hello", "--yes")
-    assert ran.code == HOST
-    assert names(lab) == []
-    assert read(world, "ana") == "work"
-
-
-@pytest.mark.usefixtures("up")
-def test_machines_that_could_not_be_kept_apart_any_more_are_not_stopped(
-    lab: Lab, world: Any
-) -> None:
-    (world.root / "bin" / "isolate").write_text("#!/bin/sh\necho 'no such family' >&2\nexit 1\n")
-    ran = lab("reset", "hello", "--yes")
-    assert ran.code == HOST
-    assert "cannot be kept apart" in ran.err
-    assert names(lab) == []
-    assert set(world.guests.values()) == {"RUNNING"}
-    assert read(world, "ana") == "work"
-
-
-@pytest.mark.usefixtures("up")
-def test_machines_that_run_class_steps_again_are_told(lab: Lab, world: Any) -> None:
-    assert "not clones of the class's bake" not in lab("reset", "ana").said
-    (world.project / "provision/tiny/steps/web.sh").write_text("echo another\n")
-    assert "their class steps run again: hello/ana" in lab("reset", "ana").said
-
-
-@pytest.mark.usefixtures("up")
-def test_whose_attempts_count_no_more_is_told_and_a_restore_brings_them_back(
-    lab: Lab, world: Any, keep: Callable[..., Path]
-) -> None:
-    keep(ana="pp", identity=f"lxc:{identity(world, 'ana')}")
-    keep(luis="pf", identity=f"lxc:{identity(world, 'luis')}")
-
-    def marks() -> dict[str, float | None]:
-        ran = lab("grades", "--format", "json")
-        return {it["login"]: it["mark"] for it in ran.json["grades"]}
-
-    assert marks() == {"ana": 10, "luis": 5, "marta": None}
-    ran = lab("reset", "ana", "marta", "--yes")
-    assert "What was verified of hello/ana stays in `lab history`" in ran.said
-    [name] = {it["name"] for it in lab("snapshot", "list", "--format", "json").json["snapshots"]}
-    assert f"when it is put back: lab snapshot restore {name} hello/ana." in ran.said
-    assert ran.err.endswith(f"What they had: lab snapshot restore {name} ana marta\n")
-    assert marks() == {"ana": None, "luis": 5, "marta": None}
-    keep(hour=2, ana="pf", identity=f"lxc:{identity(world, 'ana')}")
-    assert marks() == {"ana": 5, "luis": 5, "marta": None}
-    ran = lab("snapshot", "restore", name, "ana")
-    assert ran.code == OK
-    assert "makes no mark from now on but with `lab grades --at MOMENT`: hello/ana" in ran.said
-    assert "the one that is there now counts again: hello/ana" in ran.said
-    assert marks() == {"ana": 10, "luis": 5, "marta": None}
 
 
 @pytest.mark.usefixtures("up")

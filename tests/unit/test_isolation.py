@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from lab.classroom.isolation import IsolationFinding, Reach, Untried
+from lab.classroom.isolation import IsolationFinding, MachineIsolation, Reach, Untried
 from lab.classroom.results import Outcome
 from lab.errors import NOT_ALL_WELL, NOTHING_EVALUATED, OK, ConnectionLost
 from lab.machines import doors, neighbours
@@ -195,7 +195,9 @@ def test_machines_behind_ports_are_only_asked_at_their_doors(
     guests.doors["apart-ana", "ana"] = Door(methods=("publickey", "password"))
     rows = prove(project, witness)
     assert rows["apart-luis"].untried[0] == Untried(
-        machine="", why="it has a network of its own, which only ports of this computer lead to"
+        machine="",
+        why="it has a network of its own, which only ports of this computer lead to",
+        lasting=True,
     )
     assert [it.kind for it in rows["apart-ana"].findings] == ["password"]
     # Never at this computer's own.
@@ -313,9 +315,86 @@ def test_it_is_told_as_agreed(
         "findings": [],
         "unknown": [{"machine": "apart-luis", "why": "it did not hear this computer either"}],
     }
-    with (tmp_path / "table").open("w") as file:
-        isolation_table(rows, console=console_for(file, {"NO_COLOR": "1", "COLUMNS": "100"}))
-    assert [line.rstrip() for line in (tmp_path / "table").read_text().splitlines()] == TABLE
+    assert table_of(rows, tmp_path / "table") == TABLE
+
+
+def table_of(rows: Iterable[MachineIsolation], path: Path, *, columns: int = 100) -> list[str]:
+    with path.open("w") as file:
+        environment = {"NO_COLOR": "1", "COLUMNS": str(columns)}
+        isolation_table(list(rows), console=console_for(file, environment))
+    return [line.rstrip() for line in path.read_text().splitlines()]
+
+
+def next_of(rows: dict[str, Any], tmp_path: Path) -> list[str]:
+    """What is said to be done next."""
+    lines = table_of(rows.values(), tmp_path / "table", columns=300)
+    return [line.removeprefix("Next: ") for line in lines if line.startswith("Next: ")]
+
+
+RULES = (
+    "lab up, which sets this computer's rules again (where labs.yaml has changed since a machine "
+    "started: lab halt, then lab up)"
+)
+RESET = (
+    "with lab reset LOGIN all of a machine is as it was made; what is on it is kept as a snapshot, "
+    "and marks begin anew"
+)
+
+
+def test_each_kind_of_thing_that_is_wrong_has_its_next_step(
+    project: Project, guests: Guests, witness: Any, tmp_path: Path
+) -> None:
+    luis = f"{KEY}apartluisstudent"
+    guests.doors["apart-ana", "ana"] = Door(methods=("publickey",), accepted=(luis,))
+    guests.doors["open-teo", "root"] = Door(methods=("publickey",), accepted=INSECURE_KEYS[1:])
+    said = next_of(prove(project, witness), tmp_path)
+    assert said == [
+        "lab ssh LOGIN --admin, to take those keys out of the accounts' ~/.ssh/authorized_keys: "
+        "apart/ana, open/teo",
+        RESET,
+    ]
+    guests.doors.clear()
+    guests.doors["apart-luis", "luis"] = Door(is_another=True)
+    guests.doors["open-zoe", "zoe"] = Door(lets_in=True)
+    # What is reached is not hidden by what is wrong besides.
+    guests.opened["apart-ana"] = {"apart-luis": (22,)}
+    assert next_of(prove(project, witness), tmp_path) == [
+        RULES,
+        "lab ssh LOGIN --admin, to have the SSH server take keys only (sshd_config: "
+        "PasswordAuthentication no, PermitEmptyPasswords no): open/zoe",
+        "lab reset LOGIN, which gives a machine its host key again (lab ssh gets in to none that "
+        "shows another): apart/luis",
+        RESET,
+    ]
+    guests.doors.clear()
+    guests.opened.clear()
+    guests.beyond["open-zoe"] = ("192.0.2.53:53",)
+    assert next_of(prove(project, witness), tmp_path) == [RULES]
+
+
+def test_what_no_other_try_would_show_is_not_tried_again(
+    project: Project, guests: Guests, witness: Any, tmp_path: Path
+) -> None:
+    no_more = "lab verify; what is unknown here another try would not show either"
+    for_all = "lab up, so that all machines run and answer; then lab verify --isolation"
+    guests.host_reaches = ()
+    assert next_of(prove(project, witness), tmp_path) == [no_more]
+    # Where others do not run, that they do shows more.
+    for machine in project.machines[1:]:
+        del project.provider.found[machine.container]
+    assert next_of(prove(project, witness, "apart-ana"), tmp_path) == [for_all]
+    alone = replace(project, machines=project.machines[:1])
+    rows = prove(alone, witness)
+    assert [it.why for it in rows["apart-ana"].untried] == [
+        "the class has no other machine that it could try to reach"
+    ]
+    assert next_of(rows, tmp_path) == [no_more]
+    ports = [replace(it, ports={22: 22001 + at}) for at, it in enumerate(project.machines[:2])]
+    for machine in ports:
+        project.provider.add(machine.container, ip="127.0.0.1")
+    rows = prove(replace(project, machines=tuple(ports)), witness)
+    assert rows["apart-ana"].outcome is Outcome.UNKNOWN
+    assert next_of(rows, tmp_path) == [no_more]
 
 
 TABLE = """\

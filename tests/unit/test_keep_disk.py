@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import subprocess
 import time
@@ -73,6 +74,10 @@ class Guest:
 
     def be(self, state: str) -> None:
         (self.root / "state").write_text(f"{state}\n")
+
+    def leave_free(self, megabytes: int) -> None:
+        """From now on the host's disk has that much free."""
+        (self.root / "free").write_text(f" Avail\n{megabytes}M\n")
 
     def work_on(self, disk: Path) -> Path:
         """What its student has on a disk; that of a fresh clone has none, or is an empty image."""
@@ -153,6 +158,7 @@ def in_container(tmp_path: Path, program: Program) -> Guest:
     program("lxc-info", f"cat {here}/state")
     program("lxc-freeze", f"echo FROZEN >{here}/state")
     program("lxc-unfreeze", f'[ "$(cat {here}/state)" != FROZEN ] || echo RUNNING >{here}/state')
+    program("df", f"cat {here}/free")
     folder = tmp_path / "lxc" / NAME
     folder.mkdir(parents=True)
     (folder / "config").write_text(f"lxc.rootfs.path = overlay:/root:{folder}/delta\n")
@@ -166,6 +172,7 @@ def in_vm(tmp_path: Path, program: Program, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("LAB_LIBVIRT_FOLDER", str(tmp_path / "libvirt"))
     program("virsh", VIRSH.format(here=here))
     program("qemu-img", QEMU_IMG.format(here=here))
+    program("df", f"cat {here}/free")
     (tmp_path / "info.json").write_text(INFO)
     folder = tmp_path / "libvirt/guests" / NAME
     disk = tmp_path / "libvirt/images" / f"{NAME}.img"
@@ -175,6 +182,7 @@ def in_vm(tmp_path: Path, program: Program, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def ready(guest: Guest) -> Guest:
+    guest.leave_free(10_000)
     guest.become("first\n")
     guest.hold("work")
     guest.be("RUNNING")
@@ -217,6 +225,43 @@ def test_what_was_there_is_dropped_when_that_is_wanted(guest: Guest) -> None:
     assert (guest.holds, guest.kept, guest.left_over) == ("work", {"good": "work"}, [])
 
 
+@pytest.fixture
+def unremovable(guest: Guest, program: Program) -> Path:
+    """What was there is not to be removed while this file is there."""
+    stuck = guest.root / "stuck"
+    refuse = "echo 'rm: cannot remove: Operation not permitted' >&2; exit 1"
+    script = f'[ ! -e {stuck} ] || case "$*" in *gone*) {refuse} ;; esac'
+    program("rm", f'{script}\nPATH=${{PATH#*:}} exec rm "$@"')
+    program("chattr", f'echo "$*" >>{guest.root}/chattr.calls')
+    guest.run("save", NAME, "good")
+    guest.hold("broken")
+    guest.be("STOPPED")
+    stuck.touch()
+    return stuck
+
+
+def test_what_root_in_a_guest_made_immutable_is_removed(
+    guest: Guest, unremovable: Path, program: Program
+) -> None:
+    program("chattr", f'echo "$*" >>{guest.root}/chattr.calls; /bin/rm {unremovable}')
+    done = guest.run("restore", NAME, "good")
+    assert (guest.holds, guest.left_over, done.stderr) == ("work", [], "")
+    calls = (guest.root / "chattr.calls").read_text()
+    assert re.fullmatch(rf"-R -f -i -a -- {guest.folder}/gone\.\w+\n", calls)
+
+
+def test_what_cannot_be_removed_wedges_nothing(guest: Guest, unremovable: Path) -> None:
+    done = guest.run("restore", NAME, "good")
+    assert guest.holds == "work"
+    assert f"keep-disk: not all of this could be removed: {guest.folder}/gone." in done.stderr
+    for words in (("mend", NAME), ("renew", NAME, "kept"), ("restore", NAME, "kept")):
+        assert "Operation not permitted" in guest.run(*words).stderr
+    assert (guest.holds, len(guest.left_over)) == ("work", 2)
+    unremovable.unlink()
+    guest.run("mend", NAME)
+    assert (guest.holds, guest.left_over) == ("work", [])
+
+
 def test_a_snapshot_stays_what_it_is(guest: Guest) -> None:
     guest.run("save", NAME, "good")
     guest.be("STOPPED")
@@ -245,6 +290,17 @@ def test_a_fresh_container_is_seeded_at_its_next_start(in_container: Guest) -> N
     in_container.run("renew", NAME)
     assert (in_container.identity, in_container.left_over) == ("", [])
     assert in_container.disk.stat().st_mode & 0o777 == 0o755
+
+
+def test_what_was_kept_comes_back_to_a_container_that_was_not_started_since(
+    in_container: Guest,
+) -> None:
+    in_container.be("STOPPED")
+    in_container.run("renew", NAME, "before")
+    in_container.run("restore", NAME, "before", "again")
+    assert (in_container.holds, in_container.identity) == ("work", "first\n")
+    # Of what was there there is nothing to keep.
+    assert (in_container.kept, in_container.left_over) == ({"before": "work"}, [])
 
 
 def test_a_fresh_image_is_as_large_and_of_the_same_base(in_vm: Guest) -> None:
@@ -347,6 +403,27 @@ def test_a_guest_that_cannot_be_copied_goes_on(guest: Guest, program: Program) -
     assert (done.returncode, done.stderr) == (1, "cp: No space left on device\n")
     wait_until(lambda: guest.state == "RUNNING")
     assert (guest.kept, guest.left_over) == ({}, [])
+
+
+def test_nothing_is_copied_where_too_little_would_stay_free(guest: Guest) -> None:
+    guest.run("save", NAME, "good")
+    guest.hold("more")
+    # There is room for the copy, and for little else.
+    guest.leave_free(4096)
+    done = guest.run("save", NAME, "better", check=False)
+    assert done.returncode == 1
+    assert re.fullmatch(
+        r"keep-disk: No space left for a copy of \d MB: 4096 MB are free, of which 4096 MB stay so\n",
+        done.stderr,
+    )
+    assert guest.state == "RUNNING"
+    guest.be("STOPPED")
+    done = guest.run("restore", NAME, "good", "before", check=False)
+    assert (done.returncode, "No space left" in done.stderr) == (1, True)
+    assert (guest.holds, guest.kept, guest.left_over) == ("more", {"good": "work"}, [])
+    # Nothing is copied to make it fresh.
+    guest.run("renew", NAME, "before")
+    assert guest.kept == {"good": "work", "before": "more"}
 
 
 def test_a_guest_is_frozen_while_it_is_copied(guest: Guest, program: Program) -> None:

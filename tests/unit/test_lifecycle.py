@@ -58,6 +58,20 @@ def test_only_what_runs_is_stopped(project: Project, vagrant: dict[str, Any], wi
     assert vagrant["halt"] == [["hello-ana"]]
 
 
+def test_what_is_frozen_or_paused_is_stopped_without_vagrant(
+    project: Project, vagrant: dict[str, Any], witness: Any
+) -> None:
+    exist(project, "ana", "luis")
+    project.provider.add("lab-c0ffee-hello-luis", state="unknown")
+    assert halt(project, project.machines, observer=witness) == ["hello-ana", "hello-luis"]
+    assert vagrant["halt"] == [["hello-ana"]]
+    assert {guest.state for guest in project.provider.found.values()} == {"stopped"}
+    project.provider.add("lab-c0ffee-hello-luis", state="unknown")
+    # Without names it would be all that Vagrant stops.
+    assert halt(project, project.machines, observer=witness) == ["hello-luis"]
+    assert vagrant["halt"] == [["hello-ana"]]
+
+
 @pytest.mark.parametrize("error", [None, ProcessError("vagrant halt failed")])
 def test_what_vagrant_does_not_stop_is_stopped_through_the_provider(
     project: Project, vagrant: dict[str, Any], witness: Any, error: LabError | None

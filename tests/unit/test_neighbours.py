@@ -157,6 +157,57 @@ def test_who_would_be_let_in_is_asked_at_the_door(
     assert words.count("IdentityFile=") == 3
 
 
+class Opened:
+    """A connection that this computer has made: from which of its addresses, and to which."""
+
+    def __init__(self, own: str, address: str) -> None:
+        self.own, self.address = own, address
+
+    def __enter__(self) -> Opened:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def getsockname(self) -> tuple[str, int]:
+        return self.own, 50000
+
+    def getpeername(self) -> tuple[str, int]:
+        return self.address, 0
+
+
+def test_what_is_beyond_this_computer_is_none_of_its_own_addresses(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    leads = {
+        "127.0.0.53": ("127.0.0.1", "127.0.0.53"),
+        # LXC's bridge, and this computer's address in the school's network.
+        "10.0.3.1": ("10.0.3.1", "10.0.3.1"),
+        "mirror.school": ("192.0.2.7", "192.0.2.7"),
+        "192.0.2.53": ("192.0.2.7", "192.0.2.53"),
+        "deb.example.org": ("192.0.2.7", "198.51.100.9"),
+    }
+    asked = []
+
+    def connect(door: tuple[str, int], _: float) -> Opened:
+        asked.append(door)
+        if door[0] not in leads:
+            raise ConnectionRefusedError
+        return Opened(*leads[door[0]])
+
+    (tmp_path / "resolv.conf").write_text(
+        "nameserver 127.0.0.53\nnameserver 10.0.3.1\nnameserver 192.0.2.53\nnameserver fd42::1\n"
+    )
+    monkeypatch.setattr(neighbours, "_RESOLV_CONF", tmp_path / "resolv.conf")
+    monkeypatch.setattr(neighbours, "_gateways", lambda: ["192.0.2.1"])
+    mirrors = {"debian": "http://mirror.school:3142/debian", "ubuntu": "https://deb.example.org/u"}
+    monkeypatch.setattr(neighbours, "host_mirror", mirrors.get)
+    monkeypatch.setattr(socket, "create_connection", connect)
+    assert neighbours.doors_beyond() == ("192.0.2.53:53", "198.51.100.9:443")
+    assert ("mirror.school", 3142) in asked
+    assert ("192.0.2.1", 443) in asked
+
+
 def perl(script: str) -> subprocess.CompletedProcess[str]:
     """Run what guests run, with a script instead of what is asked of them."""
     text = neighbours._PROGRAM.read_text().replace("$modes{$mode}->(@words);", script)

@@ -210,6 +210,14 @@ class Lxc(KeptDisks):
 
     def halt(self, guest: str) -> None:
         """See `Provider.halt`."""
+        asked = ["lxc-info", "--name", guest, "--state", "--no-humanize"]
+        if (
+            process.run(process.as_root(asked), check=False, timeout_s=60).stdout.strip()
+            == "FROZEN"
+        ):
+            # It would not hear that it is to stop.
+            thaw = ["lxc-unfreeze", "--name", guest]
+            process.run(process.as_root(thaw), check=False, timeout_s=60)
         process.run(process.as_root(["lxc-stop", "--name", guest, "--timeout", "20"]), timeout_s=60)
 
     def pack(self, guest: str, *, root_id: str, recipe: str, work: Path, log: Path) -> Path:

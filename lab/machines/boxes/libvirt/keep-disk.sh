@@ -48,6 +48,9 @@ fresh_disk() {
     cat /proc/sys/kernel/random/uuid >"$1/$mark"
 }
 
+# Each has a mark from the beginning: one without may hold work all the same.
+is_unused() { false; }
+
 # It is as large as a fresh one.
 is_fresh() { [ -e "$own/$mark" ] && [ "$(stat -c %s "$disk")" -le "$(stat -c %s "$next.part/disk")" ]; }
 

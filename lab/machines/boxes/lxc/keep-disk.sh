@@ -25,7 +25,9 @@ is_clone() {
 # The seed leaves the mark at the next start.
 fresh_disk() { mkdir -m 0755 "$1/disk"; }
 
-is_fresh() { [ ! -e "$own/seeded" ]; }
+is_unused() { [ ! -e "$own/seeded" ]; }
+
+is_fresh() { is_unused; }
 
 # What LXC mounts an overlay with belongs to one upper folder.
 forget_disk() { remove "$own/work" "$own/olwork"; }
