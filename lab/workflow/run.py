@@ -129,18 +129,23 @@ class Run:
             raise Interruption({it.name: outcomes[it.name] for it in machines}) from stop
         finally:
             observer.finished()
-        self._raise_if_nobody_is_well(outcomes, ended)
+        self._tell_of_vagrant(outcomes, ended, observer)
         return outcomes
 
-    def _raise_if_nobody_is_well(
+    def _tell_of_vagrant(
         self,
         outcomes: Mapping[str, MachineOutcome],
         ended: Sequence[parallel.Done[MachineOutcome | None]],
+        observer: Observer,
     ) -> None:
-        """What each machine came to is told one by one, unless Vagrant stopped them all."""
+        """Machines are told of one by one, unless Vagrant stopped them all, or none."""
         stopped = ended[0].error if ended and self.boot.waiting else None
-        if stopped is not None and not any(outcome.ok for outcome in outcomes.values()):
+        if stopped is None:
+            return
+        if not any(outcome.ok for outcome in outcomes.values()):
             raise stopped
+        if all(outcome.ok for outcome in outcomes.values()):
+            observer.note(_why(stopped))
 
     def _beforehand(self, machines: Sequence[Machine]) -> dict[str, MachineOutcome]:
         """What becomes of machines that are not begun; and those that are, are noted as begun."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import resource
 import signal
 import subprocess
 import sys
@@ -332,6 +333,8 @@ def test_a_vagrant_that_says_a_gigabyte_takes_neither_memory_nor_disk(
     world: Any, started: Started
 ) -> None:
     world.fault(vagrant__up={"flood_mb": 1000, "stderr": "That is all.\n"})
+    # What the kernel says of a child is at least what its parent had as it was forked.
+    own_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     child = started("up", "ana", "--no-bake", "--format", "json")
     assert child.stdout is not None
     said = json.load(child.stdout)
@@ -339,7 +342,7 @@ def test_a_vagrant_that_says_a_gigabyte_takes_neither_memory_nor_disk(
     child.returncode = NOT_ALL_WELL
     child.communicate()
     assert said["machines"][0]["tail"][-1] == "That is all."
-    assert used_mb < 300
+    assert used_mb < max(300, own_mb)
     [log] = (world.project / ".lab" / "logs").glob("vagrant.log")
     assert log.stat().st_size < 100_000_000
 
