@@ -117,6 +117,7 @@ def restore(
     Example: lab snapshot restore before-exam ana --discard --yes
     """
     from lab.cli.marking import runs_in
+    from lab.workflow import restore as workflow
     from lab.workflow import snapshots
     from lab.workflow.project import select
     from lab.workflow.run import UpOptions
@@ -131,7 +132,7 @@ def restore(
 
     def work(project: Project, machines: tuple[Machine, ...]) -> list[MachineOutcome]:
         with options.progress() as live:
-            return snapshots.restore(
+            return workflow.restore(
                 project,
                 machines,
                 name,

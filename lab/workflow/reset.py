@@ -19,6 +19,7 @@ from lab.workflow.project import Project
 from lab.workflow.put_back import Change, put_back
 from lab.workflow.reconcile import find
 from lab.workflow.run import UpOptions
+from lab.workflow.snapshots import listed
 
 
 def reset(
@@ -120,9 +121,8 @@ def _warn_of_attempts(losing: Sequence[str], keep_as: str | None, observer: Obse
     """Say whose attempts will count no more, and how they can."""
     if not losing:
         return
-    shown = ", ".join(losing[:5]) + (f" and {len(losing) - 5} more" if len(losing) > 5 else "")
     observer.note(
-        f"a machine that was reset is another one. What was verified of {shown} stays in "
+        f"a machine that was reset is another one. What was verified of {listed(losing)} stays in "
         "`lab history`, and makes no mark from now on but with `lab grades --at MOMENT`"
         + (
             f", or when it is put back: lab snapshot restore {keep_as} {' '.join(losing)}"
