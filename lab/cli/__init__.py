@@ -33,7 +33,8 @@ def main() -> None:
         # Typer has made an exit code of Ctrl-C already.
         if end.code == INTERRUPTED:
             print(
-                "\nInterrupted. What was done stands; the same command goes on from there.",
+                "\nInterrupted. What was done stands. To go on: the command named above; "
+                "where none is, the same command again.",
                 file=sys.stderr,
             )
         raise

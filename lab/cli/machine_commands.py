@@ -65,11 +65,15 @@ def ssh(
 
     Example: lab ssh ana --admin -- sudo systemctl status nginx
     """
-    from lab.workflow.connect import ssh_command
+    from lab.workflow.connect import ssh_command, unfinished
 
-    argv = ssh_command(
-        options.project_of(file), target, tuple(command or ()), admin=admin, tty=sys.stdin.isatty()
-    )
+    project = options.project_of(file)
+    argv = ssh_command(project, target, tuple(command or ()), admin=admin, tty=sys.stdin.isatty())
+    if not admin and (unready := unfinished(project, target)):
+        options.tell(
+            f"warning: {unready}'s steps are not all done: lab up {unready} goes on with them, "
+            f"lab ssh --admin {unready} gets in before."
+        )
     from lab.system import process
 
     raise typer.Exit(process.run_attached(argv))

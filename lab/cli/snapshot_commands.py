@@ -260,7 +260,7 @@ def _put_back(
     from lab.workflow.project import select
     from lab.workflow.run import Interruption
 
-    kept = interrupted = False
+    interrupted, kept_of = False, None
     try:
         with options.locked(file, operation, wait):
             project = options.project_of(file, for_boot=True)
@@ -270,23 +270,30 @@ def _put_back(
                 outcomes, interrupted = list(stop.outcomes.values()), True
             finally:
                 # Whatever ended it: disks may have been changed before.
-                kept = keep_as is not None and _anybody_has(project, keep_as)
+                kept_of = _who_has(project, keep_as) if keep_as is not None else None
         end_with(outcomes, output, interrupted=interrupted)
     finally:
-        if kept:
-            whose = targets[0] if targets and len(targets) == 1 else "they"
-            words = shlex.join(["lab", "snapshot", "restore", str(keep_as), *(targets or ())])
-            options.tell(f"What {whose} had: {words}")
+        if kept_of:
+            whose = kept_of[0] if len(kept_of) == 1 else "they"
+            everybody = len(kept_of) == len(project.machines)
+            words = ["lab", "snapshot", "restore", str(keep_as), *([] if everybody else kept_of)]
+            options.tell(f"What {whose} had: {shlex.join(words)}")
 
 
-def _anybody_has(project: Project, name: str) -> bool:
+def _who_has(project: Project, name: str) -> list[str]:
+    """The targets that name those who have a snapshot."""
     from lab.system import process
     from lab.workflow.snapshots import list_snapshots as find_snapshots
 
+    several = len({it.lab.name for it in project.machines}) > 1
     # Also after an interruption; where nothing answers, it is said already what hinders.
     with process.cleaning_up(), suppress(LabError):
-        return any(it.name == name for it in find_snapshots(project, project.machines))
-    return False
+        return [
+            f"{it.lab}/{it.login}" if several else it.login
+            for it in find_snapshots(project, project.machines)
+            if it.name == name
+        ]
+    return []
 
 
 def register(app: typer.Typer) -> None:

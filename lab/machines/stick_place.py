@@ -18,7 +18,7 @@ from lab.system.files import temporary_beside
 _MOUNTS = Path("/proc/self/mountinfo")
 _IN_MEMORY = {"tmpfs", "devtmpfs", "ramfs"}
 _SPARE_BYTES = 1_000_000
-_WHERE = "Is the stick mounted? `lsblk` says where."
+_WHERE = "Is the stick mounted? `lsblk` says where. A folder for it is yours to make: mkdir"
 
 
 def require_folder(folder: Path) -> None:
@@ -37,16 +37,6 @@ def require_folder(folder: Path) -> None:
                 hint="Name the folder that the stick is mounted at: `lsblk` says where.",
             )
     raise UsageError(f"There is no folder {folder.absolute()}", hint=_WHERE)
-
-
-def require_place(folder: Path) -> None:
-    """See that a folder is there, or can be made in one that is.
-
-    Raises:
-        UsageError: it is none, and cannot be made.
-        HostError: this computer lets nobody look.
-    """
-    require_folder(folder if os.path.lexists(folder) else folder.absolute().parent)
 
 
 def require_writable(folder: Path) -> None:

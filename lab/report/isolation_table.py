@@ -123,7 +123,12 @@ def _next(rows: Sequence[MachineIsolation]) -> list[str]:
             "with lab reset LOGIN all of a machine is as it was made; what is on it is kept as a "
             "snapshot, and marks begin anew"
         )
-    return lines or [_to_know_more([it for row in rows for it in row.untried])]
+    untried = [it for row in rows for it in row.untried]
+    if not lines and not untried and any(row.unreached for row in rows):
+        return [
+            "lab halt, then lab up, where neighbours started before labs.yaml said isolation: off"
+        ]
+    return lines or [_to_know_more(untried)]
 
 
 def _with(rows: Sequence[MachineIsolation], kinds: Collection[str]) -> list[str]:

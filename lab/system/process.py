@@ -398,7 +398,8 @@ def _not_run(argv: Sequence[str], cwd: Path | None, error: OSError) -> LabError:
         return HostError(f"`{argv[0]}` cannot be run: {error.strerror}")
     return HostError(
         f"`{argv[0]}` is not installed, or not on PATH",
-        hint="./scripts/quickstart installs what lab needs on Debian and says what that is",
+        hint="Install it: docs/providers.md says which packages each provider needs, and on Debian "
+        "./scripts/quickstart installs what containers need",
     )
 
 

@@ -8,6 +8,7 @@ from lab.errors import MachineError, UsageError
 from lab.machines import ssh
 from lab.machines.providers.base import Guest
 from lab.workflow.project import Project, select
+from lab.workflow.records import Stage, read_record
 
 
 def addresses_of(project: Project, guests: Mapping[str, Guest]) -> dict[str, str]:
@@ -54,6 +55,15 @@ def ssh_command(
     write_ssh_config(project, guests)
     alias = machine.name if admin else f"{machine.name}.student"
     return ssh.command_line(project.folder, alias, command, tty=tty and bool(command))
+
+
+def unfinished(project: Project, target: str) -> str:
+    """The machine as a target, where lab has noted that it is not finished; else ""."""
+    [machine] = select(project.machines, [target])
+    record = read_record(project.folder, machine.name)
+    if record is None or record.stage is Stage.READY:
+        return ""
+    return f"{machine.lab.name}/{machine.student.login}"
 
 
 def log_tails(project: Project, targets: Sequence[str], *, lines: int) -> Iterator[tuple[str, str]]:

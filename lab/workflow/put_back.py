@@ -27,6 +27,7 @@ from lab.workflow.run import Interruption, UpOptions
 from lab.workflow.up import bring_up, room_for
 
 INTERRUPTED = "it was interrupted"
+_MAY_BE_STOPPED = "It may be off now: lab status says so, and lab up --no-provision starts it."
 _Tell = Callable[[str], None]
 
 
@@ -203,10 +204,14 @@ def _change_disks(
         _change_disk(project, machine, guests[machine.container].state, change, tell)
 
     failed = side_by_side(machines, work, what=change.name, observer=observer, jobs=jobs)
+    told = {
+        name: f"{why}\n{_MAY_BE_STOPPED}" if why == INTERRUPTED else why
+        for name, why in failed.items()
+    }
     return {
-        it.name: _not_done(project, it, failed[it.name], change.again)
+        it.name: _not_done(project, it, told[it.name], change.again)
         for it in machines
-        if it.name in failed
+        if it.name in told
     }
 
 
@@ -307,6 +312,7 @@ def _why(error: Exception) -> str:
 
 def _not_done(project: Project, machine: Machine, why: str, command: str) -> MachineOutcome:
     lines = why.splitlines()
+    log = project.folder.log_of(machine.name)
     return MachineOutcome(
         machine=machine.name,
         lab=machine.lab.name,
@@ -315,6 +321,6 @@ def _not_done(project: Project, machine: Machine, why: str, command: str) -> Mac
         changed=False,
         message=lines[0],
         tail=tuple(lines[1:]),
-        log=str(project.folder.log_of(machine.name)),
+        log=str(log) if log.exists() else "",
         retry=f"{command} {machine.lab.name}/{machine.student.login}",
     )

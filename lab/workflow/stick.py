@@ -30,7 +30,6 @@ from lab.machines.stick_list import Entry
 from lab.machines.stick_place import (
     not_a_stick,
     require_folder,
-    require_place,
     require_room,
     require_writable,
 )
@@ -92,7 +91,7 @@ def export(
         LabError: what the stick holds for others cannot be told, and it was left as it is; or
             something could not be made, read or written, and it is not finished.
     """
-    require_place(folder)
+    require_folder(folder)
     _refuse_password(machines)
     _require_stick(folder, observer)
     # From finding a bake to having it on the stick.

@@ -279,6 +279,7 @@ def test_a_stick_is_whole_after_a_crash_at_any_point_of_its_export(
     sandboxes: list[Sandbox],
 ) -> None:
     for sandbox in sandboxes:
+        (sandbox.project / "usb").mkdir()
         assert sandbox.lab("box", "export", "usb") == OK, sandbox.said
         # The bakes stay; one box is to be copied beside another that is to go.
         (sandbox.project / "usb/manifest.json").unlink()

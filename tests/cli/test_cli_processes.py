@@ -159,7 +159,7 @@ def test_an_interruption_is_told_with_what_stands(
 ) -> None:
     child = hanging()
     child.send_signal(signal.SIGINT)
-    assert "the same command goes on from there" in child.communicate(timeout=30)[1]
+    assert "where none is, the same command again" in child.communicate(timeout=30)[1]
 
 
 @pytest.mark.usefixtures("up")

@@ -24,7 +24,9 @@ Lab = Callable[..., Any]
 
 @pytest.fixture
 def usb(tmp_path: Path) -> Path:
-    return tmp_path / "my stick"
+    folder = tmp_path / "my stick"
+    folder.mkdir()
+    return folder
 
 
 def on(usb: Path) -> dict[str, Any]:
@@ -303,7 +305,7 @@ def test_an_index_s_password_does_not_go_on_a_stick(lab: Lab, world: Any, usb: P
     assert ran.code == HOST
     assert "hello takes Python packages from an index with a password" in ran.said
     assert "hunter2" not in ran.said
-    assert (usb.exists(), world.calls("vagrant")) == (False, [])
+    assert (list(usb.iterdir()), world.calls("vagrant")) == ([], [])
 
 
 def test_a_stick_that_gives_other_bytes_each_time_gives_vagrant_nothing(
@@ -346,6 +348,7 @@ def test_a_folder_on_the_system_s_disk_is_told(lab: Lab, world: Any, usb: Path) 
 def test_what_is_no_folder_is_refused_at_once(
     lab: Lab, world: Any, usb: Path, command: str, kind: str
 ) -> None:
+    usb.rmdir()
     usb.touch()
     name = "/dev/null" if kind == "a device" else str(usb)
     ran = lab("box", command, name)
@@ -357,7 +360,6 @@ def test_what_is_no_folder_is_refused_at_once(
 def test_a_folder_that_cannot_be_written_is_told_before_anything_is_made(
     lab: Lab, world: Any, usb: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    usb.mkdir()
     write = Path.write_bytes
 
     def read_only(path: Path, data: bytes) -> int:
@@ -375,10 +377,11 @@ def test_a_folder_that_cannot_be_written_is_told_before_anything_is_made(
 
 
 def test_a_stick_that_is_not_mounted_is_not_made(lab: Lab, world: Any, tmp_path: Path) -> None:
+    (tmp_path / "media").mkdir()
     ran = lab("box", "export", str(tmp_path / "media" / "usb"))
     assert ran.code == USAGE
     assert "Is the stick mounted?" in ran.said
-    assert not (tmp_path / "media").exists()
+    assert list((tmp_path / "media").iterdir()) == []
 
 
 def test_a_class_that_is_up_goes_on_offline_until_a_class_step_is_edited(

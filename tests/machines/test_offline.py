@@ -116,6 +116,7 @@ def offline(
     forget_roots()
     home("teacher")
     teacher = make("teacher")
+    (teacher.path / "my stick").mkdir()
     teacher.lab("box", "export", str(teacher.path / "my stick"))
     forget_roots()
     home("classroom")

@@ -372,6 +372,16 @@ def test_each_kind_of_thing_that_is_wrong_has_its_next_step(
     assert next_of(prove(project, witness), tmp_path) == [RULES]
 
 
+def test_neighbours_that_do_not_reach_each_other_may_have_to_start_anew(
+    project: Project, witness: Any, tmp_path: Path
+) -> None:
+    rows = prove(project, witness)
+    zoe = replace(rows["open-zoe"], reaches=(), untried=(), unreached=("open-teo",))
+    assert next_of({"open-zoe": zoe}, tmp_path) == [
+        "lab halt, then lab up, where neighbours started before labs.yaml said isolation: off"
+    ]
+
+
 def test_what_no_other_try_would_show_is_not_tried_again(
     project: Project, guests: Guests, witness: Any, tmp_path: Path
 ) -> None:
