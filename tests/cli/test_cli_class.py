@@ -286,6 +286,16 @@ def test_ssh_opens_the_student_s_own_account(lab: Lab, world: Any) -> None:
     assert "lab up hello/luis" in stopped.err
 
 
+def test_who_is_let_in_before_all_steps_are_done_is_told(lab: Lab, world: Any) -> None:
+    world.fault(steps={"hello-ana": "web"})
+    lab("up", "ana")
+    assert "lab up hello/ana goes on with them" in lab("ssh", "ana").err
+    assert lab("ssh", "ana", "--admin").err == ""
+    world.fault()
+    lab("up", "ana")
+    assert lab("ssh", "ana").err == ""
+
+
 def test_logs_show_what_was_said(lab: Lab, world: Any) -> None:
     none = lab("logs")
     assert none.code == USAGE

@@ -375,6 +375,17 @@ def test_what_is_to_be_replaced_is_so_in_the_next_command_too(lab: Lab, world: A
 
 
 @pytest.mark.usefixtures("up")
+def test_the_undo_names_those_who_have_something_to_go_back_to(lab: Lab, world: Any) -> None:
+    lab("snapshot", "save", "good", "ana", "luis")
+    ran = lab("snapshot", "restore", "good", "--yes")
+    assert ran.code == NOT_ALL_WELL
+    [undo] = [line for line in ran.err.splitlines() if line.startswith("What they had: ")]
+    words = undo.split()[4:]
+    assert (words[:2], words[3:]) == (["snapshot", "restore"], ["ana", "luis"])
+    assert lab(*words, "--yes").code == OK
+
+
+@pytest.mark.usefixtures("up")
 def test_snapshots_go_with_their_machine(lab: Lab) -> None:
     lab("snapshot", "save", "good")
     assert lab("destroy", "ana", "--yes").code == OK

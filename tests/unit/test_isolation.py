@@ -373,7 +373,7 @@ def test_each_kind_of_thing_that_is_wrong_has_its_next_step(
 
 
 def test_neighbours_that_do_not_reach_each_other_may_have_to_start_anew(
-    project: Project, witness: Any, tmp_path: Path
+    project: Project, guests: Guests, witness: Any, tmp_path: Path
 ) -> None:
     rows = prove(project, witness)
     zoe = replace(rows["open-zoe"], reaches=(), untried=(), unreached=("open-teo",))
