@@ -1,4 +1,4 @@
-"""A full machine of libvirt's through all that a student's container goes through; and nothing is left of it."""
+"""Full machines of libvirt's: one through the whole guide, one beside it; and nothing is left of them."""
 
 from __future__ import annotations
 
@@ -14,8 +14,22 @@ from tests.machines.conftest import BOX, REPOSITORY, ClassFolder
 
 LABS_YAML = f"""\
 defaults: {{provider: libvirt, box: {BOX}, domain: example.org, guest: {{ca_certificates: host}}}}
-labs: {{hellopython: {{students: [ana]}}}}
+labs:
+  hellopython: {{students: [ana]}}
+  tiny: {{students: [luis]}}
 """
+TINY = {
+    "guide.yaml": """\
+name: tiny
+title: {en: Tiny}
+steps: [{name: account, scope: student, title: {en: Account}}]
+""",
+    "steps/account.sh": """\
+set -euo pipefail
+source "$LAB_KIT/student-account.sh"
+student_account
+""",
+}
 
 
 def virsh(*words: str) -> str:
@@ -60,13 +74,13 @@ def before() -> set[str]:
 
 @pytest.fixture(scope="module")
 def full(tmp_path_factory: pytest.TempPathFactory, before: set[str]) -> Iterator[ClassFolder]:
-    """Ana's machine, with all steps done; its boxes are in a home of their own, where nobody waits for it."""
+    """Two machines with all steps done; their boxes are in a home of their own, where nobody waits for them."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("VAGRANT_HOME", str(tmp_path_factory.mktemp("home")))
-        yield from ana(tmp_path_factory.mktemp("full"))
+        yield from ana_and_luis(tmp_path_factory.mktemp("full"))
 
 
-def ana(path: Path) -> Iterator[ClassFolder]:
+def ana_and_luis(path: Path) -> Iterator[ClassFolder]:
     subprocess.run(
         [sys.executable, "-m", "lab", "box", "build", BOX, "--provider", "libvirt"],
         cwd=REPOSITORY,
@@ -76,6 +90,11 @@ def ana(path: Path) -> Iterator[ClassFolder]:
     )
     folder = ClassFolder(path, timeout_s=3600)
     (folder.path / "labs.yaml").write_text(LABS_YAML, encoding="utf-8")
+    (folder.path / "provision/tiny/checks").mkdir(parents=True)
+    for name, text in TINY.items():
+        target = folder.path / "provision/tiny" / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text, encoding="utf-8")
     try:
         folder.lab("up")
         yield folder
@@ -89,7 +108,7 @@ def mark_of(folder: ClassFolder) -> str:
 
 
 def test_the_whole_guide_holds(full: ClassFolder) -> None:
-    [ana] = full.json("verify", exit_code=None)["labs"][0]["students"]
+    [ana] = full.json("verify", "ana", exit_code=None)["labs"][0]["students"]
     assert {it["id"]: it["outcome"] for it in ana["checks"] if it["outcome"] != "passed"} == {}
     assert ana["checks"] != []
 
@@ -114,13 +133,51 @@ def test_nobody_else_can_reach_what_listens_for_it(full: ClassFolder, before: se
     assert "<graphics" not in virsh("dumpxml", f"lab-{mark_of(full)}-hellopython-ana")
 
 
+def reached(folder: ClassFolder, *, exit_code: int) -> dict[str, set[str]]:
+    """Whom each machine reaches; all have been tried."""
+    rows = folder.json("verify", "--isolation", exit_code=exit_code)["isolation"]
+    assert [it for row in rows for it in row["unknown"]] == []
+    found = {row["machine"]: {it["machine"] for it in row["reaches"]} for row in rows}
+    kept = {row["machine"]: set(row["kept_from"]) for row in rows}
+    assert all(found[name] | kept[name] == found.keys() - {name} for name in found)
+    return found
+
+
+def test_they_are_kept_apart_and_the_proof_fails_where_they_are_not(full: ClassFolder) -> None:
+    ana, luis = "hellopython-ana", "tiny-luis"
+    assert reached(full, exit_code=0) == {ana: set(), luis: set()}
+    ports = [virsh("domiflist", f"lab-{mark_of(full)}-{name}").split()[0] for name in (ana, luis)]
+    isolated = ["sudo", "bridge", "link", "set", "dev"]
+    for port in ports:
+        subprocess.run([*isolated, port, "isolated", "off"], check=True)
+    try:
+        assert reached(full, exit_code=1) == {ana: {luis}, luis: {ana}}
+    finally:
+        for port in ports:
+            subprocess.run([*isolated, port, "isolated", "on"], check=True)
+
+
+def test_what_was_lost_comes_back_and_a_reset_is_fresh(full: ClassFolder) -> None:
+    full.student("luis", "echo work >~/important")
+    full.lab("snapshot", "save", "good", "luis")
+    full.student("luis", "rm ~/important; echo broken >~/broken")
+    full.lab("snapshot", "restore", "good", "luis", "--discard", "--yes")
+    assert full.student("luis", "cd; ls; cat important") == "important\nwork\n"
+    assert full.root("luis", "systemctl is-system-running") == "running\n"
+
+    full.lab("reset", "luis")
+    assert full.student("luis", "ls ~") == ""
+    [good, kept] = full.json("snapshot", "list", "luis")["snapshots"]
+    assert (good["name"], kept["name"][:13]) == ("good", "before-reset-")
+
+
 def test_it_keeps_its_address_and_its_work_when_it_stops_and_starts(full: ClassFolder) -> None:
-    (row,) = full.json("status")["machines"]
+    (row,) = full.json("status", "ana")["machines"]
     full.student("ana", "echo mine >~/mine")
-    full.lab("halt")
-    (stopped,) = full.json("status")["machines"]
-    full.lab("up")
-    (again,) = full.json("status")["machines"]
+    full.lab("halt", "ana")
+    (stopped,) = full.json("status", "ana")["machines"]
+    full.lab("up", "ana")
+    (again,) = full.json("status", "ana")["machines"]
     assert (row["state"], stopped["state"], again["state"]) == ("running", "stopped", "running")
     assert again["ip"] == row["ip"]
     assert full.student("ana", "cat ~/mine") == "mine\n"
