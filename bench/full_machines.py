@@ -1,7 +1,7 @@
 """Full machines of libvirt: lab beside a hand-written Vagrantfile, both on the same hypervisor in one run.
 
-Where KVM does not work both are emulated by QEMU, which takes a quarter of an hour a side; so it is no part of what
-`bench/run` measures unless it is asked for with `--only full`.
+Where KVM does not work both are emulated by QEMU, which takes ten minutes a side; so it is no part of what `bench/run`
+measures unless it is asked for with `--only full`.
 """
 
 from __future__ import annotations

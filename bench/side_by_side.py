@@ -33,7 +33,7 @@ BOX = "debian-12"
 DOMAIN = "bench.example.org"
 LAB = [sys.executable, "-m", "lab"]
 PARTS = ("machines", "checks", "commands", "many")
-# Measured only when it is asked for: emulated machines take half an hour.
+# Measured only when it is asked for: emulated machines take twenty minutes.
 ON_DEMAND = ("full",)
 CHECKED = 12
 # Which of the guide's files with checks each set leaves out. With those that stop, start and reboot a machine, stock
