@@ -3,41 +3,21 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from lab.errors import HostError, LabError, LockedError
-from lab.machines.boxes import catalog
-from lab.machines.boxes.profiles import PROFILES, Profile
+from lab.errors import LabError, LockedError
 from lab.machines.health import Check, Command, Finding, Health, Verdict, examine, finding_of
-from lab.machines.probes import (
-    bridge,
-    disk,
-    kernel,
-    libvirt,
-    programs,
-    surroundings,
-    vagrant_index,
-)
-from lab.machines.providers import PROVIDERS, libvirt_storage
-from lab.machines.providers.libvirt import Libvirt
-from lab.machines.providers.lxc import Lxc
-from lab.machines.providers.virtualbox import VirtualBox
 from lab.system import lock, parallel, process
-from lab.workflow.doctor import class_state, leftovers, limits
+from lab.workflow.doctor.checklist import checks_for
 from lab.workflow.doctor.machine import BOOTS, NO_MACHINE, TITLES, try_machine
-from lab.workflow.doctor.provider_state import provider_works
 from lab.workflow.doctor.subject import Subject, subject_of
 from lab.workflow.observer import Observer
-from lab.workflow.scratch import DEFAULT_BOX, guarded
+from lab.workflow.scratch import guarded
 
-# LXC's own default, where it does not say.
-_LXCPATH = Path("/var/lib/lxc")
 _SLOW_AT_A_TIME = 4
-_PROJECT_GB, _VAGRANT_GB, _MACHINES_GB, _BUILD_GB = 0.2, 0.5, 1.0, 2.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +44,7 @@ def diagnose(labs_yaml: Path, *, fix: bool, observer: Observer) -> list[Finding]
         Interrupted: somebody stopped lab; what was booted is gone.
     """
     subject = subject_of(labs_yaml)
-    checks = [*_of_host(subject), *_of_class(subject)]
+    checks = checks_for(subject)
     found = {check.id: _look(check, lambda _: None) for check in checks if not check.slow}
     # What is slow depends on what is quick: a bridge that is up by now carries a machine.
     if fix:
@@ -83,13 +63,20 @@ def _side_by_side(
         check.title: partial(_looked, check) for check in checks
     }
     jobs["a machine, from inside"] = partial(_machine, subject)
+
+    def ended(title: str, done: parallel.Done[list[_Found]]) -> None:
+        outcomes = {it.finding.outcome for it in done.value or ()}
+        # What was found is told with all the rest.
+        bad = done.error is not None or bool(outcomes & {Health.PROBLEM, Health.UNKNOWN})
+        observer.done(title, ok=not bad, summary="see below" if bad else "tried")
+
     observer.started(len(jobs), "trying what takes longer")
     done = parallel.run_all(
         list(jobs),
         lambda title, tell: jobs[title](tell),
         workers=_SLOW_AT_A_TIME,
         on_news=observer.machine,
-        on_done=lambda title, _: observer.done(title, ok=True, summary="tried"),
+        on_done=ended,
     )
     observer.finished()
     found: dict[str, _Found] = {}
@@ -187,218 +174,3 @@ def _lock_of(subject: Subject, *, wanted: bool) -> Iterator[bool]:
                 stack.enter_context(lock.hold(subject.folder.lock, operation="doctor --fix"))
                 held = True
         yield held
-
-
-def _quick(id_: str, title: str, look: Callable[[], Verdict], *, of_project: bool = False) -> Check:
-    return Check(id=id_, title=title, look=lambda _: look(), of_project=of_project)
-
-
-def _slow(id_: str, title: str, look: Callable[[], Verdict]) -> Check:
-    return Check(id=id_, title=title, look=lambda _: look(), slow=True)
-
-
-def _of_host(subject: Subject) -> list[Check]:
-    """What has to do with this computer."""
-    return [
-        *_of_providers(subject),
-        _slow("programs.vagrant", "Vagrant", programs.vagrant),
-        _quick("programs.ssh", "SSH", programs.ssh),
-        _quick("programs.ssh-keygen", "SSH keys", programs.ssh_keygen),
-        *(_of_linux(subject) if subject.provider.name != VirtualBox.name else ()),
-        *(_of_lxc(subject) if subject.provider.name == Lxc.name else ()),
-        *(_of_libvirt() if subject.provider.name == Libvirt.name else ()),
-        _quick(
-            "vagrant.index",
-            "Vagrant's list of machines",
-            lambda: vagrant_index.machine_index(subject.folder.project if subject.folder else None),
-        ),
-        _quick("limits.class", "the whole class fits", lambda: limits.class_fits(subject)),
-        _quick("clock.archive", "this computer's clock", surroundings.clock),
-        *_of_disks(subject),
-        _quick(
-            "leftovers.builds",
-            "builds of boxes that were killed",
-            lambda: leftovers.box_builds(leftovers.BUILDS),
-        ),
-        _quick(
-            "leftovers.sticks",
-            "boxes on their way to or from a stick",
-            lambda: leftovers.stick_work(leftovers.BUILDS),
-        ),
-        _quick(
-            "leftovers.proofs",
-            "machines to prove guides on",
-            lambda: leftovers.proofs(subject.provider),
-        ),
-        _slow("environment.python", "Python and lab's packages", surroundings.python_packages),
-        _quick("environment.home", "HOME", lambda: surroundings.home(os.environ)),
-        _quick("environment.locale", "the locale", surroundings.utf8),
-        _quick("environment.umask", "umask", surroundings.umask),
-        _quick("environment.temporary", "temporary files", surroundings.temporary_files),
-    ]
-
-
-def _of_providers(subject: Subject) -> list[Check]:
-    """Why the class's provider, and not another; each may have a service to ask."""
-    return [
-        _slow(
-            f"providers.{name}",
-            f"the provider {name}",
-            partial(provider_works, name, used=subject.provider.name),
-        )
-        for name in PROVIDERS
-    ]
-
-
-def _of_linux(subject: Subject) -> list[Check]:
-    """What matters where a Linux host's own means boot the machines, and build their boxes."""
-    return [
-        _quick("programs.root", "root's rights", programs.root_rights),
-        _quick("programs.debootstrap", "building boxes", partial(_debootstrap, subject)),
-        _quick("limits.kernel", "the kernel's limits", lambda: limits.kernel_limits(subject)),
-        _slow("kvm", "KVM", lambda: kernel.kvm(roots=_roots(), provider=subject.provider.name)),
-    ]
-
-
-def _of_lxc(subject: Subject) -> list[Check]:
-    """What only LXC's machines need."""
-    machines = len(subject.students) or limits.USUAL_CLASS
-    return [
-        _slow("programs.vagrant-lxc", "Vagrant's plugin for LXC", programs.vagrant_lxc),
-        _quick("programs.lxc", "LXC", programs.container),
-        _quick("programs.dnsmasq", "dnsmasq", programs.dnsmasq),
-        _quick("bridge.up", "LXC's bridge", bridge.up),
-        _quick("bridge.forwarding", "the way out of the bridge", bridge.forwarding),
-        _quick("bridge.dns", "the bridge's name server", bridge.name_server),
-        _quick("bridge.isolation", "keeping machines apart", bridge.isolation),
-        _quick(
-            "bridge.addresses",
-            "addresses beside the DHCP server's",
-            lambda: bridge.room_beside_dhcp(machines),
-        ),
-        _quick(
-            "disk.machines",
-            "LXC's folder",
-            lambda: disk.writable_by_root(
-                _lxcpath(), needed_gb=_MACHINES_GB, why="The machines are there."
-            ),
-        ),
-        _quick(
-            "leftovers.roots", "half-unpacked boxes", lambda: leftovers.half_unpacked(_lxcpath())
-        ),
-    ]
-
-
-def _of_libvirt() -> list[Check]:
-    """What only libvirt's machines need."""
-    return [
-        _quick("libvirt.pool", "libvirt's storage pool", libvirt.pool),
-        _quick("libvirt.networks", "libvirt's networks", libvirt.networks),
-        _quick(
-            "disk.machines",
-            "libvirt's folder",
-            lambda: disk.writable_by_root(
-                libvirt_storage.ROOT, needed_gb=_MACHINES_GB, why="The machines are there."
-            ),
-        ),
-        _quick("leftovers.images", "half-copied images", libvirt.half_copied_image),
-    ]
-
-
-def _of_disks(subject: Subject) -> list[Check]:
-    project = subject.folder.root if subject.folder else Path.cwd()
-    return [
-        _quick(
-            "disk.project",
-            "the class's folder",
-            lambda: disk.writable(
-                project, needed_gb=_PROJECT_GB, why="lab keeps its notes, keys and logs there."
-            ),
-        ),
-        _quick(
-            "disk.vagrant",
-            "Vagrant's folder",
-            lambda: disk.writable(
-                catalog.vagrant_home(), needed_gb=_VAGRANT_GB, why="Vagrant keeps boxes there."
-            ),
-        ),
-        _quick(
-            "disk.builds",
-            "where boxes are built",
-            lambda: disk.writable(
-                leftovers.BUILDS,
-                needed_gb=_BUILD_GB,
-                why="Boxes are built there.",
-                urgent=False,
-            ),
-        ),
-    ]
-
-
-def _of_class(subject: Subject) -> list[Check]:
-    """What has to do with the class in this folder, if there is one."""
-    folder = subject.folder
-    if folder is None:
-        return []
-    return [
-        _quick("class.labs-yaml", "labs.yaml", lambda: class_state.labs_yaml(subject, folder)),
-        _quick("class.copy", "a folder of its own", lambda: class_state.copied(folder)),
-        _quick("class.state", "lab's notes", lambda: class_state.state_files(folder)),
-        _quick("class.machines", "the machines", lambda: class_state.machines(subject, folder)),
-        _quick(
-            "class.keys",
-            "the machines' keys",
-            lambda: class_state.keys(subject, folder),
-            of_project=True,
-        ),
-        _quick("class.lock", "the lock", lambda: leftovers.lock(folder)),
-        _quick(
-            "clock.files",
-            "files of the future",
-            lambda: surroundings.from_the_future(folder.root),
-            of_project=True,
-        ),
-        _quick(
-            "leftovers.machines",
-            "machines to bake on",
-            lambda: leftovers.scratch_machines(subject, folder),
-            of_project=True,
-        ),
-        _quick(
-            "leftovers.processes",
-            "programs of a dead lab",
-            lambda: leftovers.orphan_processes(folder),
-        ),
-        _quick(
-            "leftovers.files",
-            "half-written files",
-            lambda: leftovers.half_written(folder),
-            of_project=True,
-        ),
-    ]
-
-
-def _debootstrap(subject: Subject) -> Verdict:
-    """Of the first box of labs.yaml that lab builds, else of the usual one."""
-    named = [lab.box for lab in subject.classroom.labs] if subject.classroom else []
-    profile: Profile = next(
-        (PROFILES[box] for box in named if box in PROFILES), PROFILES[DEFAULT_BOX]
-    )
-    there = catalog.find(profile.box, provider=subject.provider.name) is not None
-    return programs.debootstrap(profile, box_is_there=there)
-
-
-def _lxcpath() -> Path:
-    """Where LXC keeps its containers."""
-    with contextlib.suppress(HostError):
-        said = process.run(process.as_root(["lxc-config", "lxc.lxcpath"]), check=False)
-        if said.ok and said.stdout.strip():
-            return Path(said.stdout.strip())
-    return _LXCPATH
-
-
-def _roots() -> list[Path]:
-    """The unpacked roots of boxes, as far as this user may see them."""
-    with contextlib.suppress(OSError):
-        return sorted((_lxcpath() / ".lab-roots").iterdir())
-    return []
