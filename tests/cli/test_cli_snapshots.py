@@ -338,7 +338,7 @@ def test_what_hinders_all_from_booting_hides_nobody_who_could_not_be_put_back(
     assert (luis["ok"], luis["retry"]) == (False, "lab up --no-provision hello/luis")
     for it in (ana, luis):
         assert "Vagrant is not well" in it["tail"]
-    assert "What they had: lab snapshot restore before-restore-" in ran.err
+    assert "What luis had: lab snapshot restore before-restore-" in ran.err
 
 
 @pytest.mark.usefixtures("up")

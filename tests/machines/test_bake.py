@@ -138,7 +138,7 @@ def root_of_used(folder: ClassFolder) -> Path:
 def test_a_failing_class_step_is_told_once_and_nothing_is_left(baked: ClassFolder) -> None:
     (baked.path / "provision" / GUIDE / "steps/shared.sh").write_text("echo no flour >&2; exit 7\n")
     done = baked.lab("up", exit_code=1)
-    assert "The step shared failed" in done.stdout
+    assert "The step shared ended with exit code 7" in done.stdout
     assert "no flour" in done.stdout
     assert bakes(baked) == set()
     guests = subprocess.run(["lxc-ls", "-1"], capture_output=True, text=True, check=True).stdout
