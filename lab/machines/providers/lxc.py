@@ -211,10 +211,8 @@ class Lxc(KeptDisks):
     def halt(self, guest: str) -> None:
         """See `Provider.halt`."""
         asked = ["lxc-info", "--name", guest, "--state", "--no-humanize"]
-        if (
-            process.run(process.as_root(asked), check=False, timeout_s=60).stdout.strip()
-            == "FROZEN"
-        ):
+        said = process.run(process.as_root(asked), check=False, timeout_s=60).stdout
+        if said.strip() == "FROZEN":
             # It would not hear that it is to stop.
             thaw = ["lxc-unfreeze", "--name", guest]
             process.run(process.as_root(thaw), check=False, timeout_s=60)
