@@ -451,6 +451,28 @@ def test_a_save_that_is_killed_anywhere_leaves_a_guest_that_runs_and_no_half_of_
     assert guest.kept == {"good": "better"}
 
 
+def test_no_guest_is_frozen_before_somebody_is_there_to_thaw_it(
+    guest: Guest, program: Program
+) -> None:
+    # On a busy computer.
+    program("setsid", 'sleep 0.3; exec "$(PATH=${PATH#*:}; command -v setsid)" "$@"')
+    for _ in guest.killed_everywhere("save", NAME, "good"):
+        wait_until(lambda: guest.state == "RUNNING")
+    assert guest.kept == {"good": "work"}
+
+
+def test_no_container_is_frozen_after_it_was_thawed(in_container: Guest, program: Program) -> None:
+    # In a group of its own, by `timeout`, it outlives the script.
+    state = shlex.quote(str(in_container.root / "state"))
+    script = "$(ps -o ppid= -p $PPID | tr -d ' ')"
+    program("lxc-freeze", f"kill -9 -{script}; sleep 0.5; echo FROZEN >{state}; touch {state}.was")
+    assert in_container.run("save", NAME, "good", check=False).returncode == -9
+    wait_until((in_container.root / "state.was").exists)
+    wait_until(lambda: in_container.state == "RUNNING")
+    in_container.run("mend", NAME)
+    assert (in_container.kept, in_container.left_over) == ({}, [])
+
+
 @pytest.mark.parametrize("kept", [(), ("before",)])
 def test_a_restore_that_is_killed_anywhere_is_done_or_not_done(
     guest: Guest, kept: tuple[str, ...]
