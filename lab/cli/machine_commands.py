@@ -65,11 +65,11 @@ def ssh(
 
     Example: lab ssh ana --admin -- sudo systemctl status nginx
     """
-    from lab.workflow.connect import ssh_command, unfinished
+    from lab.workflow.connect import not_ready, ssh_command
 
     project = options.project_of(file)
     argv = ssh_command(project, target, tuple(command or ()), admin=admin, tty=sys.stdin.isatty())
-    if not admin and (unready := unfinished(project, target)):
+    if not admin and (unready := not_ready(project, target)):
         options.tell(
             f"warning: {unready}'s steps are not all done: lab up {unready} goes on with them, "
             f"lab ssh --admin {unready} gets in before."

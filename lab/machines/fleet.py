@@ -52,6 +52,11 @@ class Machine:
     patience: float = 1.0
 
     @property
+    def target(self) -> str:
+        """What names it on the command line, and no other machine: `LAB/LOGIN`."""
+        return f"{self.lab.name}/{self.student.login}"
+
+    @property
     def url(self) -> str:
         """Where the student's site answers, for a browser that can resolve the name."""
         port = f":{self.http_port}" if self.http_port != HTTP else ""

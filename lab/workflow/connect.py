@@ -40,7 +40,7 @@ def ssh_command(
     """
     machines = select(project.machines, [target])
     if len(machines) > 1:
-        names = ", ".join(f"{it.lab.name}/{it.student.login}" for it in machines[:5])
+        names = ", ".join(it.target for it in machines[:5])
         raise UsageError(
             f"{target} is more than one machine: {names}", hint=f"lab ssh {names.split(',')[0]}"
         )
@@ -49,21 +49,19 @@ def ssh_command(
     guest = guests.get(machine.container)
     if guest is None or not guest.ip:
         state = guest.state if guest else "not there"
-        raise MachineError(
-            f"{machine.name} is {state}", hint=f"lab up {machine.lab.name}/{machine.student.login}"
-        )
+        raise MachineError(f"{machine.name} is {state}", hint=f"lab up {machine.target}")
     write_ssh_config(project, guests)
     alias = machine.name if admin else f"{machine.name}.student"
     return ssh.command_line(project.folder, alias, command, tty=tty and bool(command))
 
 
-def unfinished(project: Project, target: str) -> str:
+def not_ready(project: Project, target: str) -> str:
     """The machine as a target, where lab has noted that it is not finished; else ""."""
     [machine] = select(project.machines, [target])
     record = read_record(project.folder, machine.name)
     if record is None or record.stage is Stage.READY:
         return ""
-    return f"{machine.lab.name}/{machine.student.login}"
+    return machine.target
 
 
 def log_tails(project: Project, targets: Sequence[str], *, lines: int) -> Iterator[tuple[str, str]]:

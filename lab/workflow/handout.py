@@ -138,7 +138,7 @@ def make_handouts(
                 remove(path)
         pages += [path for path in files if path.suffix != ".key"]
         if why:
-            without.append(Without(machine=machine.name, target=_target(machine), why=why))
+            without.append(Without(machine=machine.name, target=machine.target, why=why))
         observer.done(machine.name, ok=not why, summary=why or "handout written")
     observer.finished()
     missing = {it.machine for it in without}
@@ -146,16 +146,12 @@ def make_handouts(
         pages=tuple(pages),
         without=tuple(without),
         unfinished=tuple(
-            _target(machine)
+            machine.target
             for machine in machines
             if machine.name not in missing and not _finished(found[machine.name])
         ),
         left_over=_left_over(project, machines, wanted.folder),
     )
-
-
-def _target(machine: Machine) -> str:
-    return f"{machine.lab.name}/{machine.student.login}"
 
 
 def _paths(machine: Machine, folder: Path) -> tuple[Path, Path, Path]:

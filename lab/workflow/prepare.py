@@ -34,7 +34,7 @@ def refusals(found: Mapping[str, Found]) -> dict[str, Refusal]:
     """
     refused = {}
     for name, it in found.items():
-        target = f"{it.machine.lab.name}/{it.machine.student.login}"
+        target = it.machine.target
         if it.foreign:
             refused[name] = Refusal(
                 why=f"lab did not make the guest {it.machine.container}, and leaves it alone\n"
@@ -84,7 +84,7 @@ def refusals_to_work(found: Mapping[str, Found]) -> dict[str, Refusal]:
         elif not it.running:
             why = f"it is {it.guest.state}"
         if why:
-            retry = f"lab up {it.machine.lab.name}/{it.machine.student.login}"
+            retry = f"lab up {it.machine.target}"
             refused[name] = Refusal(why=why, retry=retry)
     return refused
 

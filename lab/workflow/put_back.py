@@ -170,7 +170,7 @@ def _boot_again(
 
 def _going_on_later(error: LabError, machines: Sequence[Machine], change: Change) -> LabError:
     """The error, with the command that goes on with machines whose disks are changed."""
-    targets = " ".join(f"{it.lab.name}/{it.student.login}" for it in machines)
+    targets = " ".join(it.target for it in machines)
     told = copy(error)
     told.hint = f"{error.hint}\nThen: " if error.hint else ""
     told.hint += f"{change.goes_on} {targets}"
@@ -322,5 +322,5 @@ def _not_done(project: Project, machine: Machine, why: str, command: str) -> Mac
         message=lines[0],
         tail=tuple(lines[1:]),
         log=str(log) if log.exists() else "",
-        retry=f"{command} {machine.lab.name}/{machine.student.login}",
+        retry=f"{command} {machine.target}",
     )

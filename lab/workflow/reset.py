@@ -68,7 +68,7 @@ def reset(
             project, [found[it.name] for it in machines], {it.name for it in slow}, options=options
         )
     if slow:
-        names = ", ".join(f"{it.lab.name}/{it.student.login}" for it in slow)
+        names = ", ".join(it.target for it in slow)
         observer.note(
             f"not clones of the class's bake, so that their class steps run again: {names}"
         )
@@ -110,7 +110,7 @@ def logins_with_attempts(
     book = Book(runs)
     now = identities(project, machines)
     return [
-        f"{it.lab.name}/{it.student.login}"
+        it.target
         for it in machines
         if now[it.name]
         and counting(own(Place(lab=it.lab, student=it.student), book), identity_now=now[it.name])

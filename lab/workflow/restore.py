@@ -99,7 +99,7 @@ def _see_to(
     def work(machine: Machine, tell: Callable[[str], None]) -> None:
         tell("waiting for its services")
         down = wait_for_services(machine, project.folder)
-        target = f"{machine.lab.name}/{machine.student.login}"
+        target = machine.target
         todo = _note_steps(project, machine)
         if changed := [step for step, reason in todo.items() if reason == "broken"]:
             differing.append(f"{target} ({', '.join(changed)})")
@@ -177,7 +177,7 @@ def _tell_of_identities(
     """
     if not others:
         return
-    targets = [f"{it.lab.name}/{it.student.login}" for it in others]
+    targets = [it.target for it in others]
     observer.note(
         f"the snapshot is of another machine, of before or after a reset: {listed(targets)}"
     )

@@ -297,7 +297,7 @@ class Run:
             message=message,
             tail=tail[-_TAIL_LINES:],
             log=str(self.project.folder.log_of(machine.name)),
-            retry="" if ok else f"lab up {machine.lab.name}/{machine.student.login}",
+            retry="" if ok else f"lab up {machine.target}",
             waits=self.found[machine.name].waits,
             ip=address,
             url=machine.url if address else None,

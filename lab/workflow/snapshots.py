@@ -212,7 +212,7 @@ def _raise_if_any(
     if not failed:
         return
     kind = process.Interrupted if INTERRUPTED in failed.values() else MachineError
-    targets = [f"{it.lab.name}/{it.student.login}" for it in machines if it.name in failed]
+    targets = [it.target for it in machines if it.name in failed]
     raise kind(
         f"{did} {len(machines) - len(failed)} of {len(machines)} machines; "
         f"not these: {listed(list(failed))}",
