@@ -286,7 +286,7 @@ def _show_plan(
         rows = rows_of(project, seen, strangers=strangers, recreate=recreate)
         room = room_for(project, machines, recreate=recreate, overcommit=wanted.overcommit)
         anew = {row.machine for row in rows if recreate and row.label is Label.DRIFTED}
-        cannot = refusal_for(project, machines, doomed=anew)
+        cannot = refusal_for(project, seen, doomed=anew)
         downloads = None
         if wanted.offline:
             downloads = downloads_foreseen(project, seen, doomed=anew, options=wanted)

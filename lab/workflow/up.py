@@ -18,7 +18,7 @@ from lab.workflow.lifecycle import destroy
 from lab.workflow.observer import Observer
 from lab.workflow.offline import refuse_downloads
 from lab.workflow.pace import pace_for
-from lab.workflow.plan import plan, tell_remarks
+from lab.workflow.plan import Survey, plan, tell_remarks
 from lab.workflow.prepare import (
     Refusal,
     clear_the_way,
@@ -276,25 +276,21 @@ def room_for(
     return admit(project.provider, waiting, existing=guests, overcommit=overcommit)
 
 
-def refusal_for(
-    project: Project, machines: Sequence[Machine], *, doomed: Collection[str]
-) -> HostError | None:
+def refusal_for(project: Project, seen: Survey, *, doomed: Collection[str]) -> HostError | None:
     """Why `bring_up` would refuse all, as the provider cannot have machines as they are wanted.
 
     Args:
         project: whose machines.
-        machines: which of them.
+        seen: what there is of those that are to be brought up.
         doomed: the names of those that would be made anew.
 
     Raises:
         ProcessError: the provider did not answer.
     """
-    guests = project.provider.guests(project.prefix)
-    found = find(project, machines, guests)
-    refused = refusals({name: it for name, it in found.items() if name not in doomed})
-    able = [machine for machine in machines if machine.name not in refused]
+    refused = refusals({name: it for name, it in seen.found.items() if name not in doomed})
+    able = [it.machine for name, it in seen.found.items() if name not in refused]
     try:
-        require_for_boot(project, able, guests, doomed=doomed)
+        require_for_boot(project, able, seen.guests, doomed=doomed)
     except HostError as error:
         return error
     return None
@@ -319,10 +315,7 @@ def _without_room(
     if room.fit < room.of and not options.fit:
         raise room.refusal()
     why = "there is no room for it on this computer"
-    return {
-        it.name: Refusal(why=why, retry=f"lab up {it.lab.name}/{it.student.login}")
-        for it in waiting[room.fit :]
-    }
+    return {it.name: Refusal(why=why, retry=f"lab up {it.target}") for it in waiting[room.fit :]}
 
 
 def unfinished(

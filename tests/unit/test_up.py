@@ -26,7 +26,9 @@ from lab.workflow import pace as pace_module
 from lab.workflow import run as run_module
 from lab.workflow import up as module
 from lab.workflow.pace import Load
+from lab.workflow.plan import Survey
 from lab.workflow.project import Project
+from lab.workflow.reconcile import find
 from lab.workflow.records import (
     MachineRecord,
     Stage,
@@ -542,7 +544,9 @@ def test_what_the_provider_cannot_have_is_refused_before_anything_is_destroyed(
     # What runs already and stays as it is asks for nothing.
     alone = bring_up(world.project, [ana], observer=witness, options=UpOptions(boot=False))
     assert [it.ok for it in alone] == [state == "running"]
-    refusal = module.refusal_for(world.project, [ana], doomed=[])
+    guests = provider.guests(world.project.prefix)
+    seen = Survey(guests=guests, found=find(world.project, [ana], guests), reports={})
+    refusal = module.refusal_for(world.project, seen, doomed=[])
     assert refusal == (None if state == "running" else provider.impossible)
 
 
