@@ -16,6 +16,16 @@ import pytest
 
 BOX = "debian-12"
 REPOSITORY = Path(__file__).parents[2]
+TINY_YAML = """\
+name: tiny
+title: {en: Tiny}
+steps: [{name: account, scope: student, title: {en: Account}}]
+"""
+TINY_STEP = """\
+set -euo pipefail
+source "$LAB_KIT/student-account.sh"
+student_account
+"""
 
 
 @dataclass(frozen=True)
@@ -57,6 +67,14 @@ class ClassFolder:
     def student(self, target: str, script: str, exit_code: int | None = 0) -> str:
         """Run a script as the student."""
         return self.lab("ssh", target, "--", "bash", "-c", script, exit_code=exit_code).stdout
+
+    def add_tiny_guide(self) -> None:
+        """The guide `tiny`: the student's account and nothing else, and no checks."""
+        guide = self.path / "provision/tiny"
+        (guide / "steps").mkdir(parents=True)
+        (guide / "checks").mkdir()
+        (guide / "guide.yaml").write_text(TINY_YAML)
+        (guide / "steps/account.sh").write_text(TINY_STEP)
 
     def vagrant(self, *arguments: str) -> str:
         """Run plain Vagrant beside the generated Vagrantfile."""

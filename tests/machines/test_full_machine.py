@@ -18,18 +18,6 @@ labs:
   hellopython: {{students: [ana]}}
   tiny: {{students: [luis]}}
 """
-TINY = {
-    "guide.yaml": """\
-name: tiny
-title: {en: Tiny}
-steps: [{name: account, scope: student, title: {en: Account}}]
-""",
-    "steps/account.sh": """\
-set -euo pipefail
-source "$LAB_KIT/student-account.sh"
-student_account
-""",
-}
 
 
 def virsh(*words: str) -> str:
@@ -90,11 +78,7 @@ def ana_and_luis(path: Path) -> Iterator[ClassFolder]:
     )
     folder = ClassFolder(path, timeout_s=3600)
     (folder.path / "labs.yaml").write_text(LABS_YAML, encoding="utf-8")
-    (folder.path / "provision/tiny/checks").mkdir(parents=True)
-    for name, text in TINY.items():
-        target = folder.path / "provision/tiny" / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(text, encoding="utf-8")
+    folder.add_tiny_guide()
     try:
         folder.lab("up")
         yield folder

@@ -17,16 +17,6 @@ labs:
   open: {{guide: tiny, isolation: off, students: [zoe]}}
   shut: {{guide: tiny, isolation: off, internet: off, students: [eva]}}
 """
-GUIDE_YAML = """\
-name: tiny
-title: {en: Tiny}
-steps: [{name: account, scope: student, title: {en: Account}}]
-"""
-STEP = """\
-set -euo pipefail
-source "$LAB_KIT/student-account.sh"
-student_account
-"""
 NAMES = ("apart-ana", "apart-luis", "open-zoe", "shut-eva")
 APART = {"apart-ana", "apart-luis"}
 
@@ -34,11 +24,7 @@ APART = {"apart-ana", "apart-luis"}
 @pytest.fixture(scope="module")
 def students(new_class: Callable[[str, str], ClassFolder]) -> ClassFolder:
     folder = new_class("isolation", LABS_YAML)
-    guide = folder.path / "provision/tiny"
-    (guide / "steps").mkdir(parents=True)
-    (guide / "checks").mkdir()
-    (guide / "guide.yaml").write_text(GUIDE_YAML)
-    (guide / "steps/account.sh").write_text(STEP)
+    folder.add_tiny_guide()
     folder.lab("up")
     return folder
 
