@@ -35,22 +35,34 @@ install_packages() { # PACKAGE...
 
 # The bridge that LXC machines are on. It is there after a reboot too, where systemd starts lxc-net.
 start_bridge() {
-    [ ! -e /sys/class/net/lxcbr0 ] || return 0
-    say "Starting LXC's bridge, lxcbr0"
-    bridge_started=yes
-    if [ -d /run/systemd/system ]; then
-        as_root systemctl start lxc-net
+    if [ ! -e /sys/class/net/lxcbr0 ]; then
+        say "Starting LXC's bridge, lxcbr0"
+        bridge_started=yes
+    elif ! name_server_runs; then
+        # A process of its own, which may be gone while the bridge is there: machines would resolve no names.
+        say "Restarting LXC's bridge, lxcbr0: its name server does not run"
     else
-        as_root /usr/libexec/lxc/lxc-net start
+        return 0
     fi
+    # Where its mark says that it runs it would not start.
+    if [ -e /run/lxc/network_up ]; then lxc_net restart; else lxc_net start; fi
+}
+
+name_server_runs() {
+    local pid
+    pid=$(cat /run/lxc/dnsmasq.pid 2>/dev/null) && [ "$(cat "/proc/$pid/comm" 2>/dev/null)" = dnsmasq ]
 }
 
 stop_bridge_if_started() {
     [ "${bridge_started:-}" = yes ] || return 0
+    lxc_net stop
+}
+
+lxc_net() { # start|restart|stop
     if [ -d /run/systemd/system ]; then
-        as_root systemctl stop lxc-net
+        as_root systemctl "$1" lxc-net
     else
-        as_root /usr/libexec/lxc/lxc-net stop
+        as_root /usr/libexec/lxc/lxc-net "$1"
     fi
 }
 

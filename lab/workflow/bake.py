@@ -130,9 +130,11 @@ def bake_ahead(
         offline: whether the students will be without the internet.
 
     Raises:
-        HostError: the box that they are made of can be neither found nor built.
+        HostError: the host cannot have such machines, or the box that they are made of can be
+            neither found nor built.
         LabError: a step failed, or the scratch machine could not be made.
     """
+    project.provider.require_for([machine.wanted for machine in machines])
     write_guest_settings(project, offline=offline)
     plain = [replace(machine, box=box_name(machine.lab.box)) for machine in machines]
     ensure_boxes(

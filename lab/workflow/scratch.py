@@ -72,7 +72,7 @@ def scratch_machine(  # noqa: PLR0913 (what it is, where it is, and who is told)
 
     Raises:
         MachineError: it did not boot, or has no address.
-        HostError: the network has no address left for it.
+        HostError: the network has no address left for it, or does not do what it must.
         LabError: a program or a file on the way failed.
     """
     remove_tree(folder.project)
@@ -83,6 +83,7 @@ def scratch_machine(  # noqa: PLR0913 (what it is, where it is, and who is told)
         # Of one whose removal was cut off: it was nobody's.
         provider.clear([machine.container])
         ours = _equipped(machine, folder, provider)
+        provider.require_for([ours.wanted])
         provider.keep_apart([ours.wanted], log=log)
         refused = provider.prepare([ours.wanted], new=[ours.container], log=log)
         if refused:

@@ -25,7 +25,7 @@ from lab.classroom.runs import CheckRun, LabRun, Run, StudentRun
 from lab.errors import OK
 from lab.machines import ssh
 from lab.machines.boxes import lxc as boxes
-from lab.machines.providers import lxc
+from lab.machines.providers import lxc, lxc_net
 from lab.machines.providers.base import Limit
 from lab.system import process
 from lab.system.files import LabFolder
@@ -99,13 +99,14 @@ from pathlib import Path
 from lab.cli import main
 from lab.machines import ssh
 from lab.machines.boxes import lxc as boxes
-from lab.machines.providers import lxc
+from lab.machines.providers import lxc, lxc_net
 from lab.machines.providers.base import Limit
 from lab.workflow import pace
 limits = Path(os.environ["LAB_STUB_WORLD"], "limits.json")
 lxc.Lxc.capacity = lambda _: tuple(Limit(**it) for it in json.loads(limits.read_text()))
 pace.look_at_host = lambda: pace.Load(processors=4, load=0, free_mb=1e6)
 lxc.BRIDGE = "lo"
+lxc_net.answers = lambda _: True
 ssh.listens = lambda *_, **__: True
 boxes.PACK_GUEST = Path(os.environ["LAB_STUB_WORLD"], "bin/pack-guest")
 boxes.ISOLATE = Path(os.environ["LAB_STUB_WORLD"], "bin/isolate")
@@ -256,6 +257,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setenv("COLUMNS", "160")
     monkeypatch.chdir(world.project)
     monkeypatch.setattr(lxc, "BRIDGE", "lo")
+    monkeypatch.setattr(lxc_net, "answers", lambda _: True)
     limits = world.root / "limits.json"
     monkeypatch.setattr(
         lxc.Lxc,

@@ -36,9 +36,10 @@ from lab import cli
 from lab.cli import app
 from lab.machines import ssh
 from lab.machines.boxes import lxc as boxes
-from lab.machines.providers import lxc
+from lab.machines.providers import lxc, lxc_net
 from lab.workflow import bake, lifecycle, project, stick, up
 lxc.BRIDGE = "lo"
+lxc_net.answers = lambda _: True
 ssh.listens = lambda *_, **__: True
 project.secrets.token_hex = lambda count: "c0ffee01"[: 2 * count]
 boxes.PACK_GUEST = Path(os.environ["LAB_STUB_WORLD"], "bin/pack-guest")

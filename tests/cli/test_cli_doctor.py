@@ -15,6 +15,7 @@ from lab.errors import HOST, OK
 from lab.machines.health import ok
 from lab.machines.kvm import Kvm, KvmTrial
 from lab.machines.probes import bridge, kernel, programs, surroundings, vagrant_index
+from lab.machines.providers import lxc_net
 from lab.machines.ssh import Answer
 from lab.system import lock
 from lab.workflow.doctor import leftovers, machine
@@ -51,9 +52,9 @@ def host(world: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     # What asks the real kernel, the network or the real `ssh` has tests of its own.
     (tmp_path / "ip_forward").write_text("1\n")
     monkeypatch.setattr(bridge, "_FORWARDING", tmp_path / "ip_forward")
-    monkeypatch.setattr(bridge, "_SYSTEMD", tmp_path)
+    monkeypatch.setattr(lxc_net, "_SYSTEMD", tmp_path)
+    monkeypatch.setattr(lxc_net, "_MARK", tmp_path / "network_up")
     monkeypatch.setattr(bridge, "_dhcp_range", lambda: None)
-    monkeypatch.setattr(bridge, "answers", lambda _: True)
     monkeypatch.setattr(kernel, "try_kvm", lambda **_: KvmTrial(kvm=Kvm.WORKS, why="it boots"))
     monkeypatch.setattr(surroundings, "host_mirror", lambda _: None)
     monkeypatch.setattr(leftovers, "BUILDS", tmp_path)

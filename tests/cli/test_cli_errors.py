@@ -6,11 +6,12 @@ import json
 import os
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from lab.errors import BUG, HOST, NOT_ALL_WELL, USAGE
+from lab.errors import BUG, HOST, NOT_ALL_WELL, OK, USAGE
 
 Lab = Callable[..., Any]
 ALL = ("validate", "up", "provision", "verify", "status", "logs", "halt", "destroy")
@@ -98,12 +99,30 @@ def test_a_program_that_is_missing_is_told_with_what_installs_it(
 
 
 def test_a_bridge_that_is_down_is_told_with_what_starts_it(
-    lab: Lab, monkeypatch: pytest.MonkeyPatch
+    lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("lab.machines.providers.lxc.BRIDGE", "no-such-bridge")
+    monkeypatch.setattr("lab.machines.providers.lxc_net._SYSTEMD", tmp_path)
+    monkeypatch.setattr("lab.machines.providers.lxc_net._MARK", tmp_path / "no-mark")
     ran = lab("up")
     assert ran.code == HOST
     assert "systemctl start lxc-net" in ran.err
+
+
+def test_a_bridge_whose_name_server_is_gone_is_told_before_anything_is_made(
+    lab: Lab, world: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab("up", "ana")
+    made = world.calls("vagrant")
+    monkeypatch.setattr("lab.machines.providers.lxc_net.answers", lambda _: False)
+    for words in (("up",), ("up", "--recreate"), ("bake",)):
+        ran = lab(*words)
+        assert ran.code == HOST
+        assert "The DHCP and DNS server of lo does not answer at 127.0.0.1" in ran.err
+        assert "lxc-net" in ran.err
+    assert world.calls("vagrant") == made
+    # What runs already goes on as well as it can.
+    assert lab("up", "ana").code == OK
 
 
 def test_an_lxc_that_does_not_answer_is_no_empty_class(lab: Lab, world: Any) -> None:

@@ -132,6 +132,29 @@ def test_a_limit_of_the_kernel_that_is_too_low_for_the_class(
     assert int(INOTIFY.read_text()) >= 1024
 
 
+@pytest.fixture
+def silent_name_server() -> Iterator[None]:
+    """The bridge's server for DHCP and DNS says nothing until the end."""
+    pid = Path("/run/lxc/dnsmasq.pid").read_text().strip()
+    subprocess.run(["sudo", "kill", "-STOP", pid], check=True)
+    yield
+    subprocess.run(["sudo", "kill", "-CONT", pid], check=True)
+
+
+@pytest.mark.usefixtures("silent_name_server")
+def test_a_name_server_that_does_not_answer(classroom: ClassFolder) -> None:
+    found = checks(classroom.json("doctor", exit_code=3))
+    assert found["bridge.dns"]["outcome"] == "problem"
+    assert "lxc-net" in found["bridge.dns"]["fix"]
+    assert found["machine.boots"]["outcome"] == "unknown"
+    # No machine is made that could install nothing.
+    for command in ("up", "bake"):
+        refused = classroom.lab(command, exit_code=3)
+        assert "The DHCP and DNS server of lxcbr0 does not answer" in refused.stderr
+        assert "lxc-net" in refused.stderr
+    assert {it["state"] for it in classroom.json("status")["machines"]} == {"absent"}
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_a_doctor_that_is_stopped_leaves_no_machine(
     classroom: ClassFolder, number: signal.Signals

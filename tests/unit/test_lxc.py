@@ -30,6 +30,15 @@ lab-c0ffee-hello-marta   RUNNING 10.0.3.5, 172.17.0.1
 lab-c0ffee-hello-pep     RUNNING -                   
 lab-c0ffee-hello-zoe     FROZEN  10.0.3.9            
 """  # noqa: W291 (LXC's own spaces)
+WANTED = Wanted(
+    name="lab-c0ffee-hello-ana",
+    box="lab/debian-12",
+    size=MachineSize(),
+    address="",
+    keys=Path("keys"),
+    isolated=True,
+    internet=True,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -94,6 +103,20 @@ def test_a_bridge_that_is_down_is_told_with_what_starts_it(
     assert "lxc-net" in caught.value.hint
 
 
+@pytest.mark.usefixtures("host")
+def test_only_who_reaches_the_internet_needs_the_bridge_s_name_server(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked = []
+    monkeypatch.setattr(module.lxc_isolation, "require_for", lambda *_, **__: None)
+    monkeypatch.setattr(module.lxc_net, "answers", asked.append)
+    Lxc().require_for([replace(WANTED, internet=False)])
+    assert asked == []
+    with pytest.raises(HostError, match="The DHCP and DNS server of lo does not answer"):
+        Lxc().require_for([replace(WANTED, internet=False), WANTED])
+    assert asked == ["127.0.0.1"]
+
+
 def test_all_guests_in_one_query(program: Program, tmp_path: Path) -> None:
     (tmp_path / "table").write_text(TABLE)
     here = shlex.quote(str(tmp_path))
@@ -142,15 +165,7 @@ def test_a_machine_s_share_of_the_host(
 ) -> None:
     monkeypatch.setattr(module.Path, "exists", lambda _: unified)
     size = MachineSize(cpus=2, memory_mb=1536)
-    wanted = Wanted(
-        name="lab-c0ffee-hello-ana",
-        box="lab/debian-12",
-        size=size,
-        address="",
-        keys=Path("keys"),
-        isolated=True,
-        internet=True,
-    )
+    wanted = replace(WANTED, size=size)
     port = ("net.0.veth.pair", port_name(wanted))
     assert Lxc().settings(wanted) == (*limits, port)
     assert Lxc().settings(replace(wanted, address="10.0.3.7/24")) == (

@@ -3,37 +3,26 @@
 from __future__ import annotations
 
 import ipaddress
-import secrets
-import socket
-import struct
 from contextlib import suppress
 from pathlib import Path
 
 from lab.machines.health import Command, Verdict, note, ok, problem, unknown
-from lab.machines.providers import lxc, lxc_isolation
+from lab.machines.providers import lxc, lxc_isolation, lxc_net
 from lab.system import process
 
-_INTERFACES = Path("/sys/class/net")
 _FORWARDING = Path("/proc/sys/net/ipv4/ip_forward")
-_NETWORK_UP = Path("/run/lxc/network_up")
-_SYSTEMD = Path("/run/systemd/system")
 _PROCESSES = Path("/proc")
-_LXC_NET = "/usr/libexec/lxc/lxc-net"
 _FLAG_UP = 1
-_DNS_PORT = 53
-_ANSWER_S = 1.5
-_TRIES = 3
 _WHY = "Machines reach each other's network, and the world, over this bridge only."
 
 
 def up() -> Verdict:
     """Whether the bridge is there, up, and has an address."""
     name = lxc.BRIDGE
-    if not (_INTERFACES / name).exists():
-        # lxc-net does nothing while its mark says that it runs. Without a bridge nobody is on it.
-        verb = "restart" if _NETWORK_UP.exists() else "start"
-        return problem(f"The bridge {name} is not there", why=_WHY, commands=_lxc_net(verb))
-    if not int((_INTERFACES / name / "flags").read_text(), 16) & _FLAG_UP:
+    interface = lxc_net.INTERFACES / name
+    if not interface.exists():
+        return problem(f"The bridge {name} is not there", why=_WHY, commands=lxc_net.start())
+    if not int((interface / "flags").read_text(), 16) & _FLAG_UP:
         return problem(
             f"The bridge {name} is down",
             why=_WHY,
@@ -41,11 +30,7 @@ def up() -> Verdict:
         )
     address = _address()
     if address is None:
-        return problem(
-            f"The bridge {name} has no address",
-            why=_WHY,
-            fix="; ".join(map(str, _lxc_net("restart"))) + "   (cuts off machines for seconds)",
-        )
+        return _restarted(f"The bridge {name} has no address", why=_WHY)
     return ok(f"{name} is up, {address}")
 
 
@@ -65,28 +50,12 @@ def name_server() -> Verdict:
     address = _address()
     if address is None:
         return unknown(f"{lxc.BRIDGE} has no address to ask at: see bridge.up")
-    if answers(str(address.ip)):
+    if lxc_net.answers(str(address.ip)):
         return ok(f"the name server at {address.ip} answers")
-    return problem(
+    return _restarted(
         f"The DHCP and DNS server of {lxc.BRIDGE} does not answer at {address.ip}",
         why="Machines resolve no names, and those of other boxes get no address.",
-        fix="; ".join(map(str, _lxc_net("restart"))) + "   (cuts off machines for seconds)",
     )
-
-
-def answers(address: str, *, port: int = _DNS_PORT) -> bool:
-    """Whether a name server answers there; it is asked for `localhost`, which needs no other."""
-    number = secrets.randbits(16)
-    question = struct.pack(">HHHHHH", number, 0x0100, 1, 0, 0, 0)
-    question += b"\x09localhost\x00" + struct.pack(">HH", 1, 1)
-    for _ in range(_TRIES):
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking, suppress(OSError):
-            asking.settimeout(_ANSWER_S)
-            asking.connect((address, port))
-            asking.send(question)
-            if asking.recv(512)[:2] == question[:2]:
-                return True
-    return False
 
 
 def room_beside_dhcp(machines: int) -> Verdict:
@@ -145,8 +114,9 @@ def _dhcp_range() -> tuple[ipaddress.IPv4Address, ipaddress.IPv4Address] | None:
     return None
 
 
-def _lxc_net(verb: str) -> tuple[Command, ...]:
-    if _SYSTEMD.is_dir():
-        return (Command(argv=("systemctl", verb, "lxc-net"), as_root=True),)
-    verbs = ("stop", "start") if verb == "restart" else (verb,)
-    return tuple(Command(argv=(_LXC_NET, it), as_root=True) for it in verbs)
+def _restarted(found: str, *, why: str) -> Verdict:
+    """A problem that goes with a restart of lxc-net: safe as long as nobody is on the bridge."""
+    if not lxc_net.is_in_use(lxc.BRIDGE):
+        return problem(found, why=why, commands=lxc_net.restart())
+    commands = "; ".join(map(str, lxc_net.restart()))
+    return problem(found, why=why, fix=f"{commands}   (cuts off machines for seconds)")

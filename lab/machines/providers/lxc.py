@@ -21,6 +21,7 @@ from lab.machines.providers import (
     lxc_addresses,
     lxc_capacity,
     lxc_isolation,
+    lxc_net,
 )
 from lab.machines.providers.base import Addresses, Guest, Limit, Wanted
 from lab.machines.providers.kept_disks import KeptDisks
@@ -80,16 +81,18 @@ class Lxc(KeptDisks):
                 "lab must run LXC's commands as root, and sudo asks for a password",
                 hint="Run lab as root, or let your user run sudo without a password (visudo).",
             )
-        if not Path("/sys/class/net", BRIDGE).exists():
+        if not (lxc_net.INTERFACES / BRIDGE).exists():
             raise HostError(
                 f"The bridge {BRIDGE} that connects LXC machines is not up",
-                hint="sudo systemctl start lxc-net   "
-                "(without systemd: sudo /usr/libexec/lxc/lxc-net start)",
+                hint="; ".join(map(str, lxc_net.start())),
             )
 
     def require_for(self, wanted: Sequence[Wanted]) -> None:
         """See `Provider.require_for`."""
         lxc_isolation.require_for(wanted, bridge=BRIDGE)
+        address = bridge_address().partition("/")[0]
+        if address and any(it.internet for it in wanted):
+            lxc_net.require_name_server(BRIDGE, address)
 
     def guests(self, prefix: str) -> dict[str, Guest]:
         """See `Provider.guests`."""
