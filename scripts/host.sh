@@ -14,6 +14,8 @@ packages=(
 # shellcheck disable=SC2034 # used by the scripts that source this
 libvirt_packages=(vagrant-libvirt libvirt-daemon-system libvirt-clients qemu-system-x86 qemu-utils)
 environment=.venv
+interfaces=/sys/class/net
+lxc_run=/run/lxc
 
 say() { printf '\n==> %s\n' "$*"; }
 
@@ -35,22 +37,23 @@ install_packages() { # PACKAGE...
 
 # The bridge that LXC machines are on. It is there after a reboot too, where systemd starts lxc-net.
 start_bridge() {
-    if [ ! -e /sys/class/net/lxcbr0 ]; then
+    if [ ! -e "$interfaces/lxcbr0" ]; then
         say "Starting LXC's bridge, lxcbr0"
         bridge_started=yes
-    elif ! name_server_runs; then
+    elif [ -e "$lxc_run/network_up" ] && [ -s "$lxc_run/dnsmasq.pid" ] && ! name_server_runs; then
         # A process of its own, which may be gone while the bridge is there: machines would resolve no names.
-        say "Restarting LXC's bridge, lxcbr0: its name server does not run"
+        say "Restarting LXC's bridge, lxcbr0, whose name server has ended: machines on it are cut off for seconds"
     else
         return 0
     fi
-    # Where its mark says that it runs it would not start.
-    if [ -e /run/lxc/network_up ]; then lxc_net restart; else lxc_net start; fi
+    # lxc-net kills whoever has its server's number, and does not start where its mark says that it runs.
+    name_server_runs || as_root rm -f "$lxc_run/dnsmasq.pid"
+    if [ -e "$lxc_run/network_up" ]; then lxc_net restart; else lxc_net start; fi
 }
 
 name_server_runs() {
     local pid
-    pid=$(cat /run/lxc/dnsmasq.pid 2>/dev/null) && [ "$(cat "/proc/$pid/comm" 2>/dev/null)" = dnsmasq ]
+    pid=$(cat "$lxc_run/dnsmasq.pid" 2>/dev/null) && [ "$(as_root cat "/proc/$pid/comm" 2>/dev/null)" = dnsmasq ]
 }
 
 stop_bridge_if_started() {

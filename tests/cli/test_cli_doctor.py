@@ -53,7 +53,7 @@ def host(world: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "ip_forward").write_text("1\n")
     monkeypatch.setattr(bridge, "_FORWARDING", tmp_path / "ip_forward")
     monkeypatch.setattr(lxc_net, "_SYSTEMD", tmp_path)
-    monkeypatch.setattr(lxc_net, "_MARK", tmp_path / "network_up")
+    monkeypatch.setattr(lxc_net, "_RUN", tmp_path)
     monkeypatch.setattr(bridge, "_dhcp_range", lambda: None)
     monkeypatch.setattr(kernel, "try_kvm", lambda **_: KvmTrial(kvm=Kvm.WORKS, why="it boots"))
     monkeypatch.setattr(surroundings, "host_mirror", lambda _: None)

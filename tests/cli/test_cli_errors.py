@@ -103,24 +103,32 @@ def test_a_bridge_that_is_down_is_told_with_what_starts_it(
 ) -> None:
     monkeypatch.setattr("lab.machines.providers.lxc.BRIDGE", "no-such-bridge")
     monkeypatch.setattr("lab.machines.providers.lxc_net._SYSTEMD", tmp_path)
-    monkeypatch.setattr("lab.machines.providers.lxc_net._MARK", tmp_path / "no-mark")
+    monkeypatch.setattr("lab.machines.providers.lxc_net._RUN", tmp_path)
     ran = lab("up")
     assert ran.code == HOST
     assert "systemctl start lxc-net" in ran.err
 
 
 def test_a_bridge_whose_name_server_is_gone_is_told_before_anything_is_made(
-    lab: Lab, world: Any, monkeypatch: pytest.MonkeyPatch
+    lab: Lab, world: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    (tmp_path / "network_up").touch()
+    monkeypatch.setattr("lab.machines.providers.lxc_net._RUN", tmp_path)
     lab("up", "ana")
     made = world.calls("vagrant")
     monkeypatch.setattr("lab.machines.providers.lxc_net.answers", lambda _: False)
-    for words in (("up",), ("up", "--recreate"), ("bake",)):
-        ran = lab(*words)
-        assert ran.code == HOST
-        assert "The DHCP and DNS server of lo does not answer at 127.0.0.1" in ran.err
-        assert "lxc-net" in ran.err
+    labs_yaml = world.project / "labs.yaml"
+    text = labs_yaml.read_text(encoding="utf-8")
+    for internet in ("on", "off"):
+        changed = text.replace("labs:", f"defaults: {{internet: {internet}}}\nlabs:", 1)
+        labs_yaml.write_text(changed, encoding="utf-8")
+        for words in (("up",), ("up", "--recreate", "--yes"), ("bake",)):
+            ran = lab(*words)
+            assert ran.code == HOST
+            assert "The DHCP and DNS server of lo does not answer at 127.0.0.1" in ran.err
+            assert "lxc-net" in ran.err
     assert world.calls("vagrant") == made
+    labs_yaml.write_text(text, encoding="utf-8")
     # What runs already goes on as well as it can.
     assert lab("up", "ana").code == OK
 

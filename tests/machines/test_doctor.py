@@ -147,6 +147,7 @@ def test_a_name_server_that_does_not_answer(classroom: ClassFolder) -> None:
     assert found["bridge.dns"]["outcome"] == "problem"
     assert "lxc-net" in found["bridge.dns"]["fix"]
     assert found["machine.boots"]["outcome"] == "unknown"
+    assert "does not answer" in found["machine.boots"]["found"]
     # No machine is made that could install nothing.
     for command in ("up", "bake"):
         refused = classroom.lab(command, exit_code=3)

@@ -20,7 +20,8 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: Program) -> P
     monkeypatch.setattr(bridge.lxc, "BRIDGE", "lxcbr0")
     for module, name, path in (
         (lxc_net, "INTERFACES", "net"),
-        (lxc_net, "_MARK", "network_up"),
+        (lxc_net, "_RUN", "run"),
+        (lxc_net, "_PROCESSES", "proc"),
         (lxc_net, "_SYSTEMD", "systemd"),
         (bridge, "_FORWARDING", "ip_forward"),
         (bridge, "_PROCESSES", "proc"),
@@ -30,6 +31,7 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: Program) -> P
     (tmp_path / "net/lxcbr0/flags").write_text("0x1003\n")
     (tmp_path / "ip_forward").write_text("1\n")
     (tmp_path / "systemd").mkdir()
+    (tmp_path / "run").mkdir()
     (tmp_path / "proc/7").mkdir(parents=True)
     (tmp_path / "proc/7/cmdline").write_text("\0".join(DHCP))
     program("ip", "echo '3: lxcbr0    inet 10.0.3.1/24 brd 10.0.3.255 scope global lxcbr0'")
@@ -54,13 +56,24 @@ def test_a_missing_bridge_is_started(host: Path) -> None:
 
 def test_what_believes_that_it_runs_is_stopped_first(host: Path) -> None:
     (host / "net/lxcbr0").rename(host / "gone")
-    (host / "network_up").touch()
+    (host / "run/network_up").touch()
     assert list(map(str, bridge.up().commands)) == ["sudo systemctl restart lxc-net"]
     (host / "systemd").rmdir()
-    assert list(map(str, bridge.up().commands)) == [
-        "sudo /usr/libexec/lxc/lxc-net stop",
-        "sudo /usr/libexec/lxc/lxc-net start",
-    ]
+    assert list(map(str, bridge.up().commands)) == ["sudo /usr/libexec/lxc/lxc-net restart"]
+
+
+def test_nobody_is_killed_for_having_the_server_s_number(host: Path) -> None:
+    (host / "net/lxcbr0").rename(host / "gone")
+    (host / "run/network_up").touch()
+    (host / "run/dnsmasq.pid").write_text("7\n")
+    for who, commands in (
+        ("dnsmasq", ["sudo systemctl restart lxc-net"]),
+        ("vim", [f"sudo rm {host / 'run/dnsmasq.pid'}", "sudo systemctl restart lxc-net"]),
+    ):
+        (host / "proc/7/comm").write_text(f"{who}\n")
+        assert list(map(str, bridge.up().commands)) == commands
+    (host / "proc/7/comm").unlink()
+    assert list(map(str, bridge.up().commands)) == ["sudo systemctl restart lxc-net"]
 
 
 def test_a_bridge_that_is_down_or_has_no_address(host: Path, program: Program) -> None:

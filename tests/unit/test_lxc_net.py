@@ -6,6 +6,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -27,7 +28,7 @@ def name_server() -> Iterator[int]:
                     return
                 if not question:
                     return
-                assert b"\x09localhost\x00" in question
+                assert b"\x07version\x04bind\x00" in question
                 server.sendto(question[:2] + b"\x81\x80" + question[4:], asker)
 
         thread = threading.Thread(target=serve, daemon=True)
@@ -54,8 +55,11 @@ def test_nobody_answers(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_it_is_told_with_what_starts_it_anew(
-    name_server: int, monkeypatch: pytest.MonkeyPatch
+    name_server: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
+    monkeypatch.setattr(lxc_net, "INTERFACES", tmp_path)
+    monkeypatch.setattr(lxc_net, "_RUN", tmp_path)
+    (tmp_path / "network_up").touch()
     ask = lxc_net.answers
     monkeypatch.setattr(lxc_net, "answers", lambda at: ask(at, port=name_server))
     lxc_net.require_name_server("lxcbr0", "127.0.0.1")
@@ -66,4 +70,8 @@ def test_it_is_told_with_what_starts_it_anew(
     assert caught.value.message.startswith(
         "The DHCP and DNS server of lxcbr0 does not answer at 10.0.3.1"
     )
-    assert "lxc-net" in caught.value.hint
+    assert caught.value.hint.endswith(" lxc-net") or caught.value.hint.endswith("lxc-net restart")
+    (tmp_path / "lxcbr0/brif/labiw0000000001").mkdir(parents=True)
+    with pytest.raises(HostError) as caught:
+        lxc_net.require_name_server("lxcbr0", "10.0.3.1")
+    assert caught.value.hint.endswith("(cuts off machines on lxcbr0 for seconds)")

@@ -90,8 +90,8 @@ class Lxc(KeptDisks):
     def require_for(self, wanted: Sequence[Wanted]) -> None:
         """See `Provider.require_for`."""
         lxc_isolation.require_for(wanted, bridge=BRIDGE)
-        address = bridge_address().partition("/")[0]
-        if address and any(it.internet for it in wanted):
+        # Machines without the internet too: what they are clones of is installed with it.
+        if address := bridge_address().partition("/")[0]:
             lxc_net.require_name_server(BRIDGE, address)
 
     def guests(self, prefix: str) -> dict[str, Guest]:
