@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import IO
 
 from lab.errors import INTERRUPTED, HostError, LabError, ProcessError
-from lab.system.guardian import GRACE_S, MARK, Guardian, live, signal_groups
+from lab.system.guardian import GRACE_S, KILLED_S, MARK, Guardian, live, signal_groups
 from lab.system.output import KEPT_BYTES as KEPT_BYTES
 from lab.system.output import Log, Reader
 from lab.system.signals import uninterrupted
@@ -377,16 +377,17 @@ def _kill(children: Sequence[subprocess.Popen[bytes]]) -> None:
     groups = {child.pid for child in children}
     try:
         signal_groups(groups, signal.SIGTERM)
-        _wait_for_end(groups)
+        _wait_for_end(groups, TERM_GRACE_S)
     finally:
         signal_groups(groups, signal.SIGKILL)
-        _wait_for_end(groups)
+        # Where zombies are not told apart, until somebody has taken note of each one's end.
+        _wait_for_end(groups, KILLED_S)
         for child in children:
             child.poll()
 
 
-def _wait_for_end(groups: set[int]) -> None:
-    deadline = time.monotonic() + TERM_GRACE_S
+def _wait_for_end(groups: set[int], limit_s: float) -> None:
+    deadline = time.monotonic() + limit_s
     while live(groups) and not _killed.is_set() and time.monotonic() < deadline:
         time.sleep(0.02)
 
