@@ -45,6 +45,16 @@ labs:
     students: [ana, {login: luis, name: Luis Núñez, email: luis@example.org}, marta]
 """
 
+WANTED = Wanted(
+    name="lab-c0ffee-hello-ana",
+    box="lab/debian-12",
+    size=MachineSize(),
+    address="",
+    keys=Path("keys"),
+    isolated=True,
+    internet=True,
+)
+
 Program = Callable[[str, str], Path]
 
 

@@ -5,15 +5,12 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 
-from lab.classroom.classes import MachineSize
 from lab.errors import HostError
 from lab.machines.providers import libvirt_network
-from lab.machines.providers.base import Wanted
 from lab.machines.providers.libvirt_network import NAMES, allot, mac_of, room, xml_of
 from lab.machines.providers.libvirt_virsh import (
     Network,
@@ -23,17 +20,10 @@ from lab.machines.providers.libvirt_virsh import (
     parse_network,
     parse_untouched_mb,
 )
+from tests.unit.conftest import WANTED
 
 NETWORK = ipaddress.IPv4Network("10.177.0.0/22")
-ANA = Wanted(
-    name="ana",
-    box="lab/debian-12",
-    size=MachineSize(),
-    address="",
-    keys=Path("/nowhere"),
-    isolated=True,
-    internet=True,
-)
+ANA = replace(WANTED, name="ana")
 LUIS, MARTA = replace(ANA, name="luis"), replace(ANA, name="marta")
 DOMAIN = """<domain type='qemu'>
   <name>ana</name>

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,12 +13,11 @@ from lab.classroom.classes import MachineSize
 from lab.errors import HOST, HostError, ProcessError
 from lab.machines.providers import lxc as module
 from lab.machines.providers import provider_named
-from lab.machines.providers.base import Guest, Wanted
+from lab.machines.providers.base import Guest
 from lab.machines.providers.lxc import Lxc
 from lab.machines.providers.lxc_isolation import port_name
 from lab.system.kernel import Kernel
-
-Program = Callable[[str, str], Path]
+from tests.unit.conftest import WANTED, Program
 
 # As lxc-ls --fancy prints it, trailing spaces included.
 TABLE = """\
@@ -30,15 +28,6 @@ lab-c0ffee-hello-marta   RUNNING 10.0.3.5, 172.17.0.1
 lab-c0ffee-hello-pep     RUNNING -                   
 lab-c0ffee-hello-zoe     FROZEN  10.0.3.9            
 """  # noqa: W291 (LXC's own spaces)
-WANTED = Wanted(
-    name="lab-c0ffee-hello-ana",
-    box="lab/debian-12",
-    size=MachineSize(),
-    address="",
-    keys=Path("keys"),
-    isolated=True,
-    internet=True,
-)
 
 
 @pytest.fixture(autouse=True)

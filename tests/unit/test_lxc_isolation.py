@@ -10,23 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from lab.classroom.classes import MachineSize
 from lab.errors import HostError
 from lab.machines.boxes.lxc import ISOLATE
 from lab.machines.providers import lxc_isolation
-from lab.machines.providers.base import Wanted
 from lab.machines.providers.lxc_isolation import install, port_name, require_for, trouble
-from tests.unit.conftest import Program
+from tests.unit.conftest import WANTED, Program
 
-WANTED = Wanted(
-    name="lab-c0ffee-hello-ana",
-    box="lab/debian-12",
-    size=MachineSize(),
-    address="10.0.3.7/24",
-    keys=Path("keys"),
-    isolated=True,
-    internet=True,
-)
 RULES = """\
 add table bridge lab
 add set bridge lab gateways { type ipv4_addr; }

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from lab.machines.health import Command, Verdict, note, ok, problem, unknown
 from lab.machines.providers import lxc, lxc_isolation, lxc_net
-from lab.system import process
 
 _FORWARDING = Path("/proc/sys/net/ipv4/ip_forward")
 _PROCESSES = Path("/proc")
@@ -97,10 +96,8 @@ def isolation() -> Verdict:
 
 
 def _address() -> ipaddress.IPv4Interface | None:
-    words = process.run(
-        ["ip", "-4", "-o", "addr", "show", "dev", lxc.BRIDGE], check=False
-    ).stdout.split()
-    return ipaddress.IPv4Interface(words[words.index("inet") + 1]) if "inet" in words else None
+    address = lxc.bridge_address()
+    return ipaddress.IPv4Interface(address) if address else None
 
 
 def _dhcp_range() -> tuple[ipaddress.IPv4Address, ipaddress.IPv4Address] | None:
